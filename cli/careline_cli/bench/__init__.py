@@ -1,0 +1,1 @@
+"""`careline bench`: how fast, how late, how large, measured on this machine in one run."""

@@ -1,0 +1,108 @@
+"""`careline bench`: one run that measures the ceiling and everything against it."""
+
+import asyncio
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from careline_cli.bench import measure
+from careline_cli.checkout import home_directory
+from careline_cli.console import progress, stdout
+from careline_contracts.topics import SERVICES
+from careline_localstack import LocalStack, ServiceOptions
+
+LATENCY_EVENTS_PER_SECOND = 500
+LATENCY_SECONDS = 15
+IDLE_SECONDS = 15
+
+
+def bench(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write the figures into this file.")
+    ] = None,
+    events: Annotated[int, typer.Option(min=1_000, help="Touchpoints of the load.")] = 60_000,
+    customers: Annotated[int, typer.Option(min=10, help="Customers of the load.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the load.")] = 7,
+) -> None:
+    """Measure throughput, latency, memory and idle cost on this machine.
+
+    Everything runs on a stack of its own, durable and with duplicate detection, and is set against
+    the ceiling measured in the same run: a FastStream subscriber that does nothing. Quote ratios.
+
+    [bold]Examples[/]
+
+    careline bench
+
+    careline bench --events 20000 --json bench.json
+    """
+    # groups are rewound by trying until Kafka has let their members go: no news for a reader
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    home = home_directory() / "bench"
+    shutil.rmtree(home, ignore_errors=True)
+    stack = LocalStack(home)
+    try:
+        figures = asyncio.run(_measure(stack, events=events, customers=customers, seed=seed))
+    finally:
+        stack.stop()
+    shutil.rmtree(home, ignore_errors=True)
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=2) + "\n")
+    stdout.print(_table(figures))
+
+
+async def _measure(stack: LocalStack, *, events: int, customers: int, seed: int) -> dict[str, Any]:
+    await asyncio.to_thread(stack.start, progress)
+    await asyncio.to_thread(stack.start_services, ServiceOptions(), progress=progress)
+    progress("Idle …")
+    idle = await measure.idle_cpu_percent(stack, seconds=IDLE_SECONDS)
+    progress("The pipeline …")
+    pipeline = await measure.pipeline(stack, events, customers=customers, seed=seed)
+    memory = measure.rss_mb(stack)
+    progress(f"Latency at {LATENCY_EVENTS_PER_SECOND} events/s …")
+    latency = await measure.latency_p99_ms(
+        stack, events_per_second=LATENCY_EVENTS_PER_SECOND, seconds=LATENCY_SECONDS
+    )
+    for running in stack.services.values():
+        await asyncio.to_thread(running.stop)
+    progress("The ceiling …")
+    ceiling = await measure.ceiling(stack, events)
+    stages = {}
+    for service in SERVICES:
+        progress(f"{service} alone …")
+        rate = await measure.stage_alone(stack, service)
+        stages[service] = {"events_per_second": round(rate), "ratio": round(rate / ceiling, 2)}
+    return {
+        "ceiling_events_per_second": round(ceiling),
+        "pipeline_events_per_second": round(pipeline),
+        "pipeline_ratio": round(pipeline / ceiling, 2),
+        "stages": stages,
+        "latency_p99_ms": round(latency),
+        "rss_mb": memory,
+        "idle_cpu_percent": round(idle, 1),
+        "events": events,
+        "customers": customers,
+        "seed": seed,
+    }
+
+
+def _table(figures: dict[str, Any]) -> Table:
+    table = Table("", "events/s", "× ceiling", box=None)
+    table.add_row("ceiling", f"{figures['ceiling_events_per_second']:,}", "1.00")
+    table.add_row(
+        "pipeline",
+        f"{figures['pipeline_events_per_second']:,}",
+        f"{figures['pipeline_ratio']:.2f}",
+    )
+    for name, stage in figures["stages"].items():
+        table.add_row(f"{name} alone", f"{stage['events_per_second']:,}", f"{stage['ratio']:.2f}")
+    table.add_section()
+    table.add_row("p99, accepted → tier change published", f"{figures['latency_p99_ms']} ms", "")
+    for name, megabytes in figures["rss_mb"].items():
+        table.add_row(f"memory of {name}", f"{megabytes} MB", "")
+    table.add_row("idle, five services", f"{figures['idle_cpu_percent']} % of a core", "")
+    return table

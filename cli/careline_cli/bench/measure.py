@@ -1,0 +1,191 @@
+"""The measurements: ceiling, pipeline, each stage alone, latency, memory, idle cost."""
+
+import asyncio
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import asyncpg
+import psutil
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
+
+from careline_cli.bench.workload import purchase, raw_record, raw_records
+from careline_cli.console import CommandError
+from careline_cli.replay import Pipeline
+from careline_contracts.envelope import Record, from_headers
+from careline_contracts.topics import SERVICES, TIER_CHANGES
+from careline_localstack import LocalStack, ServiceOptions
+from careline_runtime.publisher import Publisher
+
+CEILING_TOPIC = "careline.bench.ceiling"
+CEILING_VALUE = b'{"channel":"store","amount_minor":1177,"currency":"CNY","items":1}'
+PUBLISHED_AT_ONCE = 5_000
+
+
+async def ceiling(stack: LocalStack, count: int) -> float:
+    """Events per second of a FastStream subscriber that does nothing."""
+    bootstrap = stack.endpoints.kafka
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(CEILING_TOPIC, 6, 1)])
+    await admin.close()
+    publisher = Publisher(bootstrap, client_id="careline-bench")
+    headers = [("content-type", b"application/json")]
+    await _publish(
+        publisher,
+        [Record(CEILING_TOPIC, f"C{n % 1000}", headers, CEILING_VALUE) for n in range(count)],
+    )
+    await publisher.stop()
+    command = [sys.executable, "-m", "careline_cli.bench.ceiling"]
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [*command, bootstrap, CEILING_TOPIC, str(count)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(done.stdout)
+
+
+async def pipeline(stack: LocalStack, count: int, *, customers: int, seed: int) -> float:
+    """Touchpoints per second from raw topics through all five services, until all is published."""
+    records = list(raw_records(count, customers=customers, seed=seed))
+    async with Pipeline(stack.endpoints) as running:
+        await running.drain()
+        started = time.perf_counter()
+        await _publish(running.publisher, records)
+        await running.drain()
+        return count / (time.perf_counter() - started)
+
+
+async def stage_alone(stack: LocalStack, service: str) -> float:
+    """Events per second of one service on what the pipeline left in its topics."""
+    # a service begins where its database says; ingest has none, and begins where Kafka says
+    if service == "ingest":
+        await _rewind(stack.endpoints.kafka, "careline.ingest")
+    else:
+        await _empty(stack, service)
+    await asyncio.to_thread(stack.start_services, ServiceOptions(), names=[service])
+    async with Pipeline(stack.endpoints, services=[service]) as running:
+        handled, since = await _first_progress(running, service)
+        statuses = await running.drain()
+        seconds = time.perf_counter() - since
+    await asyncio.to_thread(stack.services[service].stop)
+    total: int = sum(statuses[service]["positions"].values())
+    return (total - handled) / seconds
+
+
+async def latency_p99_ms(stack: LocalStack, *, events_per_second: int, seconds: int) -> float:
+    """From acceptance at the edge until Kafka has the tier change, at a steady rate.
+
+    Each event is a new customer's first purchase, so that each one changes a tier.
+    """
+    consumer = AIOKafkaConsumer(TIER_CHANGES.name, bootstrap_servers=stack.endpoints.kafka)
+    await consumer.start()
+    await consumer.seek_to_end()
+    waits: list[float] = []
+    count = events_per_second * seconds
+    run = f"latency-{time.time():.0f}"
+
+    async def collect() -> None:
+        while len(waits) < count:
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                for record in records:
+                    accepted = from_headers(record.headers).recorded_at.timestamp()
+                    waits.append(record.timestamp - accepted * 1000)
+
+    async with Pipeline(stack.endpoints) as running:
+        await running.drain()
+        collecting = asyncio.create_task(collect())
+        started = time.perf_counter()
+        step = max(1, events_per_second // 50)
+        for first in range(0, count, step):
+            now = datetime.now(UTC)
+            await running.publisher.publish(
+                [
+                    raw_record(f"{n}", purchase(5_000_000 + n, 10_000), now, run=run)
+                    for n in range(first, min(first + step, count))
+                ]
+            )
+            due = started + (first + step) / events_per_second
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        await asyncio.wait_for(collecting, timeout=60)
+    await consumer.stop()
+    return sorted(waits)[math.ceil(len(waits) * 0.99) - 1]
+
+
+def rss_mb(stack: LocalStack) -> dict[str, int]:
+    """Resident memory of each service."""
+    return {name: _process(stack, name).memory_info().rss // 1_000_000 for name in SERVICES}
+
+
+async def idle_cpu_percent(stack: LocalStack, *, seconds: int) -> float:
+    """Share of one core that the five services use together when nothing happens."""
+
+    def used() -> float:
+        return sum(sum(_process(stack, name).cpu_times()[:2]) for name in SERVICES)
+
+    async with Pipeline(stack.endpoints) as running:
+        await running.drain()
+    await asyncio.sleep(2)
+    before = used()
+    await asyncio.sleep(seconds)
+    return 100 * (used() - before) / seconds
+
+
+async def _publish(publisher: Publisher, records: Sequence[Record]) -> None:
+    for start in range(0, len(records), PUBLISHED_AT_ONCE):
+        await publisher.publish(records[start : start + PUBLISHED_AT_ONCE])
+
+
+async def _first_progress(running: Pipeline, service: str) -> tuple[int, float]:
+    """How many events had been handled when progress was first seen, and when that was."""
+    while True:
+        status = (await running.statuses())[service]
+        handled = sum(status["positions"].values())
+        if handled:
+            return handled, time.perf_counter()
+        await asyncio.sleep(0.02)
+
+
+async def _empty(stack: LocalStack, service: str) -> None:
+    """Throws the service's database away; its next start migrates an empty one."""
+    connection = await asyncpg.connect(stack.endpoints.databases[service])
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await connection.close()
+
+
+async def _rewind(bootstrap_servers: str, group: str) -> None:
+    """Sets the group back to the beginning, as soon as Kafka has let its last member go."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    partitions = list(await admin.list_consumer_group_offsets(group))
+    await admin.close()
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, group_id=group, enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        consumer.assign(partitions)
+        for _ in range(60):
+            try:
+                await consumer.commit(dict.fromkeys(partitions, 0))
+            except KafkaError:
+                await asyncio.sleep(0.5)
+            else:
+                return
+        raise CommandError(f"Kafka still has members in group {group} after 30 s.")
+    finally:
+        await consumer.stop()
+
+
+def _process(stack: LocalStack, service: str) -> psutil.Process:
+    pid = stack.services[service].pid
+    if pid is None:
+        raise CommandError(f"{service} does not run.", fix=f"Read its log in {stack.home.logs}.")
+    return psutil.Process(pid)

@@ -1,0 +1,43 @@
+"""How the command speaks: results on stdout, the rest on stderr, errors without a traceback."""
+
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+
+stdout = Console()
+stderr = Console(stderr=True)
+
+
+class Explained(Protocol):
+    """An expected error: what happened, why, and what to do about it."""
+
+    what: str
+    why: str
+    fix: str
+
+
+class CommandError(Exception):
+    """An expected failure of a command, shown as a short panel with exit code 1."""
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+
+def progress(message: str) -> None:
+    stderr.print(f"[dim]·[/] {escape(message)}")
+
+
+def show_error(error: Explained) -> None:
+    parts = [f"[bold]{escape(error.what)}[/]"]
+    if error.why:
+        parts.append(escape(error.why.strip()))
+    if error.fix:
+        parts.append(f"[green]→[/] {escape(error.fix)}")
+    stderr.print(
+        Panel("\n\n".join(parts), title="careline", title_align="left", border_style="red")
+    )

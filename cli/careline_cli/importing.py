@@ -1,0 +1,261 @@
+"""`careline import`: a file becomes touchpoints at the ingest edge, every row accounted for.
+
+Rows that cannot be sent are written to a reject file with line, reason and text. The command
+ends with 0 if the import ran through, whatever the verdicts; the summary has their numbers.
+"""
+
+import asyncio
+import csv
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+from urllib.parse import quote
+
+import typer
+from rich.table import Table
+
+from careline_cli.console import CommandError, stdout
+from careline_cli.endpoints import running_endpoints
+from careline_cli.mapping import Mapping, read_mapping
+from careline_cli.meter import Meter
+from careline_cli.outgoing import Outgoing, TooManyEvents, in_order_of_time, slices
+from careline_cli.replay import Pipeline
+from careline_cli.rows import Row, Rows, UnreadableFile
+from careline_cli.sending import MAX_BATCH_EVENTS, NotSent, Sender
+from careline_cli.translation import Refused, Translation
+from careline_localstack import Endpoints
+from careline_runtime.errors import Misconfigured
+
+REPLAY_STEP = timedelta(days=7)
+"""How far the replay clock moves at a time: what is published doesn't depend on it."""
+
+
+@dataclass
+class Tally:
+    """What became of a file. Events accepted, duplicate and rejected add up to all there were."""
+
+    rows: int = 0
+    skipped_rows: int = 0
+    """Rows in which no event's conditions held."""
+    rejected_lines: set[int] = field(default_factory=set)
+    events: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        touchpoints = {name: self.events[name] for name in ("accepted", "rejected", "duplicate")}
+        sent = sum(touchpoints.values())
+        return {
+            "touchpoints": touchpoints,
+            "rows": self.rows,
+            "skipped_rows": self.skipped_rows,
+            "rejected_rows": len(self.rejected_lines),
+            "rejected_by_code": dict(self.reasons.most_common()),
+            "seconds": round(self.seconds, 3),
+            "events_per_second": round(sent / self.seconds) if self.seconds else 0,
+        }
+
+
+class RejectFile:
+    """A CSV of what was refused: line, code, reason, and the row as it stood in the file."""
+
+    def __init__(self, file: TextIO | None, tally: Tally) -> None:
+        self._writer = csv.writer(file) if file is not None else None
+        self._tally = tally
+        if self._writer is not None:
+            self._writer.writerow(("line", "code", "reason", "text"))
+
+    def add(self, refused: Refused) -> None:
+        self._tally.events["rejected"] += 1
+        self._tally.reasons[refused.code] += 1
+        self._tally.rejected_lines.add(refused.line)
+        if self._writer is not None:
+            self._writer.writerow(refused)
+
+
+def touchpoints_of(
+    rows: Iterable[Row], translation: Translation, tally: Tally, rejects: RejectFile
+) -> Iterator[Outgoing]:
+    """The events that the rows give; what cannot be mapped goes to the reject file."""
+    for row in rows:
+        tally.rows += 1
+        is_skipped = True
+        for touchpoint in translation.touchpoints(row):
+            is_skipped = False
+            if isinstance(touchpoint, Refused):
+                rejects.add(touchpoint)
+            else:
+                yield touchpoint
+        tally.skipped_rows += is_skipped
+
+
+async def send_all(
+    events: Iterable[Outgoing],
+    sender: Sender,
+    tally: Tally,
+    rejects: RejectFile,
+    *,
+    sent: Callable[[], None] = lambda: None,
+) -> None:
+    """Sends the events batch by batch, holding one batch in memory; `sent` is told after each."""
+    remaining = iter(events)
+    while batch := list(islice(remaining, MAX_BATCH_EVENTS)):
+        for event, verdict in zip(batch, await sender.send(batch), strict=True):
+            if verdict.status == "rejected":
+                reason = f"{verdict.pointer} {verdict.detail}".strip()
+                rejects.add(Refused(event.line, verdict.code, reason, event.text))
+            else:
+                tally.events[verdict.status] += 1
+        sent()
+
+
+async def send_by_clock(
+    events: list[Outgoing],
+    send: Callable[[list[Outgoing]], Awaitable[None]],
+    *,
+    tick: Callable[[datetime], Awaitable[None]],
+    step: timedelta = REPLAY_STEP,
+) -> None:
+    """Sends events (in order of time) slice by slice; `tick` is told the end of each slice."""
+    for end, slice_of_events in slices(events, step):
+        await send(slice_of_events)
+        await tick(end)
+
+
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(help="The file of rows; .gz is unpacked.", exists=True, dir_okay=False)
+    ],
+    mapping: Annotated[
+        Path, typer.Option(help="What the columns mean, in YAML.", exists=True, dir_okay=False)
+    ],
+    replay_clock: Annotated[
+        bool,
+        typer.Option(
+            "--replay-clock",
+            help="Send in order of time, and move the clock of careline up --clock replay along.",
+        ),
+    ] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rejected rows go: line, code, reason, text.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="CloudEvents source; default: /import/ and the file's name.")
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON on stdout.")
+    ] = False,
+) -> None:
+    """Import a CSV, TSV or space-separated file as touchpoints.
+
+    Repeating an import changes nothing: an event is known by its source and its line.
+    docs/import.md explains mapping files with worked examples.
+
+    [bold]Examples[/]
+
+    careline import --mapping cli/careline_cli/demo_data/cdnow.yaml purchases.txt.gz
+
+    careline import --mapping calls.yaml --rejects rejected.csv calls.csv
+    """
+    try:
+        rules = read_mapping(mapping)
+    except (Misconfigured, OSError, UnicodeError) as error:
+        raise CommandError("The mapping cannot be used.", why=str(error)) from error
+    tally = Tally()
+    started = time.monotonic()
+    run = _replayed if replay_clock else _streamed
+    with ExitStack() as stack:
+        reject_file = RejectFile(_opened(rejects, stack), tally)
+        translation = Translation(rules, source=source or f"/import/{quote(file.name)}")
+        rows = Rows(file, rules.layout, needs=rules.used_columns)
+        try:
+            asyncio.run(run(rows, translation, tally, reject_file, running_endpoints()))
+        except (UnreadableFile, TooManyEvents) as error:
+            raise CommandError(f"{file.name} cannot be imported.", why=str(error)) from error
+        except NotSent as error:
+            raise CommandError(
+                f"The import stopped after {tally.events['accepted']:,} accepted events.",
+                why=str(error),
+                fix="See that ingest runs (careline status), then repeat the command: what is "
+                "already there is not taken twice.",
+            ) from error
+    tally.seconds = time.monotonic() - started
+    if as_json:
+        stdout.print_json(data=tally.as_json())
+    else:
+        stdout.print(_summary(file, tally, rules, rejects))
+
+
+async def _streamed(
+    rows: Rows, translation: Translation, tally: Tally, rejects: RejectFile, endpoints: Endpoints
+) -> None:
+    with Meter(rows.path.name, rows.total_bytes) as meter:
+        async with Sender(endpoints.services["ingest"], say=meter.say) as sender:
+            events = touchpoints_of(rows, translation, tally, rejects)
+            await send_all(
+                events,
+                sender,
+                tally,
+                rejects,
+                sent=lambda: meter.show(rows.read_bytes, f"{tally.rows:,} rows"),
+            )
+
+
+async def _replayed(
+    rows: Rows, translation: Translation, tally: Tally, rejects: RejectFile, endpoints: Endpoints
+) -> None:
+    events = in_order_of_time(touchpoints_of(rows, translation, tally, rejects))
+    with Meter(rows.path.name, len(events)) as meter:
+        if events:
+            first, last = events[0].occurred_at, events[-1].occurred_at
+            meter.say(f"replaying {len(events):,} events, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
+        async with (
+            Sender(endpoints.services["ingest"], say=meter.say) as sender,
+            Pipeline(endpoints) as pipeline,
+        ):
+
+            async def tick(end: datetime) -> None:
+                await pipeline.drain()
+                await pipeline.tick(end)
+                meter.show(tally.events.total(), f"replaying {end:%Y-%m-%d}")
+
+            async def send(slice_of_events: list[Outgoing]) -> None:
+                await send_all(slice_of_events, sender, tally, rejects)
+
+            await send_by_clock(events, send, tick=tick)
+
+
+def _opened(path: Path | None, stack: ExitStack) -> TextIO | None:
+    if path is None:
+        return None
+    try:
+        # Bytes that are not of the file's encoding were kept as surrogates: written as they were.
+        return stack.enter_context(
+            path.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        )
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written.", why=str(error)) from error
+
+
+def _summary(file: Path, tally: Tally, rules: Mapping, rejects: Path | None) -> Table:
+    table = Table(box=None, show_header=False, title=file.name, title_justify="left")
+    counts = tally.as_json()
+    for name, count in counts["touchpoints"].items():
+        table.add_row(name, f"{count:,}")
+    table.add_row("rows", f"{tally.rows:,}")
+    if tally.skipped_rows:
+        table.add_row("of them without an event", f"{tally.skipped_rows:,}")
+    if tally.rejected_lines:
+        where = f", in {rejects}" if rejects else " (name a file with --rejects to see them)"
+        table.add_row("of them rejected", f"{len(tally.rejected_lines):,}{where}")
+    for code, count in tally.reasons.most_common(5):
+        table.add_row(f"  {code}", f"{count:,}")
+    table.add_row("seconds", f"{tally.seconds:.1f}")
+    table.add_row("events a second", f"{counts['events_per_second']:,}")
+    return table

@@ -1,0 +1,173 @@
+"""The replay clock's driver: drain, tick, drain.
+
+Drained means that every service has handled everything that was published and has nothing left
+to say or to fire. It is read twice around the services' own word, so that an event in flight
+between two of them can't be missed: it would have moved an end offset.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from careline_cli.console import CommandError
+from careline_contracts.envelope import Envelope, Record, from_text, to_headers, to_text
+from careline_contracts.events.operations import ClockTicked
+from careline_contracts.topics import CLOCK, SERVICES
+from careline_localstack import Endpoints
+from careline_runtime.errors import is_infrastructure
+from careline_runtime.publisher import Publisher
+
+POLL_SECONDS = 0.01
+LONGEST_POLL_SECONDS = 0.05
+
+Status = Mapping[str, Any]
+
+
+class Pipeline:
+    """The running services, seen as one thing that is drained or is not."""
+
+    def __init__(self, endpoints: Endpoints, *, services: Sequence[str] = SERVICES) -> None:
+        self.endpoints = endpoints
+        self.services = services
+        self.publisher = Publisher(endpoints.kafka, client_id="careline-cli")
+        self._http = httpx.AsyncClient(timeout=30)
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=endpoints.kafka)
+        self._inputs: list[TopicPartition] = []
+        self._slowest = ""
+
+    async def __aenter__(self) -> Self:
+        await self.publisher.start()
+        await self._consumer.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._consumer.stop()
+        await self.publisher.stop()
+        await self._http.aclose()
+
+    async def get(self, service: str, path: str) -> dict[str, Any]:
+        """What a service answers to GET `path`."""
+        answer = await self._http.get(f"{self.endpoints.services[service]}{path}")
+        answer.raise_for_status()
+        result: dict[str, Any] = answer.json()
+        return result
+
+    async def statuses(self) -> dict[str, Status]:
+        """`/status` of every service."""
+        found = await asyncio.gather(*(self.get(service, "/status") for service in self.services))
+        return dict(zip(self.services, found, strict=True))
+
+    async def tick(self, now: datetime, *, timeout_seconds: float = 600) -> None:
+        """Moves the replay clock to `now`, and returns when all that this causes has happened."""
+        envelope = Envelope(f"tick-{to_text(now)}", "/careline/clock", ClockTicked.type, now, now)
+        tick = Record(CLOCK.name, "", to_headers(envelope), ClockTicked(now=now).to_json())
+        await self.publish([tick], timeout_seconds=timeout_seconds)
+        await self.drain(by=now, timeout_seconds=timeout_seconds)
+
+    async def publish(self, records: Sequence[Record], *, timeout_seconds: float = 600) -> None:
+        """Publishes in order per key; waits for a broker that restarts, and sends all again.
+
+        Raises `CommandError` after the timeout.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            try:
+                return await self.publisher.publish(records)
+            except (KafkaError, OSError) as error:
+                if not is_infrastructure(error) or time.monotonic() > deadline:
+                    raise CommandError(
+                        "Kafka has not taken what was to be published.",
+                        why=f"Its last answer: {type(error).__name__}: {error}",
+                        fix="careline status says whether the broker runs.",
+                    ) from error
+            await asyncio.sleep(LONGEST_POLL_SECONDS)
+
+    async def drain(
+        self, *, by: datetime | None = None, timeout_seconds: float = 600
+    ) -> dict[str, Status]:
+        """Returns the statuses once all is handled (and every clock has reached `by`).
+
+        Servers that restart meanwhile are waited for. Raises `CommandError` after the timeout.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        pause = POLL_SECONDS
+        waiting_for = "the services"
+        while time.monotonic() < deadline:
+            try:
+                before = await self._ends()
+                statuses, waiting_for = await self._look(before, by)
+                if not waiting_for and await self._ends() == before:
+                    return statuses
+            except (httpx.HTTPError, KafkaError, OSError) as error:
+                waiting_for = f"an answer ({type(error).__name__})"
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_POLL_SECONDS, pause * 1.5)
+        raise CommandError(
+            f"The pipeline has not drained in {timeout_seconds:.0f} s.",
+            why=f"Still waiting for {waiting_for}.",
+            fix="Look into the services' logs: careline status names the home, logs/ lies in it.",
+        )
+
+    async def lags(self, statuses: Mapping[str, Status]) -> dict[str, int]:
+        """Events not handled yet, per service."""
+        ends = await self._ends()
+        return {
+            service: sum(
+                max(0, ends.get(name, position) - position)
+                for name, position in status["positions"].items()
+            )
+            for service, status in statuses.items()
+        }
+
+    async def _ends(self) -> dict[str, int]:
+        """The end offset of every partition that a service reads, by `topic-partition`."""
+        if not self._inputs:
+            statuses = await self.statuses()
+            if not all(status["positions"] for status in statuses.values()):
+                return {}
+            names = {name for status in statuses.values() for name in status["positions"]}
+            split = [name.rpartition("-") for name in sorted(names)]
+            self._inputs = [TopicPartition(topic, int(number)) for topic, _, number in split]
+        ends = await self._consumer.end_offsets(self._inputs)
+        return {f"{p.topic}-{p.partition}": end for p, end in ends.items()}
+
+    async def _look(
+        self, ends: Mapping[str, int], by: datetime | None
+    ) -> tuple[dict[str, Status], str]:
+        """Asks service by service until one is not done; returns what it waits for, in words.
+
+        The one that was not done last time is asked first: most looks are a single request.
+        """
+        statuses: dict[str, Status] = {}
+        for service in sorted(self.services, key=lambda name: name != self._slowest):
+            statuses[service] = await self.get(service, "/status")
+            if waiting_for := _unfinished(service, statuses[service], ends, by):
+                self._slowest = service
+                return statuses, waiting_for
+        return statuses, ""
+
+
+def _unfinished(service: str, status: Status, ends: Mapping[str, int], by: datetime | None) -> str:
+    """What the service still has to do, in words; empty when nothing."""
+    if not status["positions"]:
+        return f"{service} to be given partitions"
+    if by is not None and from_text(status["clock"], name="clock") < by:
+        return f"the clock of {service}"
+    for name, position in status["positions"].items():
+        if position < ends.get(name, 0):
+            return f"{service}: {ends[name] - position} events of {name}"
+    if status["outbox"] or status["timers_due"]:
+        return f"{service} to publish {status['outbox']} units, fire {status['timers_due']} timers"
+    return ""

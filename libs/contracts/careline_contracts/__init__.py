@@ -1,0 +1,1 @@
+"""What Careline's services say to each other: envelope, events, topics. A leaf: pydantic only."""

@@ -1,0 +1,236 @@
+"""CloudEvents 1.0 on Kafka: binary mode written, binary and structured mode read.
+
+Extensions beside the standard's attributes: `recordedtime` (when the edge accepted what happened;
+decisions are taken as of this time), `causationid` (id of the event that led to this one),
+`partitionkey` (equal to the record's key) and W3C `traceparent`.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+Headers = Sequence[tuple[str, bytes]]
+
+STRUCTURED = "application/cloudevents"
+
+MAX_LENGTH = 255
+
+KEPT = ("id", "source", "type", "subject", "partitionkey", "causationid", "traceparent")
+"""The text attributes that Careline reads; others are ignored."""
+
+FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and lone surrogates: neither a header nor a database can hold them."""
+
+FORBIDDEN_BYTES = re.compile(rb"[\x00-\x1f\x7f]|\xc2[\x80-\x9f]")
+"""The same in UTF-8, which has no lone surrogates."""
+
+
+class InvalidEnvelope(ValueError):
+    """The attributes are not a CloudEvent that Careline can read; the text says which and why."""
+
+    def __init__(self, text: str, *, attribute: str = "") -> None:
+        super().__init__(text)
+        self.attribute = attribute
+        """The attribute at fault, where it is one."""
+
+
+class Envelope(NamedTuple):
+    """Who said what kind of thing when. Times read from a record are in UTC."""
+
+    id: str
+    source: str
+    type: str
+    occurred_at: datetime
+    """CloudEvents `time`: when it happened."""
+    recorded_at: datetime
+    """When the edge accepted it, or when a timer was due: the as-of of the decision it causes."""
+    key: str = ""
+    subject: str = ""
+    causation_id: str = ""
+    traceparent: str = ""
+
+    @property
+    def event_key(self) -> str:
+        """The 32 hex characters under which an inbox remembers `(source, id)`."""
+        return event_key(self.source, self.id)
+
+
+class Record(NamedTuple):
+    """One record to be published: `value` None is a tombstone."""
+
+    topic: str
+    key: str
+    headers: Headers
+    value: bytes | None
+
+
+def event_key(source: str, id: str) -> str:
+    """A stable 128-bit name of `(source, id)`, the pair that CloudEvents holds unique."""
+    return blake2b(f"{source}\x00{id}".encode(), digest_size=16).hexdigest()
+
+
+def to_headers(envelope: Envelope) -> Headers:
+    """Binary-mode headers; empty optional attributes are left out."""
+    id, source, type, occurred_at, recorded_at, key, subject, causation_id, traceparent = envelope
+    occurred = to_text(occurred_at).encode()
+    recorded = occurred if recorded_at is occurred_at else to_text(recorded_at).encode()
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", type.encode()),
+        ("ce_time", occurred),
+        ("ce_recordedtime", recorded),
+        ("content-type", b"application/json"),
+    ]
+    if key:
+        headers.append(("ce_partitionkey", key.encode()))
+    if subject:
+        headers.append(("ce_subject", subject.encode()))
+    if causation_id:
+        headers.append(("ce_causationid", causation_id.encode()))
+    if traceparent:
+        headers.append(("traceparent", traceparent.encode()))
+    return headers
+
+
+def from_headers(headers: Iterable[tuple[str, bytes]]) -> Envelope:
+    """The envelope of a binary-mode record; raises `InvalidEnvelope`."""
+    found = dict(headers)
+    return _plain(found) or _from_any_headers(found)
+
+
+def _plain(found: Mapping[str, bytes]) -> Envelope | None:
+    """The envelope of headers with nothing odd about them (4 µs less an event), else None."""
+    try:
+        id, source, type = found["ce_id"], found["ce_source"], found["ce_type"]
+        key, subject = found.get("ce_partitionkey", b""), found.get("ce_subject", b"")
+        cause, trace = found.get("ce_causationid", b""), found.get("traceparent", b"")
+        together = b"".join((id, source, type, key, subject, cause, trace))
+        if (
+            found["ce_specversion"] != b"1.0"
+            or not (id and source and type)
+            or len(together) > MAX_LENGTH
+            or FORBIDDEN_BYTES.search(together)
+        ):
+            return None
+        occurred, recorded = found["ce_time"], found.get("ce_recordedtime", b"")
+        occurred_at = from_text(occurred.decode(), name="time")
+        recorded_at = occurred_at
+        if recorded and recorded != occurred:
+            recorded_at = from_text(recorded.decode(), name="recordedtime")
+        return Envelope(
+            id.decode(),
+            source.decode(),
+            type.decode(),
+            occurred_at,
+            recorded_at,
+            key.decode(),
+            subject.decode(),
+            cause.decode(),
+            trace.decode(),
+        )
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError):
+        return None
+
+
+def _from_any_headers(headers: Mapping[str, bytes]) -> Envelope:
+    """The same for any headers; it can say what is wrong with them."""
+    try:
+        attributes = {
+            name.removeprefix("ce_"): value.decode()
+            for name, value in headers.items()
+            if name.startswith("ce_") or name == "traceparent"
+        }
+    except (UnicodeDecodeError, AttributeError) as error:
+        raise InvalidEnvelope("a header is null or not UTF-8") from error
+    return from_attributes(attributes)
+
+
+def from_structured(value: bytes) -> tuple[Envelope, bytes]:
+    """Envelope and data of a structured-mode record; raises `InvalidEnvelope`."""
+    try:
+        event = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise InvalidEnvelope(f"not JSON: {error}") from error
+    if not isinstance(event, dict):
+        raise InvalidEnvelope("a structured CloudEvent is a JSON object")
+    return from_object(event)
+
+
+def from_object(event: dict[str, Any]) -> tuple[Envelope, bytes]:
+    """Envelope and data of one event in the JSON event format; raises `InvalidEnvelope`."""
+    if "data" not in event:
+        raise InvalidEnvelope("attribute data is missing", attribute="data")
+    attributes = {name: value for name, value in event.items() if isinstance(value, str)}
+    envelope = from_attributes(attributes)
+    try:
+        return envelope, json.dumps(event["data"], ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
+        raise InvalidEnvelope(f"data cannot be written as JSON: {error}") from error
+
+
+def from_attributes(attributes: dict[str, str]) -> Envelope:
+    """The envelope with these attributes (no `ce_` before the names); raises `InvalidEnvelope`."""
+    for name in ("specversion", "id", "source", "type"):
+        if not attributes.get(name):
+            raise InvalidEnvelope(f"attribute {name} is missing", attribute=name)
+    if attributes["specversion"] != "1.0":
+        raise InvalidEnvelope("attribute specversion is not 1.0", attribute="specversion")
+    # one look at all of them together: a search for each costs 3 µs an event
+    kept = [attributes.get(name, "") for name in KEPT]
+    if FORBIDDEN.search("".join(kept)) or len(max(kept, key=len)) > MAX_LENGTH:
+        _refuse(attributes)
+    if "time" not in attributes:
+        raise InvalidEnvelope("attribute time is missing", attribute="time")
+    occurred_at = from_text(attributes["time"], name="time")
+    recorded = attributes.get("recordedtime")
+    return Envelope(
+        id=attributes["id"],
+        source=attributes["source"],
+        type=attributes["type"],
+        occurred_at=occurred_at,
+        recorded_at=from_text(recorded, name="recordedtime") if recorded else occurred_at,
+        key=attributes.get("partitionkey", ""),
+        subject=attributes.get("subject", ""),
+        causation_id=attributes.get("causationid", ""),
+        traceparent=attributes.get("traceparent", ""),
+    )
+
+
+def _refuse(attributes: Mapping[str, str]) -> None:
+    """Raises `InvalidEnvelope` for the first attribute that is too long or has a bad character."""
+    for name in KEPT:
+        text = attributes.get(name, "")
+        if len(text) > MAX_LENGTH:
+            raise InvalidEnvelope(
+                f"attribute {name} is longer than {MAX_LENGTH} characters", attribute=name
+            )
+        if FORBIDDEN.search(text):
+            raise InvalidEnvelope(
+                f"attribute {name} has a character that CloudEvents forbids", attribute=name
+            )
+
+
+def to_text(instant: datetime) -> str:
+    """RFC 3339 in UTC, ending in `Z`: one text for one instant."""
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return instant.isoformat()[:-6] + "Z"
+
+
+def from_text(text: str, *, name: str) -> datetime:
+    """The instant that an RFC 3339 text names; raises `InvalidEnvelope` naming the attribute."""
+    try:
+        instant = datetime.fromisoformat(text)
+        in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidEnvelope(
+            f"attribute {name} is not an RFC 3339 time: {text[:40]!r}", attribute=name
+        ) from error
+    if instant.tzinfo is None:
+        raise InvalidEnvelope(f"attribute {name} has no offset: {text[:40]!r}", attribute=name)
+    return in_utc

@@ -1,0 +1,1 @@
+"""Past facts, grouped by who says them."""

@@ -1,0 +1,234 @@
+"""The topic catalogue: every topic's owner, key, retention, readers and what may be said on it."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from careline_contracts.events import engagement, operations, profile, scoring, ticketing
+from careline_contracts.events.ingest import DeadLettered, Touchpoint
+from careline_contracts.events.touchpoints import (
+    CHANNEL_EVENTS,
+    AnyChannelEvent,
+    Channel,
+    OutreachAnswered,
+)
+from careline_contracts.payload import Payload
+
+DAY_MS = 24 * 3600 * 1000
+SERVICES = ("ingest", "profile", "scoring", "engagement", "ticketing")
+
+Personal = Literal["clear", "sealed", "pseudonymous", "none"]
+"""Personal data on a topic: readable; tokens and sealed values; customer numbers only; none."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One Kafka topic. `state` topics are compacted: the last record of a key is the present."""
+
+    name: str
+    owner: str
+    key: str
+    kind: Literal["events", "state"]
+    says: tuple[type[Payload], ...]
+    readers: tuple[str, ...] = ()
+    partitions: int = 6
+    retention_days: int = 28
+    personal: Personal = "pseudonymous"
+    max_message_bytes: int = 4 * 1024 * 1024
+    """Larger than what comes in: tokens, sealed values and dead letters' headers take room."""
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Kafka's topic configuration."""
+        size = {"max.message.bytes": str(self.max_message_bytes)}
+        if self.kind == "state":
+            return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(3600 * 1000), **size}
+        return {
+            "cleanup.policy": "delete",
+            "retention.ms": str(self.retention_days * DAY_MS),
+            **size,
+        }
+
+
+RAW = {
+    channel: Topic(
+        name=f"careline.raw.{channel}.v1",
+        owner="channels",
+        key="as the channel likes; the same identity, to keep its events in order",
+        kind="events",
+        says=(
+            *(
+                event
+                for event in CHANNEL_EVENTS
+                if event.channel == channel or issubclass(event, AnyChannelEvent)
+            ),
+            OutreachAnswered,
+        ),
+        readers=("ingest",),
+        retention_days=7,
+        max_message_bytes=1024 * 1024,
+        personal="clear",
+    )
+    for channel in get_args(Channel)
+}
+TOUCHPOINTS = Topic(
+    "careline.touchpoints.v1",
+    "ingest",
+    "first identity",
+    "events",
+    (Touchpoint,),
+    ("profile",),
+    personal="sealed",
+)
+OUTREACH_RESULTS = Topic(
+    "careline.outreach-results.v1",
+    "ingest",
+    "customer",
+    "events",
+    (OutreachAnswered,),
+    ("engagement",),
+)
+ACTIVITIES = Topic(
+    "careline.activities.v1",
+    "profile",
+    "customer",
+    "events",
+    (profile.Activity, profile.CustomersMerged),
+    ("scoring", "engagement", "ticketing"),
+)
+CUSTOMERS = Topic("careline.customers.v1", "profile", "customer", "state", (profile.CustomerState,))
+CUSTOMER_CHANGES = Topic(
+    "careline.customer-changes.v1",
+    "profile",
+    "customer",
+    "events",
+    (
+        profile.CustomerCreated,
+        profile.IdentityLinked,
+        profile.CustomersMerged,
+        profile.MergeRefused,
+    ),
+)
+SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
+TIER_CHANGES = Topic(
+    "careline.tier-changes.v1",
+    "scoring",
+    "customer",
+    "events",
+    (scoring.TierChanged,),
+    ("engagement",),
+)
+TAG_CHANGES = Topic(
+    "careline.tag-changes.v1",
+    "scoring",
+    "customer",
+    "events",
+    (scoring.TagChanged,),
+    ("engagement",),
+)
+RISK_CHANGES = Topic(
+    "careline.risk-changes.v1",
+    "scoring",
+    "customer",
+    "events",
+    (scoring.RiskChanged,),
+    ("engagement",),
+)
+OUTREACH_REQUESTS = Topic(
+    "careline.outreach-requests.v1",
+    "engagement",
+    "customer",
+    "events",
+    (engagement.OutreachRequested,),
+    ("channels",),
+)
+CASES = Topic("careline.cases.v1", "engagement", "case", "state", (engagement.CaseState,))
+CASE_CHANGES = Topic(
+    "careline.case-changes.v1",
+    "engagement",
+    "customer",
+    "events",
+    (
+        engagement.CaseOpened,
+        engagement.CaseStepDone,
+        engagement.CaseStepBreached,
+        engagement.CaseClosed,
+    ),
+)
+REMINDERS = Topic(
+    "careline.reminders.v1", "engagement", "customer", "events", (engagement.ReminderRaised,)
+)
+TICKETS = Topic("careline.tickets.v1", "ticketing", "ticket", "state", (ticketing.TicketState,))
+TICKET_CHANGES = Topic(
+    "careline.ticket-changes.v1",
+    "ticketing",
+    "customer",
+    "events",
+    (
+        ticketing.TicketOpened,
+        ticketing.TicketJoined,
+        ticketing.TicketResponded,
+        ticketing.TicketBreached,
+        ticketing.TicketResolved,
+        ticketing.TicketReopened,
+        ticketing.TicketMerged,
+        ticketing.TicketMoved,
+        ticketing.TicketCorrected,
+    ),
+)
+POLICIES = Topic(
+    "careline.policies.v1",
+    "operations",
+    "service",
+    "state",
+    (operations.PolicyPublished,),
+    SERVICES,
+    partitions=1,
+    personal="none",
+)
+CLOCK = Topic(
+    "careline.clock.v1",
+    "operations",
+    "none",
+    "events",
+    (operations.ClockTicked,),
+    SERVICES,
+    partitions=1,
+    personal="none",
+)
+DEAD_LETTERS = {
+    service: Topic(
+        name=f"careline.{service}.dead-letters.v1",
+        owner=service,
+        key="as the original",
+        kind="events",
+        says=(DeadLettered,),
+        readers=("operations",),
+        partitions=1,
+        # The original bytes travel along: at the edge these may hold identities in clear.
+        personal="clear" if service == "ingest" else "sealed",
+    )
+    for service in SERVICES
+}
+
+CATALOGUE: tuple[Topic, ...] = (
+    *RAW.values(),
+    TOUCHPOINTS,
+    OUTREACH_RESULTS,
+    ACTIVITIES,
+    CUSTOMERS,
+    CUSTOMER_CHANGES,
+    SCORES,
+    TIER_CHANGES,
+    TAG_CHANGES,
+    RISK_CHANGES,
+    OUTREACH_REQUESTS,
+    CASES,
+    CASE_CHANGES,
+    REMINDERS,
+    TICKETS,
+    TICKET_CHANGES,
+    POLICIES,
+    CLOCK,
+    *DEAD_LETTERS.values(),
+)
+"""Every topic there is; nothing is published elsewhere."""

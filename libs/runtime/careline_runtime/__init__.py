@@ -1,0 +1,1 @@
+"""How any Careline service lives: batches, units of work, outbox, timers, clock, health."""

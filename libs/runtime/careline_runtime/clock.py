@@ -1,0 +1,144 @@
+"""What time it is: the only module that asks. Under replay, Kafka says.
+
+The system clock is the machine's. The replay clock is the last `ClockTicked` on
+`careline.clock.v1`, so that eighteen months pass in minutes and alike on every run.
+"""
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from careline_contracts.events.operations import ClockTicked
+from careline_contracts.topics import CLOCK
+from careline_runtime.settings import ServiceSettings
+
+log = structlog.get_logger(__name__)
+
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clock(Protocol):
+    """Says what time it is and wakes who waits for it to move."""
+
+    is_replay: bool
+
+    def now(self) -> datetime:
+        """The present instant, in UTC."""
+
+    def recorded_at(self, occurred_at: datetime) -> datetime:
+        """The instant to stamp on what happened at `occurred_at` and is accepted now."""
+
+    async def moved(self, timeout_seconds: float) -> None:
+        """Returns when the clock has jumped, after `wake`, or after `timeout_seconds`."""
+
+    def wake(self) -> None:
+        """Something is due that was not before: who waits for the clock looks again."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class _Waiting:
+    """The part of a clock that lets others wait for it."""
+
+    def __init__(self) -> None:
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def moved(self, timeout_seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), timeout_seconds)
+        self._wake.clear()
+
+
+class SystemClock(_Waiting):
+    """The machine's clock."""
+
+    is_replay = False
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def recorded_at(self, occurred_at: datetime) -> datetime:
+        return self.now()
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+class ReplayClock(_Waiting):
+    """Stands at the last tick. What is accepted is recorded as it occurs, never before the tick."""
+
+    is_replay = True
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        super().__init__()
+        self._bootstrap_servers = bootstrap_servers
+        self._now = BEFORE_ALL
+        self._following: asyncio.Task[None] | None = None
+
+    def now(self) -> datetime:
+        return self._now
+
+    def recorded_at(self, occurred_at: datetime) -> datetime:
+        return max(self._now, occurred_at)
+
+    def tick(self, now: datetime) -> None:
+        """Moves to `now`; never back."""
+        if now > self._now:
+            self._now = now
+            self.wake()
+
+    async def start(self) -> None:
+        caught_up = asyncio.Event()
+        self._following = asyncio.create_task(self._follow(caught_up))
+        await caught_up.wait()
+
+    async def stop(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._following
+
+    async def _follow(self, caught_up: asyncio.Event) -> None:
+        partition = TopicPartition(CLOCK.name, 0)
+        while True:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._bootstrap_servers, auto_offset_reset="earliest"
+            )
+            try:
+                await consumer.start()
+                consumer.assign([partition])
+                end = (await consumer.end_offsets([partition]))[partition]
+                consumer.seek(partition, max(0, end - 1))
+                if end == 0:
+                    caught_up.set()
+                async for record in consumer:
+                    self._hear(record.value)
+                    caught_up.set()
+            except (KafkaError, OSError) as error:
+                log.warning("clock.lost", error=str(error), action="trying again in a second")
+                await asyncio.sleep(1)
+            finally:
+                await consumer.stop()
+
+    def _hear(self, value: bytes | None) -> None:
+        try:
+            self.tick(ClockTicked.parse(value or b"").now)
+        except ValidationError as error:
+            log.error("clock.unreadable_tick", error=str(error))
+
+
+def clock_for(settings: ServiceSettings) -> Clock:
+    """The clock that the settings ask for."""
+    if settings.clock == "replay":
+        return ReplayClock(settings.kafka_bootstrap_servers)
+    return SystemClock()

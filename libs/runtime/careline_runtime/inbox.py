@@ -1,0 +1,86 @@
+"""The two nets of a unit of work: what was handled before is not handled again.
+
+Per partition the next offset is kept under a row lock: it catches redelivery, rebalances in the
+background and zombies, for ever, at the price of a row a partition. The inbox remembers
+`(source, id)`: it catches producers', HTTP clients' and dead-letter replays' duplicates.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from aiokafka import ConsumerRecord
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_LOCK_OFFSETS = text("""
+    SELECT topic, partition, next_offset FROM consumer_offsets
+    WHERE (topic, partition) IN (
+        SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[])))
+    ORDER BY topic, partition FOR UPDATE
+""")
+_OPEN_OFFSETS = text("""
+    INSERT INTO consumer_offsets (topic, partition, next_offset)
+    SELECT topic, partition, 0
+    FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[])) AS wanted (topic, partition)
+    ORDER BY topic, partition
+    ON CONFLICT DO NOTHING
+""")
+_MOVE_OFFSETS = text("""
+    UPDATE consumer_offsets SET next_offset = moved.next_offset
+    FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:nexts AS bigint[]))
+        AS moved (topic, partition, next_offset)
+    WHERE consumer_offsets.topic = moved.topic AND consumer_offsets.partition = moved.partition
+""")
+# answers with the places of those that were there: none of them, nearly always
+_REMEMBER = text("""
+    WITH marks AS (
+        SELECT * FROM unnest(CAST(:keys AS uuid[]), CAST(:recorded AS timestamptz[]))
+            WITH ORDINALITY AS marks (event_key, recorded_at, place)),
+    new AS (
+        INSERT INTO inbox (event_key, recorded_at)
+        SELECT event_key, recorded_at FROM marks
+        ON CONFLICT DO NOTHING
+        RETURNING event_key)
+    SELECT place FROM marks LEFT JOIN new USING (event_key) WHERE new.event_key IS NULL
+""")
+
+Offsets = dict[tuple[str, int], int]
+
+
+def ends(records: Iterable[ConsumerRecord]) -> Offsets:
+    """Per partition, the offset after the last of `records` (given in order)."""
+    return {(record.topic, record.partition): record.offset + 1 for record in records}
+
+
+async def lock_offsets(connection: AsyncConnection, places: Iterable[tuple[str, int]]) -> Offsets:
+    """The next offset of each `(topic, partition)`, locked until the unit ends."""
+    ordered = sorted(places)
+    wanted = {"topics": [t for t, _ in ordered], "partitions": [p for _, p in ordered]}
+    rows = (await connection.execute(_LOCK_OFFSETS, wanted)).all()
+    if len(rows) < len(ordered):
+        await connection.execute(_OPEN_OFFSETS, wanted)
+        rows = (await connection.execute(_LOCK_OFFSETS, wanted)).all()
+    return {(topic, partition): next_offset for topic, partition, next_offset in rows}
+
+
+async def move_offsets(connection: AsyncConnection, nexts: Mapping[tuple[str, int], int]) -> None:
+    """Everything before these offsets is handled once this unit commits."""
+    await connection.execute(
+        _MOVE_OFFSETS,
+        {
+            "topics": [topic for topic, _ in nexts],
+            "partitions": [partition for _, partition in nexts],
+            "nexts": list(nexts.values()),
+        },
+    )
+
+
+async def remember(
+    connection: AsyncConnection, keys: Sequence[str], recorded: Sequence[datetime]
+) -> set[int]:
+    """Marks events as handled by this unit; returns the indexes of those that already were.
+
+    `keys` are `Envelope.event_key`s, each once; `recorded` their `recorded_at`.
+    """
+    rows = await connection.execute(_REMEMBER, {"keys": keys, "recorded": recorded})
+    return {place - 1 for place in rows.scalars()}

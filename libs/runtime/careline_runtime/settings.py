@@ -1,0 +1,69 @@
+"""What a service takes from its environment, typed; `for_service` names the service's own."""
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from careline_runtime.errors import Misconfigured
+
+PER_SERVICE = ("database_url", "http_port")
+"""Fields that `<NAME>_<SERVICE>` sets for one service, before `<NAME>` for any."""
+
+
+class ServiceSettings(BaseSettings):
+    """Environment names are the field names in upper case, unless an alias says otherwise."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, use_attribute_docstrings=True
+    )
+
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    """Brokers to begin with, `host:port,host:port`."""
+    database_url: str = ""
+    """`postgresql://…`; ingest has none."""
+    valkey_url: str = "redis://127.0.0.1:6379/0"
+    """Where ingest remembers for some minutes what it has taken."""
+    http_host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` in a container."""
+    http_port: int = 8080
+    """Port for health, metrics, status and the API."""
+    clock: Literal["system", "replay"] = Field("system", alias="CARELINE_CLOCK")
+    """`replay` stands at the last tick on `careline.clock.v1`."""
+    policies: Path | None = Field(None, alias="CARELINE_POLICIES")
+    """Directory of policy files that replace the services' own."""
+    keyring: Path | None = Field(None, alias="CARELINE_KEYRING")
+    """The key file of tokens and seals; only ingest and profile need it."""
+    log_format: Literal["json", "console"] = Field("json", alias="CARELINE_LOG_FORMAT")
+    """Lines for machines or for people."""
+    log_level: str = Field("INFO", alias="CARELINE_LOG_LEVEL")
+    """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
+    instance: str | None = Field(None, alias="CARELINE_INSTANCE")
+    """A name that outlives a restart: Kafka then hands the partitions back at once (KIP-345)."""
+
+    batch_max_records: int = Field(2_000, alias="CARELINE_BATCH_MAX_RECORDS", ge=1, le=20_000)
+    """The most events in one unit of work."""
+    poll_milliseconds: int = Field(50, alias="CARELINE_POLL_MILLISECONDS", ge=1)
+    """How long an empty poll waits; it bounds both the idle cost and the first event's delay."""
+    attempts: int = Field(3, alias="CARELINE_ATTEMPTS", ge=1)
+    """Tries of a record that fails alone before it becomes a dead letter."""
+    dead_letters_in_a_row: int = Field(1_000, alias="CARELINE_DEAD_LETTERS_IN_A_ROW", ge=1)
+    """More than this without one good record stops the service: something else is wrong."""
+    stalled_seconds: int = Field(60, alias="CARELINE_STALLED_SECONDS", ge=10)
+    """Lag without progress for this long ends the process, so that its supervisor restarts it."""
+
+    @classmethod
+    def for_service(cls, service: str) -> Self:
+        """The settings of `service`; raises `Misconfigured` with the names of what is wrong."""
+        own = {
+            name: value
+            for name in PER_SERVICE
+            if (value := os.environ.get(f"{name.upper()}_{service.upper()}"))
+        }
+        try:
+            return cls.model_validate({**cls().model_dump(by_alias=False), **own})
+        except ValidationError as error:
+            wrong = "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+            raise Misconfigured(f"environment of {service}: {wrong}") from error

@@ -1,0 +1,286 @@
+"""What happens to a batch: a unit of work in PostgreSQL, or a transformation straight to Kafka.
+
+Both wait as long as a server is away, try a failed batch again, and bisect one that fails again
+until the poison record stands alone in the dead letters and the rest has gone on, in order.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
+
+import structlog
+from aiokafka import ConsumerRecord
+from opentelemetry import trace
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from careline_contracts.envelope import Record
+from careline_runtime import inbox, metrics, timers
+from careline_runtime.batch import Heard, Hears, Poison, read
+from careline_runtime.dead_letter import Streak, dead_letter
+from careline_runtime.errors import InvalidMessage, is_infrastructure
+from careline_runtime.publisher import Publisher
+from careline_runtime.unit_of_work import Unit
+
+log = structlog.get_logger(__name__)
+tracer = trace.get_tracer("careline")
+
+Handle = Callable[[Unit, Sequence[Heard]], Awaitable[None]]
+Fire = Callable[[Unit, Sequence[timers.Due]], Awaitable[None]]
+Transform = Callable[[Sequence[ConsumerRecord]], Awaitable[Sequence[Record]]]
+
+LONGEST_PAUSE_SECONDS = 5.0
+DUE_A_UNIT = 500
+PUT_OFF_HOURS = 1
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Stage(Protocol):
+    """Takes the records of one poll; when it returns, their effects are durable."""
+
+    async def settle(self, records: Sequence[ConsumerRecord]) -> None: ...
+
+
+async def until_up(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """Runs `attempt`, again and again while a server is away; other errors pass through."""
+    pause = 0.05
+    while True:
+        try:
+            return await attempt()
+        except Exception as error:
+            if not is_infrastructure(error):
+                raise
+            metrics.infrastructure_waits.inc()
+            log.warning("unit.waits", error=str(error).splitlines()[0][:200], seconds=pause)
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (jitter)
+            pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
+
+
+async def bisect(
+    items: Sequence[Item],
+    unit: Callable[[Sequence[Item]], Awaitable[None]],
+    give_up: Callable[[Item, Exception], Awaitable[None]],
+    *,
+    attempts: int,
+) -> None:
+    """Settles `items` in order: together if it can be, else in halves, down to one.
+
+    One alone is tried `attempts` times before it is given up.
+    """
+    failure: Exception | None = None
+    for attempt in range(attempts if len(items) == 1 else 2):
+        try:
+            await until_up(lambda: unit(items))
+        except Exception as error:
+            failure = error
+            metrics.unit_retries.labels(type(error).__name__).inc()
+            log.warning("unit.failed", events=len(items), attempt=attempt + 1, exc_info=error)
+            if isinstance(error, InvalidMessage) and len(items) == 1:
+                break
+        else:
+            return
+    if len(items) == 1 and failure is not None:
+        await give_up(items[0], failure)
+        return
+    middle = len(items) // 2
+    await bisect(items[:middle], unit, give_up, attempts=attempts)
+    await bisect(items[middle:], unit, give_up, attempts=attempts)
+
+
+class TransactionalStage:
+    """Records and timers handled in PostgreSQL transactions, exactly once in effect."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        service: str,
+        hears: Sequence[Hears],
+        handle: Handle,
+        fire: Fire | None,
+        attempts: int,
+        measure_latency: bool,
+        streak: Streak,
+        committed: Callable[[Unit], None] = lambda _: None,
+    ) -> None:
+        self._engine = engine
+        self._service = service
+        self._hears = {h.topic.name: h for h in hears}
+        self._handle = handle
+        self._fire = fire
+        self._attempts = attempts
+        self._measure_latency = measure_latency
+        self._streak = streak
+        self._committed = committed
+        # timers and events of one customer would wait for each other's row locks anyway
+        self._one_unit = asyncio.Lock()
+
+    async def settle(self, records: Sequence[ConsumerRecord]) -> None:
+        items = read(records, self._hears)
+        if items:
+            await bisect(items, self._unit, self._give_up, attempts=self._attempts)
+
+    async def fire_due(self, now: datetime) -> int:
+        """Fires timers due by `now` in one unit; returns how many there were (0: all fired).
+
+        If the unit fails for a reason that waiting can't heal, timers are fired one by one; the one
+        that fails alone is put off for an hour, loudly, and the rest go on.
+        """
+        if self._fire is None:
+            return 0
+        try:
+            return await until_up(lambda: self._timer_unit(now, limit=DUE_A_UNIT))
+        except Exception as error:
+            log.warning("timers.failed", exc_info=error, action="firing them one by one")
+        try:
+            return await until_up(lambda: self._timer_unit(now, limit=1))
+        except Exception as error:
+            log.exception("timer.put_off", hours=PUT_OFF_HOURS, error=type(error).__name__)
+            return await until_up(lambda: self._put_off(now))
+
+    async def _unit(self, items: Sequence[Heard | Poison]) -> None:
+        started = time.perf_counter()
+        async with self._one_unit:
+            with tracer.start_as_current_span("process") as span:
+                span.set_attribute("messaging.system", "kafka")
+                span.set_attribute("messaging.batch.message_count", len(items))
+                async with self._engine.begin() as connection:
+                    unit = Unit(connection, service=self._service)
+                    heard = await self._admit(unit, items)
+                    if heard:
+                        await self._handle(unit, heard)
+                    await unit.save()
+        self._after(unit)
+        metrics.unit_seconds.labels("events").observe(time.perf_counter() - started)
+        metrics.unit_events.observe(len(items))
+        self._count(items, heard)
+
+    async def _admit(self, unit: Unit, items: Sequence[Heard | Poison]) -> list[Heard]:
+        """Passes both nets: what comes back was never handled; the offsets move with the unit."""
+        records = [item.record for item in items]
+        ends = inbox.ends(records)
+        offsets = await inbox.lock_offsets(unit.connection, ends)
+        fresh = [
+            item
+            for item, record in zip(items, records, strict=True)
+            if record.offset >= offsets[record.topic, record.partition]
+        ]
+        if not fresh:
+            return []
+        moved = {place: max(end, offsets[place]) for place, end in ends.items()}
+        await inbox.move_offsets(unit.connection, moved)
+        heard: dict[str, Heard] = {}
+        for item in fresh:
+            if isinstance(item, Poison):
+                unit.refuse(item.record, item.reason, item.detail)
+            else:
+                heard.setdefault(item.envelope.event_key, item)
+        if not heard:
+            return []
+        recorded = [item.envelope.recorded_at for item in heard.values()]
+        seen = await inbox.remember(unit.connection, list(heard), recorded)
+        return [item for place, item in enumerate(heard.values()) if place not in seen]
+
+    async def _give_up(self, item: Heard | Poison, failure: Exception) -> None:
+        if isinstance(failure, InvalidMessage):
+            reason, detail = failure.reason, failure.detail
+        else:
+            # the type and place of a bug, not its text: that may quote personal data
+            reason, detail = "handler_failed", f"{type(failure).__name__}; see the service's log"
+
+        async def put_aside() -> None:
+            async with self._one_unit, self._engine.begin() as connection:
+                unit = Unit(connection, service=self._service)
+                place = (item.topic, item.partition)
+                offsets = await inbox.lock_offsets(connection, [place])
+                if item.offset >= offsets[place]:
+                    await inbox.move_offsets(connection, {place: item.offset + 1})
+                    unit.refuse(item.record, reason, detail, attempts=self._attempts)
+                await unit.save()
+            self._after(unit)
+
+        await until_up(put_aside)
+        log.error("record.dead_lettered", topic=item.topic, offset=item.offset, reason=reason)
+        self._streak.count(good=0, bad=1)
+
+    async def _put_off(self, now: datetime) -> int:
+        async with self._one_unit, self._engine.begin() as connection:
+            due = await timers.take_due(connection, now, limit=1)
+            later = now + timedelta(hours=PUT_OFF_HOURS)
+            await timers.save(connection, {(timer.kind, timer.key): later for timer in due})
+        for timer in due:
+            metrics.timers_put_off.labels(timer.kind).inc()
+        return len(due)
+
+    async def _timer_unit(self, now: datetime, *, limit: int) -> int:
+        assert self._fire is not None
+        started = time.perf_counter()
+        async with self._one_unit, self._engine.begin() as connection:
+            unit = Unit(connection, service=self._service)
+            due = await timers.take_due(connection, now, limit=limit)
+            if due:
+                await self._fire(unit, due)
+                await unit.save()
+        self._after(unit)
+        if due:
+            metrics.unit_seconds.labels("timers").observe(time.perf_counter() - started)
+            for timer in due:
+                metrics.timers_fired.labels(timer.kind).inc()
+                if self._measure_latency:
+                    metrics.timer_lateness_seconds.observe((now - timer.due_at).total_seconds())
+        return len(due)
+
+    def _after(self, unit: Unit) -> None:
+        unit.committed()
+        self._committed(unit)
+
+    def _count(self, items: Sequence[Heard | Poison], heard: Sequence[Heard]) -> None:
+        metrics.last_progress.set_to_current_time()
+        good = sum(isinstance(item, Heard) for item in items)
+        self._streak.count(good=good, bad=len(items) - good)
+        if good > len(heard):
+            metrics.events_duplicate.labels(items[0].topic).inc(good - len(heard))
+        per_topic: dict[str, int] = {}
+        for item in heard:
+            per_topic[item.topic] = per_topic.get(item.topic, 0) + 1
+        for topic, count in per_topic.items():
+            metrics.events_handled.labels(topic).inc(count)
+        if self._measure_latency and heard:
+            waited = datetime.now(UTC) - heard[-1].envelope.recorded_at
+            metrics.end_to_end_seconds.observe(waited.total_seconds())
+
+
+class TransformStage:
+    """Records turned into other records without state of its own; published before it returns.
+
+    A crash in between publishes the same records once more, under the same ids.
+    """
+
+    def __init__(
+        self, publisher: Publisher, *, service: str, transform: Transform, attempts: int
+    ) -> None:
+        self._publisher = publisher
+        self._service = service
+        self._transform = transform
+        self._attempts = attempts
+
+    async def settle(self, records: Sequence[ConsumerRecord]) -> None:
+        await bisect(records, self._unit, self._give_up, attempts=self._attempts)
+
+    async def _unit(self, records: Sequence[ConsumerRecord]) -> None:
+        started = time.perf_counter()
+        await self._publisher.publish(await self._transform(records))
+        metrics.unit_seconds.labels("events").observe(time.perf_counter() - started)
+        metrics.unit_events.observe(len(records))
+        metrics.last_progress.set_to_current_time()
+
+    async def _give_up(self, record: ConsumerRecord, failure: Exception) -> None:
+        detail = f"{type(failure).__name__}; see the service's log"
+        letter = dead_letter(record, self._service, reason="handler_failed", detail=detail)
+        await until_up(lambda: self._publisher.publish([letter]))
+        metrics.dead_letters.labels(record.topic, "handler_failed").inc()
+        log.error("record.dead_lettered", topic=record.topic, offset=record.offset)

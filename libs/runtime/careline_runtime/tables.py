@@ -1,0 +1,71 @@
+"""The tables that every service with a database has: offsets, inbox, outbox, timers."""
+
+from alembic import op
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    func,
+)
+
+metadata = MetaData()
+
+consumer_offsets = Table(
+    "consumer_offsets",
+    metadata,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+    comment="First offset whose effects are not in this database: the first net.",
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("event_key", Uuid, primary_key=True),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    comment="Hash of (source, id) of every event whose effects are here: the second net.",
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("records", LargeBinary, nullable=False),
+    Column("record_count", Integer, nullable=False),
+    Column("written_at", DateTime(timezone=True), server_default=func.now(), nullable=False),
+    comment="What a unit says, packed in one row; deleted once Kafka has it.",
+)
+
+timers = Table(
+    "timers",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("due_at", DateTime(timezone=True), nullable=False, index=True),
+    comment="What must happen later; fires once, in a unit of work, when the clock gets there.",
+)
+
+kafka_cluster = Table(
+    "kafka_cluster",
+    metadata,
+    Column("cluster_id", Text, primary_key=True),
+    comment="The cluster whose offsets these are.",
+)
+
+
+def create_runtime_tables() -> None:
+    """Called by the first migration of each service."""
+    metadata.create_all(op.get_bind(), checkfirst=False)
+
+
+def drop_runtime_tables() -> None:
+    """The way back of `create_runtime_tables`."""
+    metadata.drop_all(op.get_bind(), checkfirst=False)

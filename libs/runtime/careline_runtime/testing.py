@@ -1,0 +1,136 @@
+"""What tests of handlers need: a migrated database of one's own, and stages fed by hand."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from aiokafka import ConsumerRecord
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from careline_contracts.envelope import Envelope, Record, from_headers, to_headers
+from careline_contracts.payload import Payload
+from careline_runtime import outbox, tables, timers
+from careline_runtime.batch import Hears
+from careline_runtime.database import create_engine
+from careline_runtime.dead_letter import Streak
+from careline_runtime.setup import migrate
+from careline_runtime.stages import Fire, Handle, TransactionalStage
+
+
+class Said(NamedTuple):
+    """One published event, as a test wants to see it."""
+
+    topic: str
+    key: str
+    envelope: Envelope
+    value: bytes
+
+
+@contextlib.asynccontextmanager
+async def fresh_database(admin_url: str, service: str | None = None) -> AsyncIterator[AsyncEngine]:
+    """A new database, dropped at the end: migrated for `service`, or with the runtime's tables."""
+    name = f"test_{service or 'runtime'}_{uuid.uuid4().hex[:8]}"
+    driver = make_url(admin_url).set(drivername="postgresql+asyncpg")
+    admin = create_async_engine(driver, isolation_level="AUTOCOMMIT")
+    async with admin.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    url = driver.set(database=name)
+    engine = create_engine(url.render_as_string(hide_password=False), service=service or "test")
+    try:
+        if service is None:
+            async with engine.begin() as connection:
+                await connection.run_sync(tables.metadata.create_all)
+        else:
+            plain = url.render_as_string(hide_password=False)
+            await asyncio.to_thread(migrate, service, plain)
+        yield engine
+    finally:
+        await engine.dispose()
+        async with admin.connect() as connection:
+            await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        await admin.dispose()
+
+
+class StageInTest:
+    """A real stage on a real database, fed by hand: no Kafka in between."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        service: str,
+        hears: Sequence[Hears],
+        handle: Handle,
+        fire: Fire | None = None,
+        dead_letters_in_a_row: int = 1_000,
+    ) -> None:
+        self.failures: list[str] = []
+        self.engine = engine
+        self.stage = TransactionalStage(
+            engine,
+            service=service,
+            hears=hears,
+            handle=handle,
+            fire=fire,
+            attempts=3,
+            measure_latency=False,
+            streak=Streak(dead_letters_in_a_row, self.failures.append),
+        )
+        self._offset = 0
+
+    def record(self, topic: str, envelope: Envelope, payload: Payload) -> ConsumerRecord:
+        """The next record of partition 0 of `topic`."""
+        return self.raw(topic, headers=to_headers(envelope), value=payload.to_json())
+
+    def raw(
+        self, topic: str, *, headers: Sequence[tuple[str, bytes]], value: bytes | None
+    ) -> ConsumerRecord:
+        """The next record of partition 0 of `topic`, whatever it holds."""
+        self._offset += 1
+        return ConsumerRecord(
+            topic=topic,
+            partition=0,
+            offset=self._offset,
+            timestamp=0,
+            timestamp_type=0,
+            key=b"",
+            value=value,
+            checksum=None,
+            serialized_key_size=0,
+            serialized_value_size=len(value or b""),
+            headers=tuple(headers),
+        )
+
+    async def hear(self, records: Sequence[ConsumerRecord], *, batch: int = 1_000) -> None:
+        """Settles the records, `batch` at a time."""
+        for start in range(0, len(records), batch):
+            await self.stage.settle(records[start : start + batch])
+
+    async def tick(self, now: datetime) -> None:
+        """Fires everything due by `now`."""
+        while await self.stage.fire_due(now):
+            pass
+
+    async def said(self) -> list[Said]:
+        """All that was said so far, in order, without dead letters and tombstones."""
+        return [
+            Said(r.topic, r.key, from_headers(r.headers), r.value)
+            for r in await self.records()
+            if r.value is not None and not r.topic.endswith("dead-letters.v1")
+        ]
+
+    async def records(self) -> list[Record]:
+        """All records in the outbox."""
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(text("SELECT records FROM outbox ORDER BY id"))
+            return [record for packed in rows.scalars() for record in outbox.unpack(packed)]
+
+    async def next_due(self) -> datetime | None:
+        """The earliest timer."""
+        async with self.engine.connect() as connection:
+            return await timers.next_due(connection)

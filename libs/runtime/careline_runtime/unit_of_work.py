@@ -1,0 +1,102 @@
+"""One batch, one transaction: effects, timers and what is said, or nothing of it.
+
+Nobody commits but the runtime, and publishing means adding to the unit.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from aiokafka import ConsumerRecord
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_contracts.envelope import Envelope, Record, to_headers
+from careline_contracts.payload import Payload
+from careline_contracts.topics import Topic
+from careline_runtime import metrics, outbox, timers
+from careline_runtime.dead_letter import dead_letter
+
+
+class Unit:
+    """What a handler works in. `connection` is the transaction; the rest is saved at its end."""
+
+    def __init__(self, connection: AsyncConnection, *, service: str) -> None:
+        self.connection = connection
+        self._service = service
+        self._source = f"/careline/{service}"
+        self._records: list[Record] = []
+        self._timers: dict[timers.TimerKey, datetime | None] = {}
+        self._after_commit: list[Callable[[], None]] = []
+
+    def say(
+        self,
+        topic: Topic,
+        payload: Payload,
+        *,
+        key: str,
+        id: str,
+        recorded_at: datetime,
+        type: str | None = None,
+        occurred_at: datetime | None = None,
+        cause: Envelope | None = None,
+        subject: str = "",
+    ) -> None:
+        """Publishes once the unit commits. `id` must be the same on every replay of the input.
+
+        `recorded_at` is the as-of of the decision; `cause` hands on its id and trace context.
+        """
+        envelope = Envelope(
+            id=id,
+            source=self._source,
+            type=type or payload.type,
+            occurred_at=occurred_at or recorded_at,
+            recorded_at=recorded_at,
+            key=key,
+            subject=subject,
+            causation_id=cause.id if cause else "",
+            traceparent=cause.traceparent if cause else "",
+        )
+        self._records.append(Record(topic.name, key, to_headers(envelope), payload.to_json()))
+
+    def forget(self, topic: Topic, *, key: str) -> None:
+        """Publishes a tombstone: the key is gone from a state topic."""
+        self._records.append(Record(topic.name, key, [], None))
+
+    def set_timer(self, kind: str, key: str, due_at: datetime | None) -> None:
+        """The one timer of this kind and key fires at `due_at`; None removes it."""
+        self._timers[kind, key] = due_at
+
+    def refuse(
+        self, record: ConsumerRecord, reason: str, detail: str, *, attempts: int = 1
+    ) -> None:
+        """Puts a record aside, whole, with its reason."""
+        topic = record.topic
+        self.after_commit(lambda: metrics.dead_letters.labels(topic, reason).inc())
+        self._records.append(
+            dead_letter(record, self._service, reason=reason, detail=detail, attempts=attempts)
+        )
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Runs once the unit is durable: where metrics are counted."""
+        self._after_commit.append(callback)
+
+    @property
+    def earliest_timer(self) -> datetime | None:
+        """The first instant at which something that this unit set will be due."""
+        return min((due for due in self._timers.values() if due is not None), default=None)
+
+    @property
+    def said(self) -> list[Record]:
+        """What will be published, in order."""
+        return self._records
+
+    async def save(self) -> None:
+        """Writes timers and outbox; called by the runtime when the handler is done."""
+        if self._timers:
+            await timers.save(self.connection, self._timers)
+        if self._records:
+            await outbox.write(self.connection, self._records)
+
+    def committed(self) -> None:
+        """Called by the runtime after the commit."""
+        for callback in self._after_commit:
+            callback()

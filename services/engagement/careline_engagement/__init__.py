@@ -1,0 +1,1 @@
+"""Care that happens: the 24-hour retention case."""

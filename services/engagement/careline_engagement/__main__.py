@@ -1,0 +1,7 @@
+"""Runs engagement: `python -m careline_engagement`."""
+
+from careline_engagement.app import build
+from careline_runtime.service import run
+
+if __name__ == "__main__":
+    run(build, service="engagement")

@@ -1,0 +1,89 @@
+"""The tables of engagement, as SQLAlchemy sees them; the migrations make them."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+name = Text(collation="C")
+"""Compared byte by byte: keys are no words of a language."""
+instant = DateTime(timezone=True)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("absorbed", name, primary_key=True),
+    Column("survivor", name, nullable=False, index=True),
+    Column("since", instant, nullable=False),
+    comment="Customers found to be one; facts and cases stay under the numbers they came with.",
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("number", name, primary_key=True),
+    Column("version", Integer, nullable=False, server_default="0"),
+    Column("tier", Text),
+    Column("early", JSONB, nullable=False, server_default="[]"),
+    comment="How far scoring's changes were followed; `early` wait for one that is missing. "
+    "Locked by whoever changes what is known of the customer.",
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("number", name, primary_key=True),
+    Column("at", instant, primary_key=True),
+    Column("kind", name, primary_key=True),
+    Column("event_id", name, primary_key=True),
+    Column("identity", name, nullable=False),
+    Column("detail", Text, nullable=False),
+    comment="What may be evidence; kept for the policy's time before the customer's latest.",
+)
+
+warnings = Table(
+    "warnings",
+    metadata,
+    Column("number", name, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("at", instant, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("tier", Text),
+    Column("reasons", JSONB, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("outcome", Text),
+    comment="Every churn warning, and whether it opened a case or why not.",
+)
+Index("ix_warnings_undecided", warnings.c.number, postgresql_where=text("outcome IS NULL"))
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", name, primary_key=True),
+    Column("number", name, nullable=False, index=True),
+    Column("trigger", Text, nullable=False),
+    Column("tier", Text, nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    Column("opened_at", instant, nullable=False),
+    Column("ends_at", instant, nullable=False),
+    Column("steps", JSONB, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("closed_at", instant),
+    Column("closed_reason", Text, nullable=False),
+    Column("is_breached", Boolean, nullable=False),
+    comment="Retention cases with all that was said about them.",
+)
+Index("ix_cases_open", cases.c.number, postgresql_where=text("closed_at IS NULL"))
+Index("ix_cases_newest", cases.c.opened_at.desc(), cases.c.id)

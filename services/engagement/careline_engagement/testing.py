@@ -1,0 +1,128 @@
+"""What tests need: the policy as shipped, events as others say them, a stage to hear them."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiokafka import ConsumerRecord
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from careline_contracts.envelope import Envelope
+from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.scoring import RiskChanged, TagChanged, TierChanged
+from careline_contracts.events.touchpoints import OutreachAnswered
+from careline_contracts.payload import Payload
+from careline_contracts.topics import (
+    ACTIVITIES,
+    OUTREACH_RESULTS,
+    RISK_CHANGES,
+    TAG_CHANGES,
+    TIER_CHANGES,
+    Topic,
+)
+from careline_engagement.handlers import Handlers
+from careline_engagement.policy import EngagementPolicy
+from careline_runtime.policy import Loaded, load_policy
+from careline_runtime.settings import ServiceSettings
+from careline_runtime.testing import StageInTest, fresh_database
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def after(hours: float) -> datetime:
+    """An instant so many hours after `START`."""
+    return START + timedelta(hours=hours)
+
+
+def shipped_policy() -> Loaded[EngagementPolicy]:
+    """The policy file in the package."""
+    return load_policy(EngagementPolicy, package="careline_engagement", settings=ServiceSettings())
+
+
+class Engagement(StageInTest):
+    """Engagement's real stage, with builders of what it hears. Hours count from `START`."""
+
+    def __init__(self, engine: AsyncEngine, loaded: Loaded[EngagementPolicy]) -> None:
+        handlers = Handlers(loaded.policy, loaded.version)
+        super().__init__(
+            engine,
+            service="engagement",
+            hears=handlers.hears,
+            handle=handlers.handle,
+            fire=handlers.fire,
+        )
+        self._events = 0
+        self._changes: dict[str, int] = {}
+
+    def touchpoint(
+        self, customer: str, hours: float, type: str, *, recorded_hours: float | None = None
+    ) -> ConsumerRecord:
+        """`type` is short, as in policies: `call.completed`."""
+        activity = Activity(customer=customer, identity=f"phone:{customer}", channel="app", body={})
+        return self._heard(
+            ACTIVITIES,
+            activity,
+            hours,
+            type=f"careline.{type}.v1",
+            recorded_at=None if recorded_hours is None else after(recorded_hours),
+        )
+
+    def merge(self, customer: str, *absorbed: str, hours: float) -> ConsumerRecord:
+        merged = CustomersMerged(customer=customer, version=2, absorbed=absorbed)
+        return self._heard(ACTIVITIES, merged, hours)
+
+    def answer(self, customer: str, hours: float, result: str, **more: Any) -> ConsumerRecord:
+        answered = OutreachAnswered.model_validate(
+            {"request": "r", "customer": customer, "result": result, **more}
+        )
+        return self._heard(OUTREACH_RESULTS, answered, hours)
+
+    def tier(self, customer: str, hours: float, to: str) -> ConsumerRecord:
+        return self._heard(TIER_CHANGES, TierChanged(**self._change(customer, hours, to)), hours)
+
+    def need(self, customer: str, hours: float, to: str) -> ConsumerRecord:
+        changed = TagChanged(**self._change(customer, hours, to), tag="need")
+        return self._heard(TAG_CHANGES, changed, hours)
+
+    def risk(self, customer: str, hours: float, to: str, *reasons: str) -> ConsumerRecord:
+        changed = RiskChanged(**{**self._change(customer, hours, to), "reasons": reasons})
+        return self._heard(RISK_CHANGES, changed, hours)
+
+    def again(self, records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+        """The same events in new records."""
+        return [self.raw(r.topic, headers=r.headers, value=r.value) for r in records]
+
+    def _change(self, customer: str, hours: float, to: str) -> dict[str, Any]:
+        version = self._changes[customer] = self._changes.get(customer, 0) + 1
+        return {
+            "customer": customer,
+            "version": version,
+            "as_of": after(hours),
+            "to": to,
+            "reasons": (),
+            "policy_version": "scoring-1",
+        }
+
+    def _heard(
+        self,
+        topic: Topic,
+        payload: Payload,
+        hours: float,
+        *,
+        type: str | None = None,
+        recorded_at: datetime | None = None,
+    ) -> ConsumerRecord:
+        self._events += 1
+        at = after(hours)
+        envelope = Envelope(
+            f"e{self._events}", "/test", type or payload.type, at, recorded_at or at
+        )
+        return self.record(topic.name, envelope, payload)
+
+
+@contextlib.asynccontextmanager
+async def fresh_engagement(admin_url: str) -> AsyncIterator[Engagement]:
+    """Engagement under the shipped policy, on a database of its own."""
+    async with fresh_database(admin_url, "engagement") as engine:
+        yield Engagement(engine, shipped_policy())

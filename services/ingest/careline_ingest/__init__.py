@@ -1,0 +1,1 @@
+"""The edge: checks touchpoints, replaces personal identities by tokens, publishes."""

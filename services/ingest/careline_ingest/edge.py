@@ -1,0 +1,57 @@
+"""One set of rules for every way in: what was read is given its times and judged."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from careline_contracts.envelope import InvalidEnvelope, from_attributes, to_text
+from careline_ingest.cloudevents import Event
+from careline_ingest.policy import IngestPolicy
+from careline_ingest.rules import NO_CHANNEL, TYPES, Code, Rejected, Sealer, Verdict, accept
+
+
+class Clock(Protocol):
+    """What the edge asks the runtime's clock."""
+
+    @property
+    def is_replay(self) -> bool: ...
+    def now(self) -> datetime: ...
+    def recorded_at(self, occurred_at: datetime) -> datetime: ...
+
+
+class Edge:
+    """Judges events, one by one; never raises."""
+
+    def __init__(self, *, sealer: Sealer, policy: IngestPolicy, clock: Clock) -> None:
+        self._sealer = sealer
+        self._policy = policy
+        self._clock = clock
+
+    def judge(self, event: Event | Rejected) -> Verdict:
+        """The record that the event becomes, or why it is refused."""
+        if isinstance(event, Rejected):
+            return event
+        now = None if self._clock.is_replay else self._clock.now()
+        attributes = dict(event.attributes)
+        if now is not None and "time" not in attributes:
+            # CloudEvents: without a time it happens as it is sent
+            attributes["time"] = to_text(now)
+        try:
+            envelope = from_attributes(attributes)
+        except InvalidEnvelope as error:
+            return _flaw_of_attributes(error, attributes)
+        return accept(
+            envelope,
+            event.data,
+            sealer=self._sealer,
+            policy=self._policy,
+            recorded_at=self._clock.recorded_at(envelope.occurred_at),
+            now=now,
+        )
+
+
+def _flaw_of_attributes(error: InvalidEnvelope, attributes: Mapping[str, str]) -> Rejected:
+    is_missing = not attributes.get(error.attribute)
+    code = Code.MISSING_ATTRIBUTE if is_missing else Code.INVALID_ATTRIBUTE
+    channel = getattr(TYPES.get(attributes.get("type", "")), "channel", NO_CHANNEL)
+    return Rejected(code, f"/{error.attribute}", str(error), channel)

@@ -1,0 +1,72 @@
+"""Turns raw records into touchpoints, and those that can't be into dead letters, in order."""
+
+import asyncio
+from collections import Counter as Tally
+from collections.abc import Sequence
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from careline_contracts.envelope import Record
+from careline_ingest import metrics
+from careline_ingest.cloudevents import from_record
+from careline_ingest.edge import Edge
+from careline_ingest.rules import Rejected, Verdict
+from careline_runtime import metrics as runtime_metrics
+from careline_runtime.dead_letter import dead_letter
+
+log = structlog.get_logger(__name__)
+
+EVENTS_A_TURN = 100
+"""After so many events (3 ms) HTTP requests have their turn."""
+
+WHOLE_BYTES = 3 * 1024 * 1024
+"""A record that compression hid and that no dead letter can hold is cut to this."""
+
+
+class RawTopics:
+    """The transformation of the raw topics. It has no state but what it counted."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._counted: dict[tuple[str, int], int] = {}
+
+    async def transform(self, records: Sequence[ConsumerRecord]) -> list[Record]:
+        """One record to publish for each record read."""
+        published: list[Record] = []
+        verdicts: list[Verdict] = []
+        for start in range(0, len(records), EVENTS_A_TURN):
+            for record in records[start : start + EVENTS_A_TURN]:
+                verdict = self._edge.judge(from_record(record.headers, record.value))
+                verdicts.append(verdict)
+                published.append(
+                    _put_aside(record, verdict) if isinstance(verdict, Rejected) else verdict.record
+                )
+            await asyncio.sleep(0)
+        self._count(records, verdicts)
+        return published
+
+    def _count(self, records: Sequence[ConsumerRecord], verdicts: Sequence[Verdict]) -> None:
+        """Counts each record once, however often its batch is tried."""
+        fresh: list[Verdict] = []
+        refused: Tally[str] = Tally()
+        for record, verdict in zip(records, verdicts, strict=True):
+            place = (record.topic, record.partition)
+            if record.offset <= self._counted.get(place, -1):
+                continue
+            self._counted[place] = record.offset
+            fresh.append(verdict)
+            if isinstance(verdict, Rejected):
+                refused[verdict.code] += 1
+                runtime_metrics.dead_letters.labels(record.topic, verdict.code).inc()
+        metrics.count("kafka", fresh)
+        if refused:
+            log.warning("touchpoints.put_aside", **refused)
+
+
+def _put_aside(record: ConsumerRecord, verdict: Rejected) -> Record:
+    detail = f"{verdict.pointer}: {verdict.detail}" if verdict.pointer else verdict.detail
+    letter = dead_letter(record, "ingest", reason=verdict.code, detail=detail)
+    if letter.value is not None and len(letter.value) > WHOLE_BYTES:
+        return letter._replace(value=letter.value[:WHOLE_BYTES])
+    return letter

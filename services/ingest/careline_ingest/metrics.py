@@ -1,0 +1,73 @@
+"""What the edge counts, each with its meaning; no label carries an id or a personal value."""
+
+from collections import Counter as Tally
+from collections.abc import Iterable
+from typing import Literal
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from careline_ingest.rules import Accepted, Rejected
+from careline_runtime import metrics as runtime_metrics
+
+Way = Literal["http", "kafka"]
+
+accepted = Counter(
+    "careline_touchpoints_accepted_total",
+    "Events published as touchpoints or outreach results.",
+    ["way", "channel"],
+)
+rejected = Counter(
+    "careline_touchpoints_rejected_total",
+    "Events refused, by machine-readable reason.",
+    ["way", "channel", "code"],
+)
+duplicate = Counter(
+    "careline_touchpoints_duplicate_total",
+    "Events answered as duplicates: the window knew them, or their batch held them before.",
+    ["way", "channel"],
+)
+window_skipped = Counter(
+    "careline_duplicate_window_skipped_total",
+    "Events taken without asking the duplicate window, because it was away or slow.",
+)
+requests = Counter("careline_edge_requests_total", "Requests answered, by HTTP status.", ["status"])
+request_seconds = Histogram(
+    "careline_edge_request_seconds",
+    "From a request's head to its answer.",
+    ["kind"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
+requests_in_flight = Gauge("careline_edge_requests_in_flight", "Requests being answered.")
+bytes_in_flight = Gauge("careline_edge_bytes_in_flight", "Bytes of bodies being handled.")
+
+
+def count(way: Way, verdicts: Iterable[Accepted | Rejected]) -> None:
+    """Counts what became of events."""
+    verdicts = list(verdicts)
+    if way == "http":
+        runtime_metrics.events_received.labels(way).inc(len(verdicts))
+    tally = Tally((v.channel, v.code if isinstance(v, Rejected) else None) for v in verdicts)
+    for (channel, code), events in tally.items():
+        if code is None:
+            accepted.labels(way, channel).inc(events)
+        else:
+            rejected.labels(way, channel, code).inc(events)
+
+
+def summary() -> dict[str, int]:
+    """Events accepted, rejected and duplicate since the process started, over all ways in."""
+    return {
+        name: int(
+            sum(
+                sample.value
+                for family in counter.collect()
+                for sample in family.samples
+                if sample.name.endswith("_total")
+            )
+        )
+        for name, counter in (
+            ("accepted", accepted),
+            ("rejected", rejected),
+            ("duplicate", duplicate),
+        )
+    }

@@ -1,0 +1,27 @@
+"""The numbers the edge decides by; the reason for each stands beside it in `policy.yaml`."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class IngestPolicy(BaseModel):
+    """Limits of what is taken in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    future_tolerance_minutes: float = Field(ge=0)
+    oldest_days: int = Field(gt=0, le=36_525)
+    # what a touchpoint becomes must fit a record of 4 MiB, sealed text and all
+    max_event_bytes: int = Field(gt=0, le=1_048_576)
+    # and a batch the arguments of one Valkey script
+    max_batch_events: int = Field(gt=0, le=5_000)
+    max_batch_bytes: int = Field(gt=0, le=33_554_432)
+    max_requests_in_flight: int = Field(gt=0)
+    max_bytes_in_flight: int = Field(gt=0)
+    retry_after_seconds: int = Field(gt=0)
+    body_timeout_seconds: float = Field(gt=0)
+    publish_timeout_seconds: float = Field(gt=0)
+    duplicate_window_minutes: int = Field(gt=0)
+    duplicate_timeout_milliseconds: int = Field(gt=0)
+    duplicate_pause_seconds: float = Field(gt=0)
+    remembered_identities: int = Field(ge=0)

@@ -1,0 +1,1 @@
+"""One record per customer: joins identities into customers."""

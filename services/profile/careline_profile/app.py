@@ -1,0 +1,31 @@
+"""Profile, wired: policy and keys, what it hears, what it answers."""
+
+from functools import partial
+
+from careline_contracts.events.ingest import Touchpoint
+from careline_contracts.topics import TOUCHPOINTS
+from careline_profile import api, handlers
+from careline_profile.policy import ProfilePolicy
+from careline_runtime.batch import Hears
+from careline_runtime.keyring import Keyring
+from careline_runtime.policy import load_policy
+from careline_runtime.service import Service
+from careline_runtime.settings import ServiceSettings
+
+HEARS = (Hears(TOUCHPOINTS, otherwise=Touchpoint),)
+
+
+def build(settings: ServiceSettings) -> Service:
+    """The service; raises `Misconfigured` without a policy or a key file that holds."""
+    loaded = load_policy(ProfilePolicy, package="careline_profile", settings=settings)
+    keyring = Keyring.load(settings.keyring)
+    link_rules = loaded.policy.link_rules(keyring)
+    service = Service(
+        name="profile",
+        settings=settings,
+        hears=HEARS,
+        handle=partial(handlers.attach_touchpoints, link_rules=link_rules),
+        routers=(api.router(lambda: service.engine.connect(), keyring),),
+        policy_version=loaded.version,
+    )
+    return service

@@ -1,0 +1,34 @@
+"""Every metric that profile counts, with its meaning."""
+
+from collections.abc import Iterable
+
+from prometheus_client import Counter
+
+from careline_profile.model import Change, Created, Linked, Merged, Refused
+
+customers_created = Counter(
+    "careline_customers_created_total", "Customers seen for the first time."
+)
+identities_linked = Counter(
+    "careline_identities_linked_total", "New identities of customers that were known."
+)
+customers_merged = Counter("careline_customers_merged_total", "Customers absorbed by another.")
+merges_refused = Counter(
+    "careline_merges_refused_total",
+    "Links held for a person. `component_too_large` means that a shared value is not yet blocked.",
+    ["reason"],
+)
+
+
+def count(changes: Iterable[Change]) -> None:
+    """Counts what was committed."""
+    for change in changes:
+        match change:
+            case Created():
+                customers_created.inc()
+            case Linked():
+                identities_linked.inc()
+            case Merged():
+                customers_merged.inc()
+            case Refused(reason=reason):
+                merges_refused.labels(reason).inc()

@@ -1,0 +1,58 @@
+"""The form of profile's policy: which kinds of identity link customers, and which values never."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import PositiveInt, StringConstraints, model_validator
+
+from careline_contracts.events.touchpoints import IdentityKind
+from careline_profile.model import LinkRules
+from careline_runtime.identities import normalise
+from careline_runtime.keyring import Keyring
+from careline_runtime.policy import Policy
+
+Value = Annotated[str, StringConstraints(min_length=1, max_length=254)]
+
+
+class KindPolicy(Policy):
+    """How one kind of identity behaves."""
+
+    strength: Literal["strong", "weak"]
+    single_valued: bool = False
+    """A customer has at most one; two stop a merge and ask a person."""
+    blocked: tuple[Value, ...] = ()
+    """Placeholders and shared values, as a person would type them."""
+
+
+class ProfilePolicy(Policy):
+    """Profile's policy file."""
+
+    version: str
+    max_identities: PositiveInt
+    identities: dict[IdentityKind, KindPolicy]
+
+    @model_validator(mode="after")
+    def _is_complete_and_readable(self) -> "ProfilePolicy":
+        missing = set(get_args(IdentityKind)) - set(self.identities)
+        if missing:
+            raise ValueError(f"kinds without a rule: {', '.join(sorted(missing))}")
+        for kind, rule in self.identities.items():
+            for value in rule.blocked:
+                try:
+                    normalise(kind, value)
+                except ValueError as error:
+                    raise ValueError(f"blocked {value!r} can never arrive: {error}") from error
+        return self
+
+    def link_rules(self, keyring: Keyring) -> LinkRules:
+        """The rules, with blocked values as the tokens that events carry."""
+        kinds = self.identities.items()
+        return LinkRules(
+            weak_kinds=frozenset(kind for kind, rule in kinds if rule.strength == "weak"),
+            single_valued_kinds=frozenset(kind for kind, rule in kinds if rule.single_valued),
+            blocked=frozenset(
+                keyring.reference(kind, normalise(kind, value))
+                for kind, rule in kinds
+                for value in rule.blocked
+            ),
+            max_identities=self.max_identities,
+        )

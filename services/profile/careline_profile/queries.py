@@ -1,0 +1,82 @@
+"""What profile's API reads: a customer whole, by any of its numbers or identities."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_CUSTOMER_OF = text("SELECT customer FROM identities WHERE ref = :ref")
+_CUSTOMER = text("""
+    SELECT c.number, c.version, c.created_at,
+        ARRAY(SELECT number FROM customers WHERE merged_into = c.number ORDER BY number) AS aliases
+    FROM customers asked JOIN customers c ON c.number = coalesce(asked.merged_into, asked.number)
+    WHERE asked.number = :number
+""")
+_IDENTITIES = text("""
+    SELECT i.ref, i.recorded_at
+    FROM customers c JOIN identities i ON i.customer = c.number
+    WHERE c.number = :number OR c.merged_into = :number
+    ORDER BY i.recorded_at, i.ref
+""")
+_CONTACTS = text("""
+    SELECT channel, CAST(sum(touchpoints) AS bigint) AS touchpoints,
+        min(first_at) AS first_at, max(last_at) AS last_at
+    FROM customers c JOIN identities i ON i.customer = c.number JOIN contacts USING (ref)
+    WHERE c.number = :number OR c.merged_into = :number
+    GROUP BY channel ORDER BY channel
+""")
+_SUMMARY = text("""
+    SELECT
+        (SELECT count(*) FROM customers WHERE merged_into IS NULL) AS customers,
+        (SELECT count(*) FROM identities) AS identities,
+        (SELECT count(*) FROM customers WHERE merged_into IS NOT NULL) AS merged,
+        (SELECT count(*) FROM reviews) AS reviews
+""")
+
+
+class CustomerRow(NamedTuple):
+    """A customer, never an absorbed one."""
+
+    number: str
+    version: int
+    created_at: datetime
+    aliases: list[str]
+
+
+class ChannelRow(NamedTuple):
+    """A customer's touchpoints in one channel, all identities together."""
+
+    channel: str
+    touchpoints: int
+    first_at: datetime
+    last_at: datetime
+
+
+async def customer_of(connection: AsyncConnection, ref: str) -> str | None:
+    """The number under which this identity was first seen."""
+    number: str | None = (await connection.execute(_CUSTOMER_OF, {"ref": ref})).scalar_one_or_none()
+    return number
+
+
+async def customer(connection: AsyncConnection, number: str) -> CustomerRow | None:
+    """The customer that has this number, or has absorbed it."""
+    row = (await connection.execute(_CUSTOMER, {"number": number})).one_or_none()
+    return None if row is None else CustomerRow(*row)
+
+
+async def identities(connection: AsyncConnection, number: str) -> list[tuple[str, datetime]]:
+    """All identities of a customer, with when each was first recorded."""
+    rows = await connection.execute(_IDENTITIES, {"number": number})
+    return [(ref, recorded_at) for ref, recorded_at in rows]
+
+
+async def contacts(connection: AsyncConnection, number: str) -> list[ChannelRow]:
+    """Touchpoints of a customer by channel."""
+    return [ChannelRow(*row) for row in await connection.execute(_CONTACTS, {"number": number})]
+
+
+async def summary(connection: AsyncConnection) -> dict[str, int]:
+    """How many customers, identities, merged numbers and open reviews there are."""
+    row = (await connection.execute(_SUMMARY)).mappings().one()
+    return {name: int(count) for name, count in row.items()}

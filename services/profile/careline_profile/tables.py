@@ -1,0 +1,84 @@
+"""Profile's tables: identities and links as facts that are only added to, customers as decided."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+)
+
+metadata = MetaData()
+
+# byte order: what Python's `sorted` gives, so that all lock in one order, and twice as fast
+Name = Text(collation="C")
+Instant = DateTime(timezone=True)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("ref", Name, primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("customer", Name, nullable=False, index=True),
+    Column("recorded_at", Instant, nullable=False),
+    Column("event_key", Uuid, nullable=False),
+    comment="Every identity ever seen, with the customer it was first seen as; rows never change.",
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("number", Name, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("merged_into", Name),
+    Index(
+        "ix_customers_merged_into",
+        "merged_into",
+        postgresql_where="merged_into IS NOT NULL",
+    ),
+    comment="Every number ever given; an absorbed one names the customer that it went into.",
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("a", Name, primary_key=True),
+    Column("b", Name, primary_key=True),
+    Column("source", Name, primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("event_key", Uuid, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    comment="Evidence that two identities (a < b) are one customer, held links included: the first "
+    "event of each source in each month (UTC).",
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("a", Name, primary_key=True),
+    Column("b", Name, primary_key=True),
+    Column("customer", Name, nullable=False),
+    Column("other", Name, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("kind", Text),
+    Column("event_key", Uuid, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    comment="Links (a < b) that a rule held back: a person decides.",
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("ref", Name, primary_key=True),
+    Column("channel", Name, primary_key=True),
+    Column("touchpoints", BigInteger, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    comment="Touchpoints by identity and channel: sum, minimum and maximum commute.",
+)

@@ -1,0 +1,89 @@
+"""A profile that is fed by hand: real database, real policy, keys of its own, no Kafka."""
+
+import base64
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from aiokafka import ConsumerRecord
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from careline_contracts.envelope import Envelope
+from careline_contracts.events.ingest import IdentityToken, Touchpoint
+from careline_contracts.events.touchpoints import Channel, IdentityKind
+from careline_contracts.topics import TOUCHPOINTS
+from careline_profile import handlers
+from careline_profile.app import HEARS
+from careline_profile.policy import ProfilePolicy
+from careline_runtime.identities import normalise
+from careline_runtime.keyring import KeyFile, Keyring
+from careline_runtime.policy import load_policy
+from careline_runtime.settings import ServiceSettings
+from careline_runtime.testing import StageInTest, fresh_database
+
+MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
+KEYRING = Keyring(
+    KeyFile.model_validate(
+        {
+            "token_key": base64.b64encode(b"t" * 32),
+            "seal_keys": {"k1": base64.b64encode(b"s" * 32)},
+            "current_seal_key": "k1",
+        }
+    )
+)
+LINK_RULES = load_policy(
+    ProfilePolicy, package="careline_profile", settings=ServiceSettings()
+).policy.link_rules(KEYRING)
+
+
+def identity(text: str) -> IdentityToken:
+    """`phone:13911112222` as ingest passes it on."""
+    kind, _, value = text.partition(":")
+    known: IdentityKind = kind  # type: ignore[assignment]
+    value = normalise(known, value)
+    return IdentityToken(
+        kind=known, token=KEYRING.token(kind, value), sealed=KEYRING.seal(kind, value)
+    )
+
+
+def ref(text: str) -> str:
+    """The name under which facts about `phone:13911112222` are kept."""
+    return identity(text).ref
+
+
+class Profile(StageInTest):
+    """Touchpoints in, everything that profile says out."""
+
+    keyring = KEYRING
+
+    def touchpoint(
+        self,
+        *identities: str,
+        id: str | None = None,
+        minutes: int | None = None,
+        channel: Channel = "app",
+        type: str = "careline.feature.used.v1",
+    ) -> ConsumerRecord:
+        """A touchpoint that happened and was recorded so many minutes after Monday, 9 o'clock."""
+        number = self._offset if minutes is None else minutes
+        at = MONDAY + timedelta(minutes=number)
+        named = tuple(map(identity, identities))
+        return self.record(
+            TOUCHPOINTS.name,
+            Envelope(id or f"e{number}", f"/{channel}", type, at, at, key=named[0].ref),
+            Touchpoint(channel=channel, identities=named, body={"feature": "search"}),
+        )
+
+
+def on(engine: AsyncEngine) -> Profile:
+    """One instance of profile on this database."""
+    handle = partial(handlers.attach_touchpoints, link_rules=LINK_RULES)
+    return Profile(engine, service="profile", hears=HEARS, handle=handle)
+
+
+@contextlib.asynccontextmanager
+async def fresh_profile(admin_url: str) -> AsyncIterator[Profile]:
+    """Profile on a database of its own."""
+    async with fresh_database(admin_url, "profile") as engine:
+        yield on(engine)

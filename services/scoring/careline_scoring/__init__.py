@@ -1,0 +1,1 @@
+"""The 100-point score, tags and tiers, each explained and on time."""

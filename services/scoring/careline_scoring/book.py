@@ -1,0 +1,113 @@
+"""The customers that a batch touches, in memory: as last published, with all their facts."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_scoring.model import Fact, History
+from careline_scoring.rules.evidence import Evidence
+
+
+class Published(NamedTuple):
+    """What subscribers were last told about a customer, apart from when."""
+
+    points: tuple[int, ...]
+    value: Value
+    need: Need
+    risk: Risk
+    tier: Tier
+    next_change_at: datetime | None
+    policy_version: str
+
+
+@dataclass(slots=True)
+class Customer:
+    """A customer; `version` counts changes of verdicts, `revision` published scores."""
+
+    number: str
+    version: int = 0
+    revision: int = 0
+    as_of: datetime | None = None
+    published: Published | None = None
+    merged_into: str | None = None
+    saves: int = 0
+    """How often the row was saved: a history in memory is whole while this is the same."""
+    history: History = field(default_factory=History)
+
+    def not_before(self, instant: datetime) -> datetime:
+        """The as-of of a decision that `instant` causes: never before an earlier decision."""
+        return instant if self.as_of is None else max(self.as_of, instant)
+
+
+class BucketKey(NamedTuple):
+    identity: str
+    day: int
+    kind: str
+    currency: str
+
+
+class Book:
+    """What was loaded for a batch, what the batch adds, and what it changes."""
+
+    def __init__(
+        self, evidence: Evidence, customers: dict[str, Customer], member_of: dict[str, str]
+    ) -> None:
+        self._evidence = evidence
+        self._customers = customers
+        self._member_of = member_of
+        self._absorbed: dict[str, str] = {}
+        self.new_members: set[str] = set()
+        self.new_facts: dict[BucketKey, tuple[int, int]] = {}
+        """Times and amount to add to each bucket."""
+        self.changed: dict[str, Customer] = {}
+
+    def live(self, number: str) -> Customer:
+        """The customer with this number, or the one that absorbed it."""
+        customer = self._customers[number]
+        while customer.merged_into is not None:
+            customer = self._customers[customer.merged_into]
+        return customer
+
+    def owner(self, identity: str, *, named: str) -> Customer:
+        """The customer to whom an identity belongs: the one it is `named` with when it is new.
+
+        An identity that is known stays where it is until a merge moves it: the activity of a
+        merged customer can overtake the merge of two others that led to it.
+        """
+        number = self._member_of.get(identity)
+        if number is not None:
+            return self.live(number)
+        customer = self.live(named)
+        self._member_of[identity] = customer.number
+        self.new_members.add(identity)
+        return customer
+
+    def add(self, customer: Customer, identity: str, fact: Fact) -> None:
+        """Adds a fact to a customer."""
+        self._evidence.fold(customer.history, fact)
+        key = BucketKey(identity, fact.day, fact.kind, fact.currency)
+        times, amount_minor = self.new_facts.get(key, (0, 0))
+        self.new_facts[key] = (times + fact.times, amount_minor + fact.amount_minor)
+
+    def absorb(self, survivor: Customer, absorbed: Customer) -> None:
+        """From now on `absorbed` is an alias of `survivor`, who has the facts of both."""
+        survivor.history.absorb(absorbed.history)
+        absorbed.merged_into = survivor.number
+        self._absorbed[absorbed.number] = survivor.number
+
+    @property
+    def live_customers(self) -> list[Customer]:
+        """Everybody who was loaded and has not been absorbed."""
+        return [c for c in self._customers.values() if c.merged_into is None]
+
+    @property
+    def members(self) -> list[tuple[str, str]]:
+        """Identities that are new, each with its customer as it is now."""
+        return [(i, self.live(self._member_of[i]).number) for i in sorted(self.new_members)]
+
+    @property
+    def absorbed(self) -> Collection[tuple[str, str]]:
+        """Absorbed numbers, each with its survivor as it is now."""
+        return [(number, self.live(number).number) for number in sorted(self._absorbed)]

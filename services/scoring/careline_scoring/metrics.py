@@ -1,0 +1,32 @@
+"""Every metric that scoring counts, with its meaning."""
+
+from collections.abc import Mapping
+
+from prometheus_client import Counter
+
+rescored = Counter(
+    "careline_scoring_rescored_total", "Decisions taken, by what asked for them.", ["why"]
+)
+verdicts_changed = Counter(
+    "careline_scoring_verdicts_changed_total", "Changes of a verdict that were said.", ["verdict"]
+)
+amounts_left_out = Counter(
+    "careline_scoring_amounts_left_out_total",
+    "Amounts in a currency that the policy has no rate for: counted as orders, not as money.",
+)
+score_mismatches = Counter(
+    "careline_scoring_score_mismatches_total",
+    "Scores that could not be taken apart to what was published; must stay 0.",
+)
+
+WHY = ("event", "timer", "merge")
+VERDICTS = ("tier", "value", "need", "risk")
+
+
+def count(counts: Mapping[str, int]) -> None:
+    """Counts what was committed."""
+    for why in WHY:
+        rescored.labels(why).inc(counts.get(why, 0))
+    for verdict in VERDICTS:
+        verdicts_changed.labels(verdict).inc(counts.get(verdict, 0))
+    amounts_left_out.inc(counts.get("left_out", 0))

@@ -1,0 +1,111 @@
+"""The whole decision about a customer: score, tags and tier as of a day, and when they change.
+
+`decide` is a pure function of facts, policy and day. It is called for every event, so a rulebook
+is made once per policy, and what it answered before is not asked again while it holds: until
+evidence comes on which the answer rests, or its change day. Of 16 questions an event asks 5.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any
+
+from careline_scoring.model import Decision, History, Known, Reading, Verdict
+from careline_scoring.policy import Measure, ScoringPolicy
+from careline_scoring.rules.evidence import Calendar, Evidence
+from careline_scoring.rules.measures import evidence_of, reader
+from careline_scoring.rules.tags import TagRules
+from careline_scoring.rules.tier import TierRules
+
+
+class Rulebook:
+    """One policy made ready to decide."""
+
+    def __init__(self, policy: ScoringPolicy, *, version: str) -> None:
+        self.policy = policy
+        self.version = version
+        self.evidence = Evidence(policy)
+        self.calendar = Calendar(policy.time_zone)
+        self.measures: tuple[tuple[str, Measure], ...] = tuple(
+            (name, measure)
+            for name, dimension in policy.score.items()
+            for measure in dimension.measures
+        )
+        """Dimension and measure, in the order of `Decision.points`."""
+        self.tags = TagRules(policy.tags)
+        self.tiers = TierRules(policy.tier)
+        self._readers = tuple(reader(measure) for _, measure in self.measures)
+        self._questions: tuple[Callable[[History, int], Reading | Verdict[Any]], ...] = (
+            *[each.read for each in self._readers],
+            self.tags.need,
+            self.tags.risk,
+            self.tiers.tier,
+        )
+        self._resting_on = _places_by_evidence(
+            [
+                *[evidence_of(measure) for _, measure in self.measures],
+                ("contact", "enquiry", "interest", "purchase"),
+                ("purchase", "refund", "complaint"),
+                ("purchase", "refund"),
+            ]
+        )
+        self._of_nobody = [ask(History(), 0)[-2:] for ask in self._questions]
+        """The answers when there is no evidence."""
+        ends = list(accumulate(len(d.measures) for d in policy.score.values()))
+        self._slices = tuple(zip(policy.score, [0, *ends], ends, strict=False))
+
+    def readings(self, history: History, day: int) -> list[Reading]:
+        """What each measure says on `day`."""
+        return [each.read(history, day) for each in self._readers]
+
+    def decide(self, history: History, day: int) -> Decision:
+        """Score, tags and tier on `day`, by facts up to that day."""
+        answers, change_days = self._answers(history, day)
+        *points, need, risk, tier = answers
+        total = sum(points)
+        value = self.tags.value(total)
+        return Decision(day, tuple(points), total, value, need, risk, tier, min(change_days))
+
+    def _answers(self, history: History, day: int) -> tuple[list[Any], list[int]]:
+        """Points of each measure, need, risk, tier; and until when each of them holds."""
+        known = history.known
+        if known is None or day < known.day or day < history.last_day:
+            known = Known(*zip(*self._of_nobody, strict=True))
+            # silence is counted from the first fact, even if that was no contact
+            known.new_evidence |= history.series.keys() | {"contact"}
+            # with facts of a later day an answer would not hold until its change day
+            history.known = known if day >= history.last_day else None
+        known.day = day
+        answers, change_days = known.answers, known.change_days
+        for evidence in known.new_evidence:
+            for place in self._resting_on.get(evidence, ()):
+                change_days[place] = 0
+        known.new_evidence.clear()
+        if min(change_days) <= day:
+            for place, change_day in enumerate(change_days):
+                if change_day <= day:
+                    answer = self._questions[place](history, day)
+                    answers[place], change_days[place] = answer[-2:]
+        return answers, change_days
+
+    def dimensions(self, points: tuple[int, ...]) -> dict[str, Decimal]:
+        """Points per dimension."""
+        return {name: as_points(sum(points[start:end])) for name, start, end in self._slices}
+
+
+def _places_by_evidence(rests_on: Sequence[tuple[str, ...]]) -> Mapping[str, list[int]]:
+    """For each evidence, the places of the questions whose answers rest on it."""
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, names in enumerate(rests_on):
+        for name in names:
+            places[name].append(place)
+    return places
+
+
+_HUNDREDTHS = tuple(Decimal(hundredths).scaleb(-2) for hundredths in range(10_001))
+
+
+def as_points(hundredths: int) -> Decimal:
+    """Hundredths of points, 0 to 10 000, as the exact decimal that is published."""
+    return _HUNDREDTHS[hundredths]

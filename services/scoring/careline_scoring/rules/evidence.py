@@ -1,0 +1,92 @@
+"""How the policy reads facts: as which evidence, on which day, and what their money is worth."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from careline_scoring.model import AMOUNT_SCALE, NEVER, Fact, History, Series
+from careline_scoring.policy import ScoringPolicy
+
+
+class Evidence:
+    """Folds facts into histories as a policy counts them."""
+
+    def __init__(self, policy: ScoringPolicy) -> None:
+        self._names_by_kind: dict[str, tuple[str, ...]] = {}
+        self._by_name = policy.evidence.by_name()
+        self._rates = {
+            currency: int(rate * AMOUNT_SCALE) for currency, rate in policy.money.rates.items()
+        } | {policy.money.currency: AMOUNT_SCALE}
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """The evidence that facts of this kind are; a kind without variant names all of them."""
+        names = self._names_by_kind.get(kind)
+        if names is None:
+            either = {kind, kind.partition("/")[0]}
+            names = tuple(name for name, kinds in self._by_name.items() if either & set(kinds))
+            self._names_by_kind[kind] = names
+        return names
+
+    def fold(self, history: History, fact: Fact) -> None:
+        """Adds a fact to a customer's history; the order of facts does not matter."""
+        day, kind, currency, times, amount_minor = fact
+        names = self.names(kind)
+        if day > history.last_day:
+            history.last_day = day
+        if history.known is not None:
+            history.known.new_evidence.update(names)
+        if day < history.first_day:
+            history.first_day = day
+            history.known = None
+        for name in names:
+            series = history.series.get(name)
+            if series is None:
+                series = history.series[name] = Series()
+            series.add(day, times, 0)
+            if name == "purchase":
+                history.money.add(day, times, self._worth(history, currency, times, amount_minor))
+            elif name == "refund":
+                history.money.add(day, 0, -self._worth(history, currency, times, amount_minor))
+
+    def converts(self, currency: str) -> bool:
+        """Whether the policy can count amounts in this currency."""
+        return currency in self._rates
+
+    def history(self, facts: Iterable[Fact]) -> History:
+        """The history that the facts make."""
+        history = History()
+        for fact in facts:
+            self.fold(history, fact)
+        return history
+
+    def _worth(self, history: History, currency: str, times: int, amount_minor: int) -> int:
+        rate = self._rates.get(currency)
+        if rate is None:
+            history.left_out[currency] = history.left_out.get(currency, 0) + times
+            return 0
+        return amount_minor * rate
+
+
+class Calendar:
+    """Business days of a time zone, as ordinals."""
+
+    def __init__(self, time_zone: str) -> None:
+        self._zone = ZoneInfo(time_zone)
+        self._midnight_of = lru_cache(maxsize=4096)(self._midnight)
+
+    def day_of(self, instant: datetime) -> int:
+        """The business day on which the instant falls."""
+        return instant.astimezone(self._zone).toordinal()
+
+    def begins(self, day: int) -> datetime | None:
+        """The instant at which a business day begins, None for the day that never comes."""
+        return None if day == NEVER else self._midnight_of(day)
+
+    def _midnight(self, day: int) -> datetime:
+        local = datetime.combine(date.fromordinal(day), datetime.min.time(), self._zone)
+        instant = local.astimezone(UTC)
+        # a zone that skips midnight begins its day later: go to the first instant of the day
+        while self.day_of(instant) < day:
+            instant += timedelta(minutes=15)
+        return instant

@@ -1,0 +1,187 @@
+"""Every statement by which scoring decides: one for a batch, never one for an event."""
+
+from collections.abc import Collection
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_scoring.book import Book, Customer, Published
+from careline_scoring.histories import Histories
+from careline_scoring.model import Fact
+from careline_scoring.rules import Rulebook
+
+_MEMBERS = text("""
+    SELECT identity, customer FROM members WHERE identity = ANY(CAST(:identities AS text[]))
+""")
+# in order of number, so that two instances wait for each other and don't deadlock
+_LOCK = text("""
+    SELECT number, version, revision, as_of, merged_into, saves,
+        points, value, need, risk, tier, next_change_at, policy_version
+    FROM customers WHERE number = ANY(CAST(:numbers AS text[]))
+    ORDER BY number FOR UPDATE
+""")
+_OPEN = text("""
+    INSERT INTO customers (number)
+    SELECT * FROM unnest(CAST(:numbers AS text[])) AS new (number) ORDER BY number
+    ON CONFLICT DO NOTHING
+    RETURNING number
+""")
+# days are ordinals in Python: 1 is the first day of year 1
+FACT_COLUMNS = "b.day - DATE '0001-01-01' + 1, b.kind, b.currency, b.times, b.amount_minor"
+_FACTS = text(f"""
+    SELECT m.customer, {FACT_COLUMNS}
+    FROM members m JOIN buckets b USING (identity)
+    WHERE m.customer = ANY(CAST(:numbers AS text[]))
+""")  # noqa: S608 (a constant)
+_ADD_MEMBERS = text("""
+    INSERT INTO members (identity, customer)
+    SELECT * FROM unnest(CAST(:identities AS text[]), CAST(:customers AS text[]))
+    ON CONFLICT DO NOTHING
+""")
+_MOVE_MEMBERS = text("""
+    UPDATE members SET customer = moved.survivor
+    FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
+    WHERE members.customer = moved.absorbed
+""")
+_ADD_FACTS = text("""
+    INSERT INTO buckets AS b (identity, day, kind, currency, times, amount_minor)
+    SELECT identity, DATE '0001-01-01' + (day - 1), kind, currency, times, amount_minor
+    FROM unnest(
+        CAST(:identities AS text[]), CAST(:days AS int[]), CAST(:kinds AS text[]),
+        CAST(:currencies AS text[]), CAST(:times AS int[]), CAST(:amounts AS bigint[])
+    ) AS added (identity, day, kind, currency, times, amount_minor)
+    ON CONFLICT (identity, day, kind, currency) DO UPDATE
+    SET times = b.times + excluded.times, amount_minor = b.amount_minor + excluded.amount_minor
+""")
+# all that is saved was decided by one policy
+_SAVE_CUSTOMERS = text("""
+    UPDATE customers SET
+        version = saved.version, revision = saved.revision, as_of = saved.as_of,
+        points = CAST(saved.points AS smallint[]), value = saved.value, need = saved.need,
+        risk = saved.risk, tier = saved.tier, next_change_at = saved.next_change_at,
+        policy_version = :policy_version, saves = customers.saves + 1
+    FROM unnest(
+        CAST(:numbers AS text[]), CAST(:versions AS bigint[]), CAST(:revisions AS bigint[]),
+        CAST(:as_ofs AS timestamptz[]), CAST(:points AS text[]), CAST(:values AS text[]),
+        CAST(:needs AS text[]), CAST(:risks AS text[]), CAST(:tiers AS text[]),
+        CAST(:next_changes AS timestamptz[])
+    ) AS saved (number, version, revision, as_of, points, value, need, risk, tier, next_change_at)
+    WHERE customers.number = saved.number
+""")
+_SAVE_ABSORBED = text("""
+    UPDATE customers SET merged_into = moved.survivor
+    FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
+    WHERE customers.number = moved.absorbed
+""")
+
+
+async def load(
+    connection: AsyncConnection,
+    rulebook: Rulebook,
+    histories: Histories,
+    *,
+    identities: Collection[str] = (),
+    numbers: Collection[str],
+) -> Book:
+    """The customers with these identities and numbers, locked until the unit ends.
+
+    Numbers that nobody has yet become customers; survivors of merges come along.
+    """
+    member_of: dict[str, str] = {}
+    if identities:
+        found = await connection.execute(_MEMBERS, {"identities": list(identities)})
+        member_of = {identity: customer for identity, customer in found}  # noqa: C416 (rows)
+    customers: dict[str, Customer] = {}
+    wanted = {*numbers, *member_of.values()}
+    while missing := wanted - customers.keys():
+        locked = await _lock(connection, missing)
+        if absent := missing - locked.keys():
+            # one that somebody else is adding is locked in the next round
+            customers |= {number: Customer(number) for number in await _open(connection, absent)}
+        customers |= locked
+        wanted |= {c.merged_into for c in locked.values() if c.merged_into is not None}
+    known = [c for c in customers.values() if c.published is not None and c.merged_into is None]
+    if unread := [c.number for c in known if not histories.take(c)]:
+        fold = rulebook.evidence.fold
+        for number, *fact in await connection.execute(_FACTS, {"numbers": unread}):
+            fold(customers[number].history, Fact._make(fact))
+    return Book(rulebook.evidence, customers, member_of)
+
+
+async def _lock(connection: AsyncConnection, numbers: Collection[str]) -> dict[str, Customer]:
+    rows = await connection.execute(_LOCK, {"numbers": sorted(numbers)})
+    return {
+        number: Customer(
+            number,
+            version,
+            revision,
+            as_of,
+            None if points is None else Published(tuple(points), *published),
+            merged_into,
+            saves,
+        )
+        for number, version, revision, as_of, merged_into, saves, points, *published in rows
+    }
+
+
+async def _open(connection: AsyncConnection, numbers: Collection[str]) -> list[str]:
+    return list((await connection.execute(_OPEN, {"numbers": sorted(numbers)})).scalars())
+
+
+async def save(connection: AsyncConnection, rulebook: Rulebook, book: Book) -> None:
+    """Adds what is new and saves what has changed."""
+    if members := book.members:
+        await connection.execute(
+            _ADD_MEMBERS,
+            {"identities": [i for i, _ in members], "customers": [c for _, c in members]},
+        )
+    if absorbed := book.absorbed:
+        moved = {"absorbed": [a for a, _ in absorbed], "survivors": [s for _, s in absorbed]}
+        await connection.execute(_MOVE_MEMBERS, moved)
+        await connection.execute(_SAVE_ABSORBED, moved)
+    if book.new_facts:
+        await _add_facts(connection, book)
+    if book.changed:
+        changed = [customer for _, customer in sorted(book.changed.items())]
+        await _save_customers(connection, rulebook, changed)
+        for customer in changed:
+            customer.saves += 1
+
+
+async def _add_facts(connection: AsyncConnection, book: Book) -> None:
+    added = sorted(book.new_facts.items())
+    identities, days, kinds, currencies = zip(*[key for key, _ in added], strict=True)
+    await connection.execute(
+        _ADD_FACTS,
+        {
+            "identities": identities,
+            "days": days,
+            "kinds": kinds,
+            "currencies": currencies,
+            "times": [times for _, (times, _) in added],
+            "amounts": [amount for _, (_, amount) in added],
+        },
+    )
+
+
+async def _save_customers(
+    connection: AsyncConnection, rulebook: Rulebook, customers: Collection[Customer]
+) -> None:
+    decided = [(c, c.published) for c in customers if c.published is not None]
+    await connection.execute(
+        _SAVE_CUSTOMERS,
+        {
+            "policy_version": rulebook.version,
+            "numbers": [c.number for c, _ in decided],
+            "versions": [c.version for c, _ in decided],
+            "revisions": [c.revision for c, _ in decided],
+            "as_ofs": [c.as_of for c, _ in decided],
+            # an array of arrays must be rectangular, an array of texts need not
+            "points": [f"{{{','.join(map(str, p.points))}}}" for _, p in decided],
+            "values": [p.value for _, p in decided],
+            "needs": [p.need for _, p in decided],
+            "risks": [p.risk for _, p in decided],
+            "tiers": [p.tier for _, p in decided],
+            "next_changes": [p.next_change_at for _, p in decided],
+        },
+    )

@@ -1,0 +1,61 @@
+"""Scoring's tables: facts under the identity they came with, customers as last published."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+metadata = MetaData()
+
+# byte order: what Python's `sorted` gives, so that all lock in one order
+Name = Text(collation="C")
+Instant = DateTime(timezone=True)
+
+members = Table(
+    "members",
+    metadata,
+    Column("identity", Name, primary_key=True),
+    Column("customer", Name, nullable=False, index=True),
+    comment="Which customer an identity belongs to; a merge moves these rows and no facts.",
+)
+
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("identity", Name, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("kind", Name, primary_key=True),
+    Column("currency", Name, primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    comment="How often and for how much, per business day: sums, so they commute.",
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("number", Name, primary_key=True),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    Column("revision", BigInteger, nullable=False, server_default="0"),
+    Column("as_of", Instant),
+    Column("points", ARRAY(SmallInteger)),
+    Column("value", Text),
+    Column("need", Text),
+    Column("risk", Text),
+    Column("tier", Text),
+    Column("next_change_at", Instant),
+    Column("policy_version", Text),
+    Column("merged_into", Name),
+    Column("saves", BigInteger, nullable=False, server_default="0"),
+    comment="Each customer as last published. `version` counts changes of verdicts, `revision` "
+    "scores, `saves` updates of the row: whoever changes a customer's facts counts it on. `points` "
+    "are hundredths per measure; an absorbed number points to its survivor.",
+)

@@ -1,0 +1,107 @@
+"""A scoring that is fed by hand: real database, the shipped policy, no Kafka."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from aiokafka import ConsumerRecord
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from careline_contracts.envelope import Envelope
+from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.topics import ACTIVITIES
+from careline_runtime.policy import Loaded, load_policy
+from careline_runtime.settings import ServiceSettings
+from careline_runtime.testing import StageInTest, fresh_database
+from careline_scoring.handlers import HEARS, Handlers
+from careline_scoring.policy import ScoringPolicy
+from careline_scoring.rules import Rulebook
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NEW_YEAR = datetime(2024, 1, 1, 12, tzinfo=SHANGHAI)
+
+
+def shipped_policy() -> Loaded[ScoringPolicy]:
+    """The handbooks' policy."""
+    return load_policy(ScoringPolicy, package="careline_scoring", settings=ServiceSettings())
+
+
+def noon(day: int) -> datetime:
+    """Noon in Shanghai, so many days after New Year's Day 2024."""
+    return NEW_YEAR + timedelta(days=day)
+
+
+def midnight(day: int) -> datetime:
+    """The instant at which that day begins."""
+    return noon(day) - timedelta(hours=12)
+
+
+class Scoring(StageInTest):
+    """Activities and merges in, everything that scoring says out."""
+
+    def activity(
+        self,
+        customer: str,
+        type: str = "careline.app-session.started.v1",
+        *,
+        day: int,
+        identity: str | None = None,
+        recorded_day: int | None = None,
+        id: str | None = None,
+        **body: object,
+    ) -> ConsumerRecord:
+        """Something that a customer did at noon, recorded at once unless said otherwise."""
+        self._named += 1
+        envelope = Envelope(
+            id or f"e{self._named}",
+            "/careline/profile",
+            type,
+            occurred_at=noon(day),
+            recorded_at=noon(day if recorded_day is None else recorded_day),
+            key=customer,
+        )
+        known_as = identity or f"app_user:{customer}"
+        activity = Activity(customer=customer, identity=known_as, channel="app", body=dict(body))
+        return self.record(ACTIVITIES.name, envelope, activity)
+
+    def purchase(
+        self, customer: str, yuan: int, *, day: int, currency: str = "CNY", **more: object
+    ) -> ConsumerRecord:
+        """A purchase of so many yuan (or whole units of another currency)."""
+        type = "careline.purchase.completed.v1"
+        money = {"amount_minor": yuan * 100, "currency": currency}
+        return self.activity(customer, type, day=day, **(money | more))  # type: ignore[arg-type]
+
+    def merge(self, survivor: str, *absorbed: str, day: int) -> ConsumerRecord:
+        """Customers were found to be one."""
+        self._named += 1
+        instant = noon(day)
+        envelope = Envelope(
+            f"e{self._named}",
+            "/careline/profile",
+            CustomersMerged.type,
+            occurred_at=instant,
+            recorded_at=instant,
+            key=survivor,
+        )
+        merged = CustomersMerged(customer=survivor, version=self._named, absorbed=absorbed)
+        return self.record(ACTIVITIES.name, envelope, merged)
+
+    _named = 0
+
+
+def on(engine: AsyncEngine, loaded: Loaded[ScoringPolicy] | None = None) -> Scoring:
+    """One instance of scoring on this database."""
+    loaded = loaded or shipped_policy()
+    handlers = Handlers(Rulebook(loaded.policy, version=loaded.version))
+    return Scoring(
+        engine, service="scoring", hears=HEARS, handle=handlers.handle, fire=handlers.fire
+    )
+
+
+@contextlib.asynccontextmanager
+async def fresh_scoring(admin_url: str) -> AsyncIterator[Scoring]:
+    """Scoring on a database of its own."""
+    async with fresh_database(admin_url, "scoring") as engine:
+        yield on(engine)

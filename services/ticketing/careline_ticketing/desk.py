@@ -1,0 +1,214 @@
+"""Brings customers' tickets forward, event by event and instant by instant, and says what changed.
+
+Before an event counts, everything that was due by then has happened; so what is said depends on
+the events alone, not on how they were batched, or on whether a timer or an event came first.
+"""
+
+from bisect import insort
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from careline_contracts.events.ticketing import TicketMerged, TicketMoved
+from careline_ticketing import clocks, rules
+from careline_ticketing.model import Fact, Said, Ticket
+from careline_ticketing.policy import Policy
+from careline_ticketing.rules import Change
+
+BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Decision(NamedTuple):
+    """A ticket as it is now, and the changes that made it so; the last one has `said.version`."""
+
+    said: Said
+    changes: Sequence[Change]
+    as_of: datetime
+    recorded_at: datetime
+    by_time: bool = False
+    """Nothing happened but that a promise fell due."""
+
+
+class Customer:
+    """One customer's facts, and what was said about the tickets that they make."""
+
+    def __init__(self, number: str, desk: "Desk", as_of: datetime = BEFORE_ALL) -> None:
+        self.number = number
+        self.as_of = as_of
+        self.said: dict[str, Said] = {}
+        self._desk = desk
+        self.facts: list[Fact] = []
+        self._reading: rules.Reading | None = None
+
+    def knows(self, facts: Iterable[Fact]) -> None:
+        """Facts that were heard before."""
+        self.facts = sorted({*self.facts, *facts})
+        self._reading = None
+
+    def hear(self, fact: Fact, *, recorded_at: datetime) -> list[Decision]:
+        """A new fact, recorded at that instant."""
+        as_of = max(self.as_of, recorded_at, fact.occurred_at)
+        decisions = self.catch_up(as_of)
+        if self._reading is not None and (not self.facts or self.facts[-1] < fact):
+            self._reading.read(fact)
+        else:
+            self._reading = None
+        insort(self.facts, fact)
+        return decisions + self._decide(as_of, recorded_at)
+
+    def catch_up(self, until: datetime) -> list[Decision]:
+        """Everything that time alone brings about up to `until`, each at its own instant."""
+        decisions: list[Decision] = []
+        while (late := self._next_late()) is not None and late[0] <= until:
+            self.as_of, ticket_id = late
+            said = self.said[ticket_id]
+            broken = rules.changes(said, said.ticket, self.as_of)
+            due_at = self.as_of - clocks.MOMENT
+            decision = self._say(said.ticket, broken, due_at, due_at)
+            decisions.append(decision._replace(by_time=True))
+        self.as_of = max(self.as_of, until)
+        return decisions
+
+    def unite(self, others: Sequence["Customer"], *, recorded_at: datetime) -> list[Decision]:
+        """`others` turn out to be this customer: facts are united, tickets keep their numbers."""
+        everyone = (self, *others)
+        as_of = max(recorded_at, *(customer.as_of for customer in everyone))
+        decisions = [one for customer in everyone for one in customer.catch_up(as_of)]
+        for other in others:
+            self.said.update(other.said)
+            self.knows(other.facts)
+        return decisions + self._decide(as_of, recorded_at)
+
+    def next_due(self, ticket_id: str) -> datetime | None:
+        """When time alone next changes this ticket."""
+        said = self.said[ticket_id]
+        if said.merged_into is not None:
+            return None
+        unbroken = (c for c in said.ticket.clocks if (c.target, c.round) not in said.breached)
+        late = (clocks.late_at(clock) for clock in unbroken)
+        return min((instant for instant in late if instant is not None), default=None)
+
+    def _next_late(self) -> tuple[datetime, str] | None:
+        late = ((due, id) for id in self.said if (due := self.next_due(id)) is not None)
+        return min(late, default=None)
+
+    def _decide(self, as_of: datetime, recorded_at: datetime) -> list[Decision]:
+        if self._reading is None:
+            self._reading = rules.Reading(self.facts, self._desk.policy)
+        found = self._reading.tickets
+        decisions = []
+        for ticket in found:
+            said = self.said.get(ticket.id)
+            if said is not None and said.merged_into is None and said.ticket.steps == ticket.steps:
+                # a promise stands as it was given until a fact about its ticket changes
+                ticket = said.ticket
+            changes = self._moved(said) + rules.changes(said, ticket, as_of)
+            if changes:
+                decisions.append(self._say(ticket, changes, as_of, recorded_at))
+        return decisions + self._merge_tickets(found, as_of, recorded_at)
+
+    def _merge_tickets(
+        self, found: Sequence[Ticket], as_of: datetime, recorded_at: datetime
+    ) -> list[Decision]:
+        """Tickets said before whose opening report has turned out to belong to another ticket."""
+        decisions = []
+        live = {ticket.id for ticket in found}
+        for said in [said for id, said in sorted(self.said.items()) if id not in live]:
+            opener = said.ticket.steps[0].key
+            into = next((t.id for t in found if any(s.key == opener for s in t.steps)), None)
+            changes = self._moved(said)
+            if into is not None and into != said.merged_into:
+                changes.append(Change(TicketMerged, {"into": into}))
+            if changes:
+                into = into or said.merged_into
+                decisions.append(self._say(said.ticket, changes, as_of, recorded_at, into))
+        return decisions
+
+    def _moved(self, said: Said | None) -> list[Change]:
+        if said is None or said.customer == self.number:
+            return []
+        return [Change(TicketMoved, {"previous_customer": said.customer})]
+
+    def _say(
+        self,
+        ticket: Ticket,
+        changes: Sequence[Change],
+        as_of: datetime,
+        recorded_at: datetime,
+        merged_into: str | None = None,
+    ) -> Decision:
+        before = self.said.get(ticket.id)
+        said = Said(
+            ticket=ticket,
+            customer=self.number,
+            version=(before.version if before else 0) + len(changes),
+            breached=tuple(rules.breached(ticket, self.as_of)),
+            merged_into=merged_into,
+            policy_version=self._desk.policy_version,
+        )
+        self.said[ticket.id] = said
+        self._desk.said[ticket.id] = said
+        return Decision(said, changes, as_of, recorded_at)
+
+
+class Desk:
+    """The customers whom a batch touches, and what has become of them since it began."""
+
+    def __init__(self, policy: Policy, policy_version: str) -> None:
+        self.policy = policy
+        self.policy_version = policy_version
+        self.survivors: dict[str, str] = {}
+        """Absorbed number → the number that it is now."""
+        self.members: dict[str, str] = {}
+        """Identity → a number of its customer."""
+        self.customers: dict[str, Customer] = {}
+        self.heard: list[tuple[str, Fact]] = []
+        """New facts, each with the identity that it is kept under."""
+        self.said: dict[str, Said] = {}
+        """Tickets about which something was said."""
+        self.fired: list[str] = []
+
+    def customer(self, number: str) -> Customer:
+        """The customer who has this number, by birth or by merge."""
+        number = self.survivors.get(number, number)
+        if number not in self.customers:
+            self.customers[number] = Customer(number, self)
+        return self.customers[number]
+
+    def hear(
+        self, fact: Fact, identity: str, number: str, *, recorded_at: datetime
+    ) -> list[Decision]:
+        """A fact about whoever has `identity`; `number` is the customer the event names."""
+        customer = self.customer(self.members.setdefault(identity, number))
+        self.heard.append((identity, fact))
+        return customer.hear(fact, recorded_at=recorded_at)
+
+    def unite(
+        self, survivor: str, absorbed: Iterable[str], *, recorded_at: datetime
+    ) -> list[Decision]:
+        """The customers with these numbers are one, `survivor`."""
+        one = self.customer(survivor)
+        others = {self.customer(number).number for number in absorbed} - {one.number}
+        if not others:
+            return []
+        for number in [*others, *(n for n, s in self.survivors.items() if s in others)]:
+            self.survivors[number] = one.number
+        united = [self.customers.pop(number) for number in sorted(others)]
+        return one.unite(united, recorded_at=recorded_at)
+
+    def fire(self, ticket_id: str, due_at: datetime) -> list[Decision]:
+        """The timer of a ticket has come to its instant."""
+        customer = next((c for c in self.customers.values() if ticket_id in c.said), None)
+        if customer is None:
+            return []
+        self.fired.append(ticket_id)
+        return customer.catch_up(due_at)
+
+    def timers(self) -> dict[str, datetime | None]:
+        """When each ticket that was touched must be looked at next."""
+        touched = {*self.said, *self.fired}
+        return {
+            ticket_id: customer.next_due(ticket_id)
+            for customer in self.customers.values()
+            for ticket_id in sorted(touched & customer.said.keys())
+        }

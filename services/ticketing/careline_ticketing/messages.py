@@ -1,0 +1,76 @@
+"""How a decision about a ticket reads to others: its changes, and its state."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from careline_contracts.events.ticketing import Clock, TicketChange, TicketState, TicketStatus
+from careline_ticketing.desk import Decision
+from careline_ticketing.model import Said, Ticket
+
+
+class Message(NamedTuple):
+    """A change and the id of its event, the same on every replay."""
+
+    id: str
+    payload: TicketChange
+
+
+def changes(decision: Decision) -> Iterator[Message]:
+    """The changes of a decision, numbered on from the versions said before."""
+    said = decision.said
+    first = said.version - len(decision.changes) + 1
+    for version, change in enumerate(decision.changes, start=first):
+        payload = change.event(
+            ticket=said.ticket.id,
+            customer=said.customer,
+            version=version,
+            as_of=decision.as_of,
+            policy_version=said.policy_version,
+            **change.fields,
+        )
+        yield Message(f"{said.ticket.id}-{version}", payload)
+
+
+def state(said: Said) -> TicketState:
+    """The ticket as it is now."""
+    ticket = said.ticket
+    return TicketState(
+        ticket=ticket.id,
+        customer=said.customer,
+        version=said.version,
+        kind=ticket.kind,
+        level=ticket.level,
+        status=status(said),
+        opened_at=ticket.opened_at,
+        resolved_at=ticket.resolved_at,
+        clocks=_clocks(said),
+        touchpoints=touchpoints(ticket),
+        merged_into=said.merged_into,
+        policy_version=said.policy_version,
+    )
+
+
+def status(said: Said) -> TicketStatus:
+    """Open, resolved, or merged into another ticket."""
+    if said.merged_into is not None:
+        return "merged"
+    return "open" if said.ticket.resolved_at is None else "resolved"
+
+
+def touchpoints(ticket: Ticket) -> int:
+    """How many events the ticket is made of; a report that also re-opens is one."""
+    return len({step.key for step in ticket.steps})
+
+
+def _clocks(said: Said) -> tuple[Clock, ...]:
+    return tuple(
+        Clock(
+            target=clock.target,
+            round=clock.round,
+            started_at=clock.started_at,
+            due_at=clock.due_at,
+            stopped_at=clock.stopped_at,
+            breached_at=clock.due_at if (clock.target, clock.round) in said.breached else None,
+        )
+        for clock in said.ticket.clocks
+    )

@@ -1,0 +1,168 @@
+"""Every statement of ticketing: a batch's customers are locked and loaded, then saved, as sets.
+
+Whoever decides about a customer's tickets holds the lock on the row of its surviving number; rows
+are locked in order of number. A number that is merged while somebody waits for its lock sends the
+waiting unit back to start again.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_runtime.errors import TryLater
+from careline_ticketing import messages
+from careline_ticketing.desk import BEFORE_ALL, Customer, Desk
+from careline_ticketing.model import Fact, Said
+
+SAID = TypeAdapter(Said)
+
+_ADD_CUSTOMERS = text("""
+    INSERT INTO customers (number) SELECT unnest(CAST(:numbers AS text[])) ON CONFLICT DO NOTHING
+""")
+_ADD_MEMBERS = text("""
+    INSERT INTO members (identity, customer)
+    SELECT * FROM unnest(CAST(:identities AS text[]), CAST(:numbers AS text[]))
+    ON CONFLICT DO NOTHING
+""")
+_MEMBERS = text("""
+    SELECT identity, customer FROM members WHERE identity = ANY(CAST(:identities AS text[]))
+""")
+_LOCK = text("""
+    SELECT number, survivor, as_of FROM customers
+    WHERE number IN (
+        SELECT coalesce(survivor, number) FROM customers
+        WHERE number = ANY(CAST(:numbers AS text[])))
+    ORDER BY number FOR UPDATE
+""")
+_ABSORBED = text("""
+    SELECT number, survivor FROM customers WHERE survivor = ANY(CAST(:roots AS text[]))
+""")
+_FACTS = text("""
+    SELECT m.customer, f.occurred_at, replace(CAST(f.key AS text), '-', ''), f.type, f.channel,
+        f.impact, f.category, f.product, f.reference
+    FROM members m JOIN facts f USING (identity)
+    WHERE m.customer = ANY(CAST(:numbers AS text[]))
+""")
+_SAID = text("""
+    SELECT customer, CAST(said AS text) FROM tickets WHERE customer = ANY(CAST(:roots AS text[]))
+""")
+_OWNERS = text("SELECT customer FROM tickets WHERE id = ANY(CAST(:tickets AS text[]))")
+
+_ADD_FACTS = text("""
+    INSERT INTO facts
+        (identity, occurred_at, key, type, channel, impact, category, product, reference)
+    SELECT * FROM unnest(
+        CAST(:identity AS text[]), CAST(:occurred_at AS timestamptz[]), CAST(:key AS uuid[]),
+        CAST(:type AS text[]), CAST(:channel AS text[]), CAST(:impact AS text[]),
+        CAST(:category AS text[]), CAST(:product AS text[]), CAST(:reference AS text[]))
+    ON CONFLICT DO NOTHING
+""")
+_SAVE_AS_OF = text("""
+    UPDATE customers SET as_of = decided.as_of
+    FROM unnest(CAST(:numbers AS text[]), CAST(:as_of AS timestamptz[])) AS decided (number, as_of)
+    WHERE customers.number = decided.number
+""")
+_SAVE_SURVIVORS = text("""
+    UPDATE customers SET survivor = merged.survivor
+    FROM unnest(CAST(:numbers AS text[]), CAST(:survivors AS text[])) AS merged (number, survivor)
+    WHERE customers.number = merged.number AND customers.survivor IS DISTINCT FROM merged.survivor
+""")
+_SAVE_TICKETS = text("""
+    INSERT INTO tickets (id, customer, status, level, opened_at, breaches, said)
+    SELECT id, customer, status, level, opened_at, breaches, CAST(said AS jsonb)
+    FROM unnest(
+        CAST(:id AS text[]), CAST(:customer AS text[]), CAST(:status AS text[]),
+        CAST(:level AS text[]), CAST(:opened_at AS timestamptz[]), CAST(:breaches AS int[]),
+        CAST(:said AS text[]))
+        AS ticket (id, customer, status, level, opened_at, breaches, said)
+    ON CONFLICT (id) DO UPDATE SET
+        customer = excluded.customer, status = excluded.status, level = excluded.level,
+        opened_at = excluded.opened_at, breaches = excluded.breaches, said = excluded.said
+""")
+
+Named = Mapping[str, str]
+"""Identity → the number that an event named with it."""
+
+
+async def open_desk(
+    connection: AsyncConnection, desk: Desk, *, named: Named, numbers: Collection[str]
+) -> None:
+    """Locks and loads into `desk` all customers that these identities and numbers belong to."""
+    everyone = sorted({*numbers, *named.values()})
+    await connection.execute(_ADD_CUSTOMERS, {"numbers": everyone})
+    if named:
+        identities = sorted(named)
+        first_numbers = [named[identity] for identity in identities]
+        await connection.execute(_ADD_MEMBERS, {"identities": identities, "numbers": first_numbers})
+        desk.members.update(await _pairs(connection, _MEMBERS, identities=identities))
+    await _load(connection, desk, sorted({*everyone, *desk.members.values()}))
+
+
+async def open_desk_of_tickets(
+    connection: AsyncConnection, desk: Desk, tickets: Collection[str]
+) -> None:
+    """Locks and loads into `desk` the customers of these tickets."""
+    owners = (await connection.execute(_OWNERS, {"tickets": sorted(tickets)})).scalars()
+    await _load(connection, desk, sorted(set(owners)))
+
+
+async def _load(connection: AsyncConnection, desk: Desk, numbers: Sequence[str]) -> None:
+    locked = (await connection.execute(_LOCK, {"numbers": numbers})).all()
+    if merged := [number for number, survivor, _ in locked if survivor is not None]:
+        raise TryLater(f"{merged[0]} was merged while this unit waited for it")
+    for number, _, as_of in locked:
+        desk.customers[number] = Customer(number, desk, as_of or BEFORE_ALL)
+    roots = sorted(desk.customers)
+    desk.survivors.update(await _pairs(connection, _ABSORBED, roots=roots))
+    facts: dict[str, list[Fact]] = {}
+    known_as = {"numbers": [*roots, *desk.survivors]}
+    for number, *fact in await connection.execute(_FACTS, known_as):
+        facts.setdefault(desk.survivors.get(number, number), []).append(Fact(*fact))
+    for root, known in facts.items():
+        desk.customers[root].knows(known)
+    for root, document in await connection.execute(_SAID, {"roots": roots}):
+        said = SAID.validate_json(document)
+        desk.customers[root].said[said.ticket.id] = said
+
+
+async def save_desk(connection: AsyncConnection, desk: Desk) -> None:
+    """Writes what has become of the customers since they were loaded."""
+    if desk.heard:
+        rows = [{"identity": identity, **fact._asdict()} for identity, fact in desk.heard]
+        await connection.execute(_ADD_FACTS, _columns(rows))
+    if desk.survivors:
+        numbers = sorted(desk.survivors)
+        survivors = [desk.survivors[number] for number in numbers]
+        await connection.execute(_SAVE_SURVIVORS, {"numbers": numbers, "survivors": survivors})
+    decided = sorted(c.number for c in desk.customers.values() if c.as_of > BEFORE_ALL)
+    if decided:
+        as_of = [desk.customers[number].as_of for number in decided]
+        await connection.execute(_SAVE_AS_OF, {"numbers": decided, "as_of": as_of})
+    if desk.said:
+        await connection.execute(_SAVE_TICKETS, _columns([_row(s) for s in desk.said.values()]))
+
+
+def _row(said: Said) -> dict[str, Any]:
+    return {
+        "id": said.ticket.id,
+        "customer": said.customer,
+        "status": messages.status(said),
+        "level": said.ticket.level,
+        "opened_at": said.ticket.opened_at,
+        "breaches": len(said.breached),
+        "said": SAID.dump_json(said).decode(),
+    }
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+async def _pairs(
+    connection: AsyncConnection, statement: TextClause, **parameters: Sequence[str]
+) -> dict[str, str]:
+    rows = await connection.execute(statement, parameters)
+    return {row[0]: row[1] for row in rows}

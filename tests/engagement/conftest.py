@@ -1,0 +1,13 @@
+"""An engagement for each test, on a database of its own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from careline_engagement.testing import Engagement, fresh_engagement
+
+
+@pytest.fixture
+async def engagement(admin_url: str) -> AsyncIterator[Engagement]:
+    async with fresh_engagement(admin_url) as stage:
+        yield stage

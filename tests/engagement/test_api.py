@@ -1,0 +1,83 @@
+"""What people see over HTTP, on a real database."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from careline_engagement.app import build
+from careline_engagement.testing import Engagement, after
+from careline_runtime.settings import ServiceSettings
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+async def http(engagement: Engagement) -> AsyncIterator[httpx.AsyncClient]:
+    """Three cases: A's is saved after missed steps, B's was withdrawn, C's is open."""
+    await engagement.hear(
+        [
+            event
+            for n, customer in enumerate("ABC")
+            for event in (
+                engagement.tier(customer, n, "core"),
+                engagement.risk(customer, n, "high"),
+            )
+        ]
+    )
+    await engagement.hear(
+        [
+            engagement.answer("A", 5, "replied", cause="price"),
+            engagement.touchpoint("A", 30, "purchase.completed"),
+            engagement.merge("C", "B", hours=2.5),
+            engagement.need("C", 3, "dormant"),
+        ]
+    )
+    await engagement.tick(after(3.5))
+    url = engagement.engine.url.render_as_string(hide_password=False)
+    service = build(ServiceSettings(database_url=url.replace("+asyncpg", "")))
+    transport = httpx.ASGITransport(app=service.http)
+    async with httpx.AsyncClient(transport=transport, base_url="http://engagement") as client:
+        yield client
+    await service.engine.dispose()
+
+
+async def test_cases_by_status_and_customer(
+    http: httpx.AsyncClient, engagement: Engagement
+) -> None:
+    await engagement.tick(after(30))
+    listed = (await http.get("/v1/cases")).json()["cases"]
+    assert [(c["case"], c["customer"], c["status"]) for c in listed] == [
+        ("C-2", "C", "withdrawn"),
+        ("B-2", "C", "open"),
+        ("A-2", "A", "saved"),
+    ]
+    of_c = (await http.get("/v1/cases", params={"customer": "C"})).json()["cases"]
+    assert [c["case"] for c in of_c] == ["C-2", "B-2"], "also those of an absorbed number"
+    saved = (await http.get("/v1/cases", params={"status": "saved", "limit": 1})).json()["cases"]
+    assert [c["case"] for c in saved] == ["A-2"]
+    assert (await http.get("/v1/cases", params={"status": "won"})).status_code == 422
+
+
+async def test_one_case_with_its_steps(http: httpx.AsyncClient, engagement: Engagement) -> None:
+    await engagement.tick(after(30))
+    case = (await http.get("/v1/cases/A-2")).json()
+    assert case["closed_reason"] == "purchase.completed"
+    steps = {step.pop("step"): step for step in case["steps"]}
+    assert list(steps) == ["supervisor", "contact", "cause", "offer"]
+    assert steps["supervisor"] == {
+        "due_at": "2026-03-02T11:00:00Z",
+        "done_at": "2026-03-02T14:00:00Z",
+        "breached_at": "2026-03-02T11:00:00Z",
+    }
+    assert steps["cause"]["detail"] == "price"
+    missing = await http.get("/v1/cases/A-9")
+    assert (missing.status_code, missing.json()["title"]) == (404, "there is no case A-9")
+
+
+async def test_the_sums(http: httpx.AsyncClient, engagement: Engagement) -> None:
+    await engagement.tick(after(30))
+    assert (await http.get("/v1/summary")).json() == {
+        "cases": {"opened": 3, "saved": 1, "lost": 0, "withdrawn": 1, "breached": 2, "open": 1},
+        "suppressed": {"case_open": 1},
+    }

@@ -1,0 +1,341 @@
+"""Five topics on a real database: what is said and kept, in any order, batch and repetition."""
+
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from careline_contracts.topics import (
+    CASE_CHANGES,
+    CASES,
+    OUTREACH_REQUESTS,
+    REMINDERS,
+    Topic,
+)
+from careline_engagement.tables import metadata
+from careline_engagement.testing import Engagement, after, fresh_engagement, shipped_policy
+from careline_runtime.tables import metadata as runtime_metadata
+
+pytestmark = pytest.mark.stack
+
+POLICY = shipped_policy()
+WINDOW = 24 * POLICY.policy.retention.outcome.window_days
+EVER_AFTER = after(24 * 365)
+
+
+async def said_on(engagement: Engagement, topic: Topic) -> list[dict[str, Any]]:
+    """The data of what was said on a topic, in order."""
+    return [json.loads(s.value) for s in await engagement.said() if s.topic == topic.name]
+
+
+async def moves(engagement: Engagement) -> list[tuple[str, str, str]]:
+    """Case, kind and subject of every case change, in the order in which they were said."""
+    return [
+        (
+            said.envelope.subject,
+            said.envelope.type.removeprefix("careline.").removesuffix(".v1"),
+            data.get("step") or data.get("status") or "",
+        )
+        for said in await engagement.said()
+        if said.topic == CASE_CHANGES.name
+        for data in [json.loads(said.value)]
+    ]
+
+
+async def rows(engagement: Engagement, query: str) -> list[tuple[Any, ...]]:
+    async with engagement.engine.connect() as connection:
+        return [tuple(row) for row in await connection.execute(text(query))]
+
+
+async def kept(engagement: Engagement) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that engagement knows."""
+    tables = ("aliases", "customers", "facts", "warnings", "cases", "timers")
+    return {t: await rows(engagement, f"SELECT * FROM {t} ORDER BY {t}") for t in tables}  # noqa: S608
+
+
+# -- one thing at a time
+
+
+async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engagement) -> None:
+    await engagement.hear(
+        [engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high", "2 complaints")]
+    )
+    assert await engagement.said() == [], "its instant has not come on the clock"
+    await engagement.tick(after(0))
+    [opened] = await said_on(engagement, CASE_CHANGES)
+    assert opened == {
+        "case": "A-2",
+        "customer": "A",
+        "version": 1,
+        "as_of": "2026-03-02T09:00:00Z",
+        "policy_version": POLICY.version,
+        "reasons": ["risk_high", "2 complaints"],
+    }
+    [request] = await said_on(engagement, OUTREACH_REQUESTS)
+    assert request == {
+        "customer": "A",
+        "case": "A-2",
+        "purpose": "retention",
+        "channel": "phone",
+        "script": "retention-24h",
+        "due_at": "2026-03-03T09:00:00Z",
+        "policy_version": POLICY.version,
+    }
+    [reminder] = await said_on(engagement, REMINDERS)
+    assert (reminder["to"], reminder["about"]) == ("supervisor", "case A-2")
+    assert reminder["due_at"] == "2026-03-02T11:00:00Z"
+    [state] = await said_on(engagement, CASES)
+    assert (state["status"], state["version"]) == ("open", 1)
+    assert state["steps"]["offer"] == {"due_at": "2026-03-03T09:00:00Z"}
+    assert await engagement.next_due() == after(2)
+
+
+async def test_what_is_said_carries_instant_key_and_cause(engagement: Engagement) -> None:
+    await engagement.hear([engagement.tier("A", 0, "basic"), engagement.risk("A", 0, "high")])
+    await engagement.tick(after(2))
+    said = await engagement.said()
+    ids = [s.envelope.id for s in said]
+    assert ids == [
+        *("A-2-1", "A-2-1-outreach", "A-2-1-reminder", "A-2-1-state"),
+        *("A-2-2", "A-2-2-reminder", "A-2-2-state"),
+    ]
+    assert [s.key for s in said] == ["A", "A", "A", "A-2", "A", "A", "A-2"]
+    assert {s.envelope.causation_id for s in said[:4]} == {"e2"}
+    assert {s.envelope.causation_id for s in said[4:]} == {""}, "time was the cause"
+    assert [s.envelope.recorded_at for s in said] == [after(0)] * 4 + [after(2)] * 3
+
+
+async def test_a_missed_deadline_is_escalated_exactly_when_due(engagement: Engagement) -> None:
+    await engagement.hear([engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high")])
+    await engagement.tick(after(2 - 1 / 3600))
+    assert [kind for _, kind, _ in await moves(engagement)] == ["case.opened"]
+    await engagement.tick(after(2))
+    assert (await moves(engagement))[-1] == ("A-2", "case-step.breached", "supervisor")
+    *_, reminder = await said_on(engagement, REMINDERS)
+    assert reminder["reason"] == "step supervisor was not done by its deadline"
+    assert await engagement.next_due() == after(24)
+
+
+async def test_a_purchase_heard_before_the_warning_it_follows_still_saves(
+    engagement: Engagement,
+) -> None:
+    warning = [engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high")]
+    await engagement.hear([engagement.touchpoint("A", 30, "purchase.completed")])
+    await engagement.tick(after(31))
+    await engagement.hear(warning)
+    await engagement.tick(after(31))
+    assert await moves(engagement) == [
+        ("A-2", "case.opened", ""),
+        ("A-2", "case-step.breached", "supervisor"),
+        ("A-2", "case-step.breached", "contact"),
+        ("A-2", "case-step.breached", "cause"),
+        ("A-2", "case-step.breached", "offer"),
+        ("A-2", "case.closed", "saved"),
+    ]
+
+
+async def test_a_contact_recorded_late_counts_from_when_it_was_recorded(
+    engagement: Engagement,
+) -> None:
+    await engagement.hear(
+        [
+            engagement.tier("A", 0, "core"),
+            engagement.risk("A", 0, "high"),
+            engagement.touchpoint("A", 23, "call.completed", recorded_hours=26),
+        ]
+    )
+    await engagement.tick(after(26))
+    about_contact = [move for move in await moves(engagement) if move[2] == "contact"]
+    assert [kind for _, kind, _ in about_contact] == ["case-step.breached", "case-step.done"]
+
+
+async def test_a_change_waits_for_the_one_before_it_on_another_topic(
+    engagement: Engagement,
+) -> None:
+    tier, risk = engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high")
+    await engagement.hear([risk])
+    await engagement.tick(after(1))
+    assert await moves(engagement) == []
+    await engagement.hear([tier])
+    await engagement.tick(after(1))
+    assert await moves(engagement) == [("A-2", "case.opened", "")]
+    assert await rows(engagement, "SELECT kind FROM timers") == [("retention",)]
+
+
+async def test_a_change_that_never_comes_is_waited_for_no_longer_than_the_policy_says(
+    engagement: Engagement,
+) -> None:
+    tier, _lost, risk = (
+        engagement.tier("A", 0, "core"),
+        engagement.need("A", 0, "active"),
+        engagement.risk("A", 0, "high"),
+    )
+    await engagement.hear([tier, risk])
+    patience = 24 * POLICY.policy.topics_apart_days
+    await engagement.tick(after(patience - 1))
+    assert await moves(engagement) == []
+    await engagement.tick(after(patience))
+    assert (await moves(engagement))[0] == ("A-3", "case.opened", "")
+
+
+async def test_a_warning_that_opens_nothing_is_kept_with_the_reason(engagement: Engagement) -> None:
+    await engagement.hear(
+        [
+            engagement.tier("A", 0, "basic"),
+            engagement.need("A", 0, "dormant"),
+            engagement.risk("A", 1, "high"),
+            engagement.risk("A", 2, "low"),
+            engagement.risk("A", 3, "high"),
+        ]
+    )
+    await engagement.tick(after(3))
+    assert await rows(engagement, "SELECT version, outcome FROM warnings ORDER BY version") == [
+        (2, "tier_not_covered"),
+        (3, "opened"),
+        (5, "case_open"),
+    ]
+
+
+async def test_merged_customers_keep_the_older_case(engagement: Engagement) -> None:
+    await engagement.hear(
+        [
+            *(engagement.tier("A", 0, "core"), engagement.tier("B", 0, "core")),
+            *(engagement.risk("A", 5, "high"), engagement.risk("B", 1, "high")),
+        ]
+    )
+    await engagement.tick(after(6))
+    await engagement.hear([engagement.merge("A", "B", hours=6.5)])
+    await engagement.tick(after(6.5))
+    *_, closed = await said_on(engagement, CASE_CHANGES)
+    assert (closed["case"], closed["status"]) == ("A-2", "withdrawn")
+    await engagement.hear([engagement.touchpoint("A", 10, "order.placed")])
+    await engagement.tick(after(10))
+    *_, closed = await said_on(engagement, CASE_CHANGES)
+    assert (closed["case"], closed["customer"], closed["status"]) == ("B-2", "A", "saved")
+    assert await rows(engagement, "SELECT * FROM timers") == []
+
+
+async def test_an_event_in_flight_that_names_an_absorbed_number_reaches_the_case(
+    engagement: Engagement,
+) -> None:
+    await engagement.hear(
+        [
+            engagement.tier("A", 0, "core"),
+            engagement.risk("A", 1, "high"),
+            engagement.merge("B", "A", hours=2),
+            engagement.touchpoint("A", 3, "purchase.completed"),
+        ]
+    )
+    await engagement.tick(after(3))
+    assert (await moves(engagement))[-1] == ("A-2", "case.closed", "saved")
+
+
+async def test_old_facts_are_dropped(engagement: Engagement) -> None:
+    kept_days = POLICY.policy.facts_kept.days
+    hours = [0, 1, 24 * kept_days, 24 * kept_days + 1]
+    await engagement.hear([engagement.touchpoint("A", h, "purchase.completed") for h in hours])
+    assert await rows(engagement, "SELECT at FROM facts ORDER BY at") == [
+        (after(h),) for h in hours[1:]
+    ]
+
+
+async def test_what_is_no_evidence_is_not_even_read(engagement: Engagement) -> None:
+    unreadable = replace(engagement.touchpoint("A", 0, "feature.used"), value=b"not JSON")
+    await engagement.hear([unreadable])
+    assert await engagement.records() == []
+
+
+# -- laws
+
+
+def some_events(engagement: Engagement, *, seed: int) -> list[ConsumerRecord]:
+    """Three weeks of a dozen customers, two of whom turn out to be one."""
+    draw = random.Random(seed)
+    people = [f"C{n}" for n in range(12)]
+    told = [engagement.tier(person, 0, draw.choice(["core", "edge"])) for person in people]
+    for hours in sorted(draw.sample(range(1, 24 * 21), 240)):
+        person = draw.choice(people if hours < 300 else people[1:])
+        match draw.randrange(7):
+            case 0:
+                told.append(engagement.risk(person, hours, draw.choice(["high", "low"])))
+            case 1:
+                told.append(engagement.need(person, hours, draw.choice(["dormant", "active"])))
+            case 2:
+                told.append(engagement.tier(person, hours, draw.choice(["core", "edge"])))
+            case 3:
+                told.append(engagement.touchpoint(person, hours, "call.completed"))
+            case 4:
+                told.append(engagement.touchpoint(person, hours, "purchase.completed"))
+            case 5:
+                told.append(engagement.answer(person, hours, "replied", cause="price"))
+            case 6:
+                told.append(engagement.answer(person, hours, "delivered", offer="10 %"))
+    told.append(engagement.merge("C1", "C0", hours=300))
+    return told
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_same_events_twice_shuffled_and_in_other_batches(admin_url: str, seed: int) -> None:
+    draw = random.Random(seed)
+    async with fresh_engagement(admin_url) as one, fresh_engagement(admin_url) as other:
+        events = some_events(one, seed=seed)
+        await one.hear(events)
+        await one.tick(EVER_AFTER)
+
+        twice = other.again(events)
+        twice += other.again(events)
+        draw.shuffle(twice)
+        # new records, so that offsets ascend in the order in which they are heard
+        await other.hear(other.again(twice), batch=[1, 7, 100][seed])
+        await other.tick(EVER_AFTER)
+
+        assert await kept(other) == await kept(one)
+        said = await one.said()
+        assert {s.envelope.id for s in said} == {s.envelope.id for s in await other.said()}
+        assert sorted(said) == sorted(await other.said())
+        assert len(said) == len({s.envelope.id for s in said})
+        assert len({s.envelope.subject for s in said}) > 5, "cases were opened"
+        for stage in (one, other):
+            for case in {s.envelope.subject for s in said}:
+                changes = [d for d in await said_on(stage, CASE_CHANGES) if d["case"] == case]
+                assert [d["version"] for d in changes] == list(range(1, len(changes) + 1))
+                assert [d["as_of"] for d in changes] == sorted(d["as_of"] for d in changes)
+
+
+async def test_ticks_do_not_show(admin_url: str) -> None:
+    async with fresh_engagement(admin_url) as one, fresh_engagement(admin_url) as other:
+        events = some_events(one, seed=7)
+        await one.hear(events)
+        await one.tick(EVER_AFTER)
+        by_day = sorted(other.again(events), key=lambda record: _time(record))
+        for day in range(22):
+            await other.hear(
+                other.again(
+                    [r for r in by_day if _time(r)[:10] == after(24 * day).isoformat()[:10]]
+                )
+            )
+            await other.tick(after(24 * day))
+        await other.tick(EVER_AFTER)
+        assert sorted(await one.said()) == sorted(await other.said())
+
+
+def _time(record: ConsumerRecord) -> str:
+    time = next(value for name, value in record.headers if name == "ce_time")
+    return str(time.decode())
+
+
+async def test_the_schema_is_what_tables_says(engagement: Engagement) -> None:
+    async with engagement.engine.connect() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(
+                MigrationContext.configure(sync, opts={"compare_type": True}),
+                [metadata, runtime_metadata],  # type: ignore[arg-type]
+            )
+        )
+    assert [d for d in differences if d[0] != "add_table_comment"] == []

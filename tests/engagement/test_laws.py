@@ -1,0 +1,211 @@
+"""Laws of engagement: what it says doesn't depend on the order in which its topics are heard.
+
+A customer's life is drawn at random and heard in two ways: each event in order and at its instant,
+and under a replay clock that drains, ticks and drains, with the topics mixed up in between.
+Scoring's timers come last: what they say is heard after the tick that made them due.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from careline_engagement.model import Alias, Case, ChurnWarning, Fact, Family
+from careline_engagement.rules import News, advance, next_at
+from careline_engagement.sequence import Change, Standing, Verdict, follow
+from careline_engagement.testing import START, after, shipped_policy
+
+POLICY = shipped_policy().policy
+DAYS = 100
+END = after(24 * (DAYS + POLICY.retention.outcome.window_days + 1))
+
+Event = Fact | Alias | tuple[str, Change]
+
+
+class Heard(NamedTuple):
+    """An event and the instant that it carries; `by_timer` of scoring, so heard after the tick."""
+
+    at: datetime
+    event: Event
+    by_timer: bool = False
+
+
+class InMemory:
+    """Engagement's handlers without a database: the same rules in the same places."""
+
+    def __init__(self) -> None:
+        self.facts: set[Fact] = set()
+        self.aliases: dict[str, Alias] = {}
+        self.standings: dict[str, Standing] = {}
+        self.warnings: list[ChurnWarning] = []
+        self.cases: dict[str, Case] = {}
+        self.news: list[News] = []
+        self.decided: set[tuple[ChurnWarning, str]] = set()
+        self.quiet_until = START
+
+    def hear(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.quiet_until = START
+            match event:
+                case Fact():
+                    self.facts.add(event)
+                    latest = max(f.at for f in self.facts if f.number == event.number)
+                    self.facts = {
+                        f
+                        for f in self.facts
+                        if f.number != event.number or f.at >= latest - POLICY.facts_kept
+                    }
+                case Alias():
+                    self.aliases[event.absorbed] = event
+                case (number, change):
+                    before = self.standings.get(number, Standing(number))
+                    self.standings[number], found = follow(before, [change])
+                    self.warnings += found
+
+    def families(self) -> list[Family]:
+        return [
+            Family(
+                frozenset(numbers),
+                self.aliases,
+                [f for f in self.facts if f.number in numbers],
+                [w for w in self.warnings if w.number in numbers],
+                [c for c in self.cases.values() if c.number in numbers],
+            )
+            for numbers in ([{"A", "B"}] if self.aliases else [{"A"}, {"B"}])
+        ]
+
+    def tick(self, now: datetime) -> None:
+        if now < self.quiet_until:
+            return
+        instants = []
+        for family in self.families():
+            while (due := next_at(family, POLICY)) is not None and due <= now:
+                progress = advance(family, until=due, policy=POLICY, policy_version="1")
+                family = progress.family
+                self.news += progress.news
+                self.decided |= set(progress.decided)
+            self.warnings = [w for w in self.warnings if w.number not in family.numbers]
+            self.warnings += family.warnings
+            self.cases |= {case.id: case for case in family.cases}
+            instants += [due] if due else []
+        self.quiet_until = min(instants, default=END)
+
+    def outcome(self) -> object:
+        """Everything said, in order for each case, and the cases in the end."""
+        said = {id: [n for n in self.news if n.case.id == id] for id in self.cases}
+        return said, self.decided, self.cases
+
+
+def lived(life: Iterable[Heard], *, until: datetime = END) -> InMemory:
+    """Everything heard in order, each at its instant."""
+    engagement = InMemory()
+    for heard in life:
+        if heard.at <= until:
+            engagement.tick(heard.at - timedelta(microseconds=1))
+            engagement.hear([heard.event])
+    engagement.tick(until)
+    return engagement
+
+
+# few instants, so that many things happen at the same one, and around deadlines and window ends
+HOURS = sorted(
+    base + shift
+    for base in (0, 200, 24 * 30, 24 * 60, 24 * 61, 24 * 90)
+    for shift in (0, 1, 2, 3, 24, 25)
+)
+instants = st.sampled_from(HOURS).map(after)
+kinds = st.sampled_from(sorted(POLICY.evidence))
+verdicts: st.SearchStrategy[tuple[Verdict, str]] = st.sampled_from(
+    [("tier", "core"), ("tier", "edge"), ("risk", "high"), ("risk", "low"), ("need", "dormant")]
+)
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> list[Heard]:
+    """Two numbers, perhaps of one customer; all that is heard of them, in order of instant."""
+    merge = draw(st.none() | instants)
+    life: list[Heard] = []
+    for number in ("A", "B"):
+        facts = draw(st.lists(st.tuples(instants, kinds), max_size=8))
+        life += [
+            Heard(at, Fact(at, number, kind, f"{number}{n}")) for n, (at, kind) in enumerate(facts)
+        ]
+        changes = draw(st.lists(st.tuples(instants, verdicts, st.booleans()), max_size=8))
+        changes = [(START, ("tier", "core"), False), *sorted(changes)]
+        if number == "B" and merge is not None:
+            changes = [change for change in changes if change[0] <= merge]
+        life += [
+            # a merge makes scoring catch up, so what its timers say until then is heard with it
+            Heard(at, (number, Change(version, at, *verdict, (), f"{number}s{version}")), timed)
+            for version, (at, verdict, by_timer) in enumerate(changes, start=1)
+            for timed in [by_timer and (merge is None or at > merge)]
+        ]
+    if merge is not None:
+        life.append(Heard(merge, Alias("B", "A", merge)))
+    return sorted(life, key=lambda heard: heard.at)
+
+
+steps_of_clock = st.sampled_from([timedelta(hours=17), timedelta(days=3), timedelta(days=13)])
+shufflings = st.randoms(use_true_random=False)
+
+
+@given(lives(), steps_of_clock, shufflings.map(lambda draw: draw.shuffle))
+@settings(max_examples=200, deadline=None)
+def test_the_same_is_said_whatever_the_order_of_the_topics(
+    life: list[Heard], step: timedelta, shuffle: Callable[[list[Event]], None]
+) -> None:
+    in_order = lived(life)
+    mixed, now = InMemory(), START
+    rest = list(life)
+    while now < END:
+        now += step
+        window = [h for h in rest if h.at <= now]
+        rest = [h for h in rest if h.at > now]
+        mixed_up = [h.event for h in window if not h.by_timer]
+        shuffle(mixed_up)
+        mixed.hear(mixed_up)
+        mixed.tick(now)
+        from_timers = [h.event for h in window if h.by_timer]
+        shuffle(from_timers)
+        for event in from_timers:
+            mixed.hear([event])
+            mixed.tick(now)
+    assert mixed.outcome() == in_order.outcome()
+
+
+@given(lives())
+@settings(max_examples=200, deadline=None)
+def test_nobody_has_two_open_cases_and_every_case_ends_once(life: list[Heard]) -> None:
+    engagement = lived(life)
+    merged_at = max((a.since for a in engagement.aliases.values()), default=None)
+    cases = sorted(engagement.cases.values(), key=lambda case: case.opened_at)
+    for case in cases:
+        assert case.closed_at is not None
+        said = [news for news in engagement.news if news.case.id == case.id]
+        assert [news.case.version for news in said] == list(range(1, case.version + 1))
+        assert [news.move.at for news in said] == sorted(news.move.at for news in said)
+        assert [news.move.kind for news in said].count("closed") == 1
+        for other in cases:
+            same = other.number == case.number or (merged_at and other.opened_at > merged_at)
+            if other is not case and same and case.opened_at < other.opened_at:
+                assert case.closed_at <= other.opened_at - POLICY.retention.cool_down
+        for step in case.steps.values():
+            in_time = step.done_at is not None and step.done_at <= step.due_at
+            assert not (in_time and step.breached_at)
+            assert in_time or step.breached_at or case.closed_at <= step.due_at
+
+
+@given(lives(), instants)
+@settings(max_examples=100, deadline=None)
+def test_nothing_is_said_before_the_instant_that_was_foretold(
+    life: list[Heard], now: datetime
+) -> None:
+    for family in lived(life, until=now).families():
+        due = next_at(family, POLICY)
+        if due is not None:
+            just_before = due - timedelta(microseconds=1)
+            quiet = advance(family, until=just_before, policy=POLICY, policy_version="1")
+            assert not quiet.news and not quiet.decided
+            assert advance(family, until=due, policy=POLICY, policy_version="1").family != family

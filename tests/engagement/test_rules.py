@@ -1,0 +1,268 @@
+"""RET-1 by tables: which warning opens a case, what it comes to, and when."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from careline_engagement.model import Alias, Case, ChurnWarning, Fact, Family, Move
+from careline_engagement.rules import advance, decide, next_at, open_case
+from careline_engagement.testing import after, shipped_policy
+
+POLICY = shipped_policy().policy
+DAY = 24.0
+WINDOW = POLICY.retention.outcome.window_days * DAY
+COOL_DOWN = POLICY.retention.cool_down_days * DAY
+
+
+def a_warning(
+    hours: float = 0, *, number: str = "A", version: int = 5, **fields: Any
+) -> ChurnWarning:
+    given: dict[str, Any] = {
+        "trigger": "risk_high",
+        "tier": "core",
+        "reasons": ("2 complaints",),
+        "event_id": "w1",
+        **fields,
+    }
+    return ChurnWarning(number, version, after(hours), **given)
+
+
+def a_case(hours: float = 0, *, number: str = "A", version: int = 5) -> Case:
+    return open_case(a_warning(hours, number=number, version=version), POLICY, "policy-1")
+
+
+def a_fact(hours: float, kind: str, *, number: str = "A", detail: str = "") -> Fact:
+    return Fact(after(hours), number, kind, f"{kind}@{hours}", detail)
+
+
+def a_family(*facts: Fact, aliases: tuple[Alias, ...] = (), **fields: Any) -> Family:
+    numbers = {"A"} | {a.absorbed for a in aliases} | {a.survivor for a in aliases}
+    return Family(frozenset(numbers), {a.absorbed: a for a in aliases}, facts, **fields)
+
+
+def said(family: Family, until: datetime) -> Sequence[tuple[float, str, str]]:
+    """Hours, kind and subject of everything said up to an instant, opening left out."""
+    progress = advance(family, until=until, policy=POLICY, policy_version="policy-1")
+    return [(hours(move), move.kind, move.subject) for move, _, _ in progress.news][1:]
+
+
+def hours(move: Move) -> float:
+    return (move.at - after(0)).total_seconds() / 3600
+
+
+CONTACTED = [
+    a_fact(1, "outreach.answered/delivered"),
+    a_fact(5, "outreach.answered/replied"),
+    a_fact(5, "outreach.answered/cause", detail="price"),
+    a_fact(6, "outreach.answered/offer", detail="10 %"),
+]
+ALL_DONE = [
+    (1, "done", "supervisor"),
+    (5, "done", "contact"),
+    (5, "done", "cause"),
+    (6, "done", "offer"),
+]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        pytest.param(
+            [],
+            [
+                (2, "breached", "supervisor"),
+                (24, "breached", "contact"),
+                (24, "breached", "cause"),
+                (24, "breached", "offer"),
+                (WINDOW, "closed", "lost"),
+            ],
+            id="nobody does anything: every step is missed, the case is lost",
+        ),
+        pytest.param(
+            CONTACTED, [*ALL_DONE, (WINDOW, "closed", "lost")], id="all done in time, yet lost"
+        ),
+        pytest.param(
+            [*CONTACTED, a_fact(100, "purchase.completed")],
+            [*ALL_DONE, (100, "closed", "saved")],
+            id="all done, and the customer buys again",
+        ),
+        pytest.param(
+            [a_fact(1, "order.placed")],
+            [(1, "closed", "saved")],
+            id="saved before any deadline: nothing was missed",
+        ),
+        pytest.param(
+            [*CONTACTED[:1], a_fact(24, "call.completed")],
+            [
+                (1, "done", "supervisor"),
+                (24, "done", "contact"),
+                (24, "breached", "cause"),
+                (24, "breached", "offer"),
+                (WINDOW, "closed", "lost"),
+            ],
+            id="contact at the very deadline is in time",
+        ),
+        pytest.param(
+            [*CONTACTED[:1], a_fact(24.5, "call.completed"), a_fact(30, "sms.replied")],
+            [
+                (1, "done", "supervisor"),
+                (24, "breached", "contact"),
+                (24, "breached", "cause"),
+                (24, "breached", "offer"),
+                (24.5, "done", "contact"),
+                (WINDOW, "closed", "lost"),
+            ],
+            id="late contact is missed first and done then, once",
+        ),
+        pytest.param(
+            [a_fact(0, "purchase.completed"), a_fact(-1, "call.completed"), *CONTACTED],
+            [*ALL_DONE, (WINDOW, "closed", "lost")],
+            id="what came before the warning, or with it, doesn't answer it",
+        ),
+        pytest.param(
+            [*CONTACTED, a_fact(WINDOW, "purchase.completed")],
+            [*ALL_DONE, (WINDOW, "closed", "saved")],
+            id="bought in the window's last instant: saved",
+        ),
+        pytest.param(
+            [*CONTACTED, a_fact(WINDOW + 1, "purchase.completed")],
+            [*ALL_DONE, (WINDOW, "closed", "lost")],
+            id="bought after the window: lost",
+        ),
+        pytest.param(
+            [a_fact(1.5, "outreach.answered/opted_out"), a_fact(3, "purchase.completed")],
+            [(1.5, "closed", "withdrawn")],
+            id="asked to be left alone: withdrawn, and no deadline is missed",
+        ),
+    ],
+)
+def test_what_a_case_comes_to(facts: list[Fact], expected: list[tuple[float, str, str]]) -> None:
+    family = a_family(*reversed(facts), warnings=[a_warning()])
+    assert said(family, after(WINDOW + 100)) == expected
+
+
+def test_the_opening_fixes_every_deadline_and_names_its_reasons() -> None:
+    progress = advance(
+        a_family(warnings=[a_warning()]), until=after(0), policy=POLICY, policy_version="policy-1"
+    )
+    [news] = progress.news
+    assert (news.move.kind, news.move.at, news.holder) == ("opened", after(0), "A")
+    assert news.case.id == "A-5"
+    assert news.case.reasons == ("risk_high", "2 complaints")
+    assert {name: step.due_at for name, step in news.case.steps.items()} == {
+        "supervisor": after(2),
+        "contact": after(24),
+        "cause": after(24),
+        "offer": after(24),
+    }
+    assert next_at(progress.family, POLICY) == after(2)
+
+
+def test_cause_and_offer_are_kept_with_their_step() -> None:
+    family = a_family(*CONTACTED, warnings=[a_warning()])
+    progress = advance(family, until=after(10), policy=POLICY, policy_version="policy-1")
+    [case] = progress.family.cases
+    assert (case.steps["cause"].detail, case.steps["offer"].detail) == ("price", "10 %")
+    assert [news.case.version for news in progress.news] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("warning", "expected"),
+    [
+        pytest.param(a_warning(tier="edge"), "opened", id="high risk: every tier"),
+        pytest.param(
+            a_warning(trigger="need_dormant", tier="potential"),
+            "opened",
+            id="silent, worth keeping",
+        ),
+        pytest.param(
+            a_warning(trigger="need_dormant", tier="basic"),
+            "tier_not_covered",
+            id="silent, not worth a supervisor",
+        ),
+        pytest.param(a_warning(tier=None), "tier_not_covered", id="no tier known"),
+    ],
+)
+def test_whom_a_warning_is_worth_a_case(warning: ChurnWarning, expected: str) -> None:
+    assert decide(warning, a_family(), POLICY) == expected
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        pytest.param(10, "case_open", id="while the case is open"),
+        pytest.param(100, "cool_down", id="at the instant it ends"),
+        pytest.param(100 + COOL_DOWN - 1, "cool_down", id="an hour before the peace is over"),
+        pytest.param(100 + COOL_DOWN, "opened", id="when the peace is over"),
+    ],
+)
+def test_one_open_case_then_a_time_of_peace(hours: float, expected: str) -> None:
+    family = a_family(
+        a_fact(100, "purchase.completed"),
+        warnings=[a_warning(), a_warning(hours, version=6, trigger="need_dormant")],
+    )
+    progress = advance(family, until=after(hours), policy=POLICY, policy_version="policy-1")
+    assert [outcome for _, outcome in progress.decided] == ["opened", expected]
+
+
+B_INTO_A = Alias("B", "A", after(10))
+
+
+def test_two_customers_found_to_be_one_keep_the_older_case() -> None:
+    family = a_family(
+        aliases=(B_INTO_A,),
+        cases=[a_case(3, number="A"), a_case(1, number="B")],
+    )
+    progress = advance(family, until=after(10), policy=POLICY, policy_version="policy-1")
+    closed = [news for news in progress.news if news.move.kind == "closed"]
+    assert [(n.case.id, n.case.status, n.move.at, n.holder) for n in closed] == [
+        ("A-5", "withdrawn", after(10), "A")
+    ]
+    assert closed[0].case.closed_reason == "customer has the older case B-5"
+
+
+def test_a_case_that_ended_before_the_merge_withdraws_nothing() -> None:
+    family = a_family(
+        a_fact(9, "purchase.completed", number="B"),
+        aliases=(B_INTO_A,),
+        cases=[a_case(3, number="A"), a_case(1, number="B")],
+    )
+    progress = advance(family, until=after(23), policy=POLICY, policy_version="policy-1")
+    status = {case.id: case.status for case in progress.family.cases}
+    assert status == {"A-5": "saved", "B-5": "saved"}
+    ends = {news.case.id: news.move.at for news in progress.news if news.move.kind == "closed"}
+    assert ends == {"B-5": after(9), "A-5": after(10)}, "B's purchase is A's once we know it"
+
+
+def test_an_event_names_the_customer_as_known_at_its_instant() -> None:
+    family = a_family(aliases=(B_INTO_A,), cases=[a_case(1, number="B")])
+    progress = advance(family, until=after(30), policy=POLICY, policy_version="policy-1")
+    holders = [(hours(news.move), news.holder) for news in progress.news]
+    assert holders == [(3, "B"), (25, "A"), (25, "A"), (25, "A")]
+
+
+def test_numbers_joined_over_two_merges() -> None:
+    family = a_family(aliases=(B_INTO_A, Alias("C", "B", after(4)), Alias("A", "D", after(20))))
+    assert family.root == "D"
+    assert family.joined_at("C", "B") == after(4)
+    assert family.joined_at("A", "C") == after(10)
+    assert family.joined_at("C", "D") == after(20)
+    assert family.holder("C", after(5)) == "B"
+
+
+def test_the_next_instant_is_exact() -> None:
+    family = a_family(a_fact(20, "call.completed"), cases=[a_case()])
+    instants = []
+    while (at := next_at(family, POLICY)) is not None:
+        instants.append(at)
+        before = advance(
+            family,
+            until=at.replace(microsecond=0) - (after(1) - after(0)) / 3600,
+            policy=POLICY,
+            policy_version="",
+        )
+        assert not before.news, "nothing is said a second earlier"
+        family = advance(family, until=at, policy=POLICY, policy_version="").family
+    assert instants == [after(2), after(20), after(24), after(WINDOW)]

@@ -1,0 +1,108 @@
+"""Twenty-four hours of a retention case, as those who live it would tell them (RET-1)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from careline_contracts.topics import CASE_CHANGES, OUTREACH_REQUESTS, REMINDERS
+from careline_engagement.testing import Engagement, after
+
+pytestmark = pytest.mark.stack
+
+
+class Diary:
+    """What engagement said since one looked last, in a few words each."""
+
+    def __init__(self, engagement: Engagement) -> None:
+        self._engagement = engagement
+        self._read = 0
+
+    async def since_then(self) -> list[str]:
+        said = await self._engagement.said()
+        fresh, self._read = said[self._read :], len(said)
+        return [words for s in fresh if (words := _words(s.topic, json.loads(s.value)))]
+
+
+def _words(topic: str, data: dict[str, Any]) -> str:
+    if topic == OUTREACH_REQUESTS.name:
+        return f"please {data['channel']} {data['customer']} by {data['due_at'][:16]}"
+    if topic == REMINDERS.name:
+        return f"{data['to']}: {data['reason']}"
+    if topic == CASE_CHANGES.name:
+        found = f" ({data['detail']})" if "detail" in data else ""
+        return str(data.get("step") or data.get("status") or "case opened") + found
+    return ""
+
+
+async def test_ms_li_is_called_back_in_time_and_stays(engagement: Engagement) -> None:
+    diary = Diary(engagement)
+    # a core customer complains for the second time on Monday morning
+    await engagement.hear(
+        [engagement.tier("Li", -2000, "core"), engagement.risk("Li", 0, "high", "2 complaints")]
+    )
+    await engagement.tick(after(0))
+    assert await diary.since_then() == [
+        "case opened",
+        "please phone Li by 2026-03-03T09:00",
+        "supervisor: a core customer may leave: risk_high; 2 complaints",
+    ]
+    # the call centre takes it on within the hour, reaches her in the afternoon, and makes an offer
+    await engagement.hear([engagement.answer("Li", 1, "delivered")])
+    await engagement.tick(after(1))
+    assert await diary.since_then() == ["supervisor"]
+    await engagement.hear(
+        [
+            engagement.answer(
+                "Li", 7, "replied", cause="late delivery", offer="free express for a year"
+            )
+        ]
+    )
+    await engagement.tick(after(7))
+    assert await diary.since_then() == [
+        "contact",
+        "cause (late delivery)",
+        "offer (free express for a year)",
+    ]
+    # the day ends without a missed deadline; on Friday she orders again
+    await engagement.tick(after(25))
+    assert await diary.since_then() == []
+    await engagement.hear([engagement.touchpoint("Li", 100, "order.placed")])
+    await engagement.tick(after(100))
+    assert await diary.since_then() == ["saved"]
+    assert await engagement.next_due() is None
+
+
+async def test_nobody_calls_mr_wang_and_it_does_not_go_unnoticed(engagement: Engagement) -> None:
+    diary = Diary(engagement)
+    # a potential customer has been silent for three months
+    await engagement.hear(
+        [engagement.tier("Wang", -2160, "potential"), engagement.need("Wang", 0, "dormant")]
+    )
+    await engagement.tick(after(0))
+    assert (await diary.since_then())[0] == "case opened"
+    # nobody takes the case: the supervisor hears of it after two hours, and again after a day
+    await engagement.tick(after(2))
+    assert await diary.since_then() == [
+        "supervisor",
+        "supervisor: step supervisor was not done by its deadline",
+    ]
+    await engagement.tick(after(24))
+    assert await diary.since_then() == [
+        "contact",
+        "supervisor: step contact was not done by its deadline",
+        "cause",
+        "supervisor: step cause was not done by its deadline",
+        "offer",
+        "supervisor: step offer was not done by its deadline",
+    ]
+    # he calls himself on the third day, but buys nothing within the month
+    await engagement.hear([engagement.touchpoint("Wang", 70, "call.completed")])
+    await engagement.tick(after(24 * 29))
+    assert await diary.since_then() == ["contact"]
+    await engagement.tick(after(24 * 30))
+    assert await diary.since_then() == ["lost"]
+    # a week later his spending counts as fallen: he is left in peace
+    await engagement.hear([engagement.risk("Wang", 24 * 37, "high")])
+    await engagement.tick(after(24 * 365))
+    assert await diary.since_then() == []

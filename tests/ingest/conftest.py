@@ -1,0 +1,133 @@
+"""An edge with a fixed key file and a clock that stands still."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from careline_contracts.envelope import Record
+from careline_ingest.edge import Edge
+from careline_ingest.policy import IngestPolicy
+from careline_ingest.sealing import KeyringSealer
+from careline_runtime.keyring import KeyFile, Keyring, create_key_file
+from careline_runtime.policy import parse_policy
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class StandingClock:
+    """A clock that says what the test wants."""
+
+    instant: datetime = NOON
+    is_replay: bool = False
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def recorded_at(self, occurred_at: datetime) -> datetime:
+        return max(self.instant, occurred_at) if self.is_replay else self.instant
+
+
+@pytest.fixture(scope="session")
+def policy() -> IngestPolicy:
+    """The policy that is shipped."""
+    path = files("careline_ingest").joinpath("policy.yaml")
+    return parse_policy(IngestPolicy, path.read_text("utf-8"), path="policy.yaml").policy
+
+
+@pytest.fixture(scope="session")
+def keyring() -> Keyring:
+    key = base64.b64encode(bytes(32))
+    return Keyring(KeyFile(token_key=key, seal_keys={"k1": key}, current_seal_key="k1"))
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keyring.json"
+    create_key_file(path)
+    return path
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture
+def edge(policy: IngestPolicy, keyring: Keyring, clock: StandingClock) -> Edge:
+    sealer = KeyringSealer(keyring, remembered_identities=policy.remembered_identities)
+    return Edge(sealer=sealer, policy=policy, clock=clock)
+
+
+@pytest.fixture
+def a_purchase() -> Callable[..., dict[str, Any]]:
+    """An event in the JSON format; attributes by name, `data` and `identities` changed by name.
+
+    An attribute or field that is given as `...` is left out.
+    """
+
+    def build(data: dict[str, Any] | None = None, **attributes: Any) -> dict[str, Any]:
+        fields = {
+            "identities": [{"kind": "phone", "value": "13912345678"}],
+            "amount_minor": 12_900,
+            "currency": "CNY",
+            **(data or {}),
+        }
+        event = {
+            "specversion": "1.0",
+            "id": "till-3-000481",
+            "source": "/store/hangzhou-2",
+            "type": "careline.purchase.completed.v1",
+            "time": "2026-03-01T11:59:00Z",
+            "data": {name: value for name, value in fields.items() if value is not ...},
+            **attributes,
+        }
+        return {name: value for name, value in event.items() if value is not ...}
+
+    return build
+
+
+class FakePublisher:
+    """Kafka in memory: keeps what was published, or fails as it is told to."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.groups = 0
+        self.failure: Exception | None = None
+
+    async def publish(self, records: Any) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.groups += 1
+        self.records += records
+
+
+class FakeWindow:
+    """Valkey in memory, as long as it is up."""
+
+    def __init__(self) -> None:
+        self.taken: set[Any] = set()
+
+    async def known(self, events: Any) -> list[bool]:
+        return [event in self.taken for event in events]
+
+    async def remember(self, events: Any) -> None:
+        self.taken.update(events)
+
+    async def close(self) -> None: ...
+
+
+@pytest.fixture
+def fake_publisher() -> FakePublisher:
+    return FakePublisher()
+
+
+@pytest.fixture
+def fake_window() -> FakeWindow:
+    return FakeWindow()

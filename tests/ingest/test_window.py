@@ -1,0 +1,98 @@
+"""The duplicate window: knows what was taken, forgets in time, and never stands in the way."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from careline_contracts.envelope import event_key
+from careline_ingest import metrics
+from careline_ingest.policy import IngestPolicy
+from careline_ingest.window import ValkeyWindow, Window
+from careline_localstack import LocalStack
+
+NOBODY = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+async def valkey_window(
+    stack: LocalStack, policy: IngestPolicy, clock: Any
+) -> AsyncIterator[ValkeyWindow]:
+    window = ValkeyWindow(stack.endpoints.valkey, policy=policy, now=clock.now)
+    yield window
+    await window.close()
+
+
+@pytest.fixture(params=["fake", pytest.param("valkey", marks=pytest.mark.stack)])
+def window(request: pytest.FixtureRequest) -> Window:
+    found: Window = request.getfixturevalue(f"{request.param}_window")
+    return found
+
+
+def some_events(count: int) -> list[Any]:
+    source = f"/test/{uuid.uuid4()}"
+    return [event_key(source, str(n)) for n in range(count)]
+
+
+async def test_an_event_is_known_once_it_was_taken(window: Window) -> None:
+    events = some_events(1_000)
+    assert await window.known(events) == [False] * 1_000
+    await window.remember(events[:500])
+    assert await window.known(events) == [True] * 500 + [False] * 500
+
+
+async def test_of_nothing_nothing_is_known(window: Window) -> None:
+    await window.remember([])
+    assert await window.known([]) == []
+
+
+@pytest.mark.stack
+async def test_an_event_is_forgotten_after_two_windows_at_most(
+    valkey_window: ValkeyWindow, policy: IngestPolicy, clock: Any
+) -> None:
+    [event] = some_events(1)
+    await valkey_window.remember([event])
+    clock.instant += timedelta(minutes=policy.duplicate_window_minutes)
+    assert await valkey_window.known([event]) == [True]
+    clock.instant += timedelta(minutes=policy.duplicate_window_minutes)
+    assert await valkey_window.known([event]) == [False]
+
+
+async def test_without_valkey_everything_is_new_and_it_says_so(
+    policy: IngestPolicy, clock: Any
+) -> None:
+    window = ValkeyWindow(NOBODY, policy=policy, now=clock.now)
+    skipped = metrics.window_skipped._value.get()
+    assert await window.known(some_events(3)) == [False] * 3
+    assert metrics.window_skipped._value.get() == skipped + 3
+    await window.close()
+
+
+async def test_a_silent_valkey_is_asked_once_in_a_while_only(
+    policy: IngestPolicy, clock: Any
+) -> None:
+    never = asyncio.Event()
+    asked = 0
+
+    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await never.wait()
+        writer.close()
+
+    server = await asyncio.start_server(silence, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    window = ValkeyWindow(f"redis://127.0.0.1:{port}/0", policy=policy, now=clock.now)
+    started = time.perf_counter()
+    for _ in range(50):
+        assert await window.known(some_events(1)) == [False]
+    assert time.perf_counter() - started < 10 * policy.duplicate_timeout_milliseconds / 1000
+    assert asked == 1
+    await window.close()
+    never.set()
+    server.close()
+    await server.wait_closed()

@@ -1,0 +1,93 @@
+"""What happens to one customer, as she would tell it, over five services and the real servers."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from careline_cli.outgoing import Outgoing
+from careline_cli.replay import Pipeline
+from careline_cli.sending import Sender
+from careline_contracts.events.touchpoints import (
+    ChannelEvent,
+    ComplaintRaised,
+    Identity,
+    PurchaseCompleted,
+)
+
+pytestmark = pytest.mark.stack
+
+CARD = Identity(kind="member_card", value="STORY-1")
+PHONE = Identity(kind="phone", value="+8613912340001")
+MONDAY = datetime(2024, 3, 4, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
+
+
+async def happens(pipeline: Pipeline, at: datetime, event: ChannelEvent) -> None:
+    """The event is taken by the edge and has all its effects, and the clock reaches it."""
+    async with Sender(pipeline.endpoints.services["ingest"]) as sender:
+        outgoing = Outgoing(
+            id=f"story-{at.isoformat()}-{event.type}",
+            source="/story",
+            type=event.type,
+            occurred_at=at,
+            data=event.to_json(),
+        )
+        assert [verdict.status for verdict in await sender.send([outgoing])] == ["accepted"]
+    await pipeline.drain()
+    await pipeline.tick(at)
+
+
+def complaint(category: str) -> ComplaintRaised:
+    return ComplaintRaised(identities=(PHONE,), category=category, via="phone")
+
+
+def bought(amount_minor: int) -> PurchaseCompleted:
+    return PurchaseCompleted(identities=(CARD,), amount_minor=amount_minor, currency="CNY")
+
+
+async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
+    pipeline: Pipeline,
+) -> None:
+    async def cases() -> list[dict[str, Any]]:
+        found = await pipeline.get("engagement", f"/v1/cases?customer={number}")
+        return list(found["cases"])
+
+    # She buys at the till with her card, and leaves her phone number.
+    first = bought(2_500_000).model_copy(update={"identities": (CARD, PHONE)})
+    await happens(pipeline, MONDAY, first)
+    by_card = await pipeline.get("profile", "/v1/customers?identity=member_card:STORY-1")
+    by_phone = await pipeline.get("profile", "/v1/customers?identity=phone:139 1234 0001")
+    number = by_card["customer"]
+    assert by_phone["customer"] == number, "one customer, found by either"
+    before = await pipeline.get("scoring", f"/v1/customers/{number}/score")
+    assert await cases() == []
+
+    # On Tuesday she complains, by phone, about two different things.
+    tuesday = MONDAY + timedelta(days=1)
+    await happens(pipeline, tuesday, complaint("delivery"))
+    await happens(pipeline, tuesday + timedelta(minutes=5), complaint("invoice"))
+    tickets = (await pipeline.get("ticketing", f"/v1/tickets?customer={number}"))["tickets"]
+    assert len(tickets) == 2, "two problems"
+    after = await pipeline.get("scoring", f"/v1/customers/{number}/score")
+    assert float(after["total"]) < float(before["total"])
+    assert sum(float(c["points"]) for c in after["contributions"]) == float(after["total"])
+    assert after["tags"]["risk"] == "high"
+    [case] = await cases()
+    assert case["status"] == "open"
+    assert any("complaint" in reason for reason in case["reasons"])
+
+    # Nobody answers the complaints within an hour, and nobody calls her within a day.
+    await pipeline.tick(tuesday + timedelta(hours=26))
+    for ticket in (await pipeline.get("ticketing", f"/v1/tickets?customer={number}"))["tickets"]:
+        verdicts = {clock["target"]: clock["verdict"] for clock in ticket["clocks"]}
+        assert verdicts["first_response"] == "missed"
+    [case] = await cases()
+    assert case["status"] == "open"
+    late = {step["step"] for step in case["steps"] if step.get("breached_at")}
+    assert "contact" in late
+
+    # She comes back all the same.
+    await happens(pipeline, MONDAY + timedelta(days=7), bought(300_000))
+    [case] = await cases()
+    assert case["status"] == "saved"

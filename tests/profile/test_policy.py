@@ -1,0 +1,81 @@
+"""The shipped policy, and what a policy file is refused for."""
+
+import json
+from importlib.resources import files
+
+import pytest
+
+from careline_profile.policy import ProfilePolicy
+from careline_profile.testing import KEYRING, LINK_RULES, ref
+from careline_runtime.errors import Misconfigured
+from careline_runtime.policy import parse_policy
+
+SHIPPED = files("careline_profile").joinpath("policy.yaml").read_text("utf-8")
+
+
+def test_the_shipped_policy_keeps_devices_weak_and_cards_single() -> None:
+    assert LINK_RULES.weak_kinds == {"device"}
+    assert LINK_RULES.single_valued_kinds == {"crm_number", "member_card"}
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "phone:13800000000",
+        "phone:+8613800000000",
+        "phone:138 0000 0000",
+        "email:NONE@none",
+        "app_user:undefined",
+        "member_card:0",
+        "device:null",
+    ],
+)
+def test_a_placeholder_is_known_however_it_is_spelt(identity: str) -> None:
+    assert ref(identity) in LINK_RULES.blocked
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("strength: weak", "strength: none", "'strong' or 'weak'"),
+        ("13800138000", "not a phone", "can never arrive: phone is not a phone number"),
+        ("crm_number:", "passport:", "passport"),
+        ("max_identities: 50", "max_identities: 0", "greater than 0"),
+        ("max_identities: 50", "max_identity: 50", "max_identity"),
+    ],
+)
+def test_a_wrong_policy_says_where(old: str, new: str, words: str) -> None:
+    assert old in SHIPPED
+    with pytest.raises(Misconfigured, match=words) as refused:
+        parse_policy(ProfilePolicy, SHIPPED.replace(old, new), path="profile.yaml")
+    assert "profile.yaml:" in str(refused.value)
+
+
+def test_every_kind_of_identity_needs_a_rule() -> None:
+    without = SHIPPED[: SHIPPED.index("  # Shared in families")]
+    with pytest.raises(Misconfigured, match="kinds without a rule: device"):
+        parse_policy(ProfilePolicy, without, path="profile.yaml")
+
+
+def test_blocked_values_are_tokens_in_the_rules() -> None:
+    assert f"phone:{KEYRING.token('phone', '+8613800000000')}" in LINK_RULES.blocked
+    assert not any("13800000000" in blocked for blocked in LINK_RULES.blocked)
+
+
+def test_no_shipped_example_is_a_placeholder() -> None:
+    """Whoever tries an example from the documentation must get a customer, not a dead letter."""
+    examples = files("careline_contracts").joinpath("examples").iterdir()
+    events = [
+        event
+        for example in examples
+        if example.name.endswith(".json")
+        for event in json.loads(example.read_text("utf-8"))
+    ]
+    named = [
+        f"{identity['kind']}:{identity['value']}"
+        for event in events
+        for identity in event["data"].get("identities", ())
+        if "value" in identity
+    ]
+    assert named
+    assert not [identity for identity in named if ref(identity) in LINK_RULES.blocked]

@@ -1,0 +1,109 @@
+"""What one who asks scoring over HTTP is told: a score that takes itself apart, and the sums."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from careline_scoring import api, metrics
+from careline_scoring.rules import Rulebook
+from careline_scoring.testing import Scoring, midnight, noon
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+async def client(scoring: Scoring, rulebook: Rulebook) -> AsyncIterator[httpx.AsyncClient]:
+    app = FastAPI()
+    app.include_router(api.router(scoring.engine.connect, rulebook))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as client:
+        yield client
+
+
+async def test_a_score_is_taken_apart_to_the_point(
+    scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    await scoring.hear(
+        [
+            scoring.purchase("C-ann", 60_000, day=0),
+            scoring.purchase("C-ann", 60_000, day=10),
+            scoring.activity("C-ann", "careline.complaint.raised.v1", day=20),
+            scoring.purchase("C-ann", 5, day=20, currency="KRW"),
+        ]
+    )
+    mismatches = metrics.score_mismatches._value.get()
+    answer = (await client.get("/v1/customers/C-ann/score")).json()
+    points = {c["measure"]: c["points"] for c in answer["contributions"]}
+    assert points == {
+        "spend": "20.00",
+        "average_order_value": "10.00",
+        "orders": "5.00",
+        "enquiries": "0.00",
+        "complaints": "5.00",
+        "feedback_speed": "3.00",
+        "activities": "0.00",
+        "tenure": "0.00",
+        "repurchases": "3.00",
+        "payment_punctuality": "2.50",
+        "referrals": "0.00",
+        "converted_referrals": "0.00",
+        "word_of_mouth": "0.00",
+    }
+    assert Decimal(answer["total"]) == sum(map(Decimal, points.values())) == Decimal("48.50")
+    by_measure = {c["measure"]: c for c in answer["contributions"]}
+    assert by_measure["spend"]["evidence"] == 12_000_000
+    assert by_measure["enquiries"]["evidence"] is None
+    # the older purchase leaves on the 180th day: 60,000 is still full marks, nothing is not
+    assert _instant(by_measure["spend"]["expires_at"]) == midnight(190)
+    assert _instant(by_measure["complaints"]["expires_at"]) == midnight(200)
+    assert _instant(answer["as_of"]) == noon(20)
+    assert answer["tags"] == {"value": "normal", "need": "none", "risk": "medium"}
+    assert answer["tier"] == "potential"
+    assert answer["reasons"]["risk"] == ["1 complaint in 90 days"]
+    assert answer["left_out"] == {"KRW": 1}
+    assert answer["requested"] == answer["customer"] == "C-ann"
+    assert metrics.score_mismatches._value.get() == mismatches
+
+
+def _instant(text: str) -> object:
+    return noon(0).fromisoformat(text)
+
+
+async def test_absorbed_numbers_resolve_and_unknown_ones_do_not(
+    scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    await scoring.hear(
+        [
+            scoring.activity("C-ann", day=0),
+            scoring.activity("C-bob", day=0),
+            scoring.activity("C-carl", day=0),
+            scoring.merge("C-bob", "C-carl", day=1),
+            scoring.merge("C-ann", "C-bob", day=2),
+        ]
+    )
+    answer = (await client.get("/v1/customers/C-carl/score")).json()
+    assert (answer["requested"], answer["customer"]) == ("C-carl", "C-ann")
+    assert (await client.get("/v1/customers/C-nobody/score")).status_code == 404
+
+
+async def test_the_summary_counts_every_customer_once(
+    scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    await scoring.hear(
+        [
+            scoring.purchase("C-ann", 150_000, day=0),
+            scoring.activity("C-bob", day=0),
+            scoring.activity("C-carl", day=0),
+            scoring.merge("C-bob", "C-carl", day=1),
+        ]
+    )
+    assert (await client.get("/v1/summary")).json() == {
+        "customers": 2,
+        "tiers": {"core": 0, "potential": 1, "basic": 0, "edge": 1},
+        "value": {"high": 0, "potential": 0, "normal": 2},
+        "need": {"active": 0, "latent": 0, "dormant": 0, "none": 2},
+        "risk": {"high": 0, "medium": 0, "low": 2},
+    }

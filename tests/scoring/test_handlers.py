@@ -1,0 +1,385 @@
+"""Activities, merges, timers on a real database: what is said, in any order and repetition."""
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from careline_contracts.envelope import Envelope
+from careline_contracts.events.profile import Activity
+from careline_contracts.topics import (
+    ACTIVITIES,
+    RISK_CHANGES,
+    SCORES,
+    TAG_CHANGES,
+    TIER_CHANGES,
+    Topic,
+)
+from careline_runtime.policy import parse_policy
+from careline_runtime.tables import metadata as runtime_metadata
+from careline_scoring.policy import ScoringPolicy
+from careline_scoring.tables import metadata
+from careline_scoring.testing import (
+    Scoring,
+    fresh_scoring,
+    midnight,
+    noon,
+    on,
+    shipped_policy,
+)
+
+pytestmark = pytest.mark.stack
+
+ANN, BOB, CARL = "C-ann", "C-bob", "C-carl"
+
+
+async def said_on(scoring: Scoring, *topics: Topic) -> list[dict[str, Any]]:
+    names = {topic.name for topic in topics}
+    return [json.loads(said.value) for said in await scoring.said() if said.topic in names]
+
+
+async def rows(scoring: Scoring, query: str) -> list[tuple[Any, ...]]:
+    async with scoring.engine.connect() as connection:
+        return [tuple(row) for row in await connection.execute(text(query))]
+
+
+async def kept(scoring: Scoring) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that scoring knows, apart from how often it said so."""
+    return {
+        "members": await rows(scoring, "SELECT * FROM members ORDER BY 1"),
+        "buckets": await rows(scoring, "SELECT * FROM buckets ORDER BY 1, 2, 3, 4"),
+        "customers": await rows(
+            scoring,
+            """SELECT number, as_of, points, value, need, risk, tier, next_change_at,
+            merged_into FROM customers ORDER BY number""",
+        ),
+        "timers": await rows(scoring, "SELECT * FROM timers ORDER BY 1, 2"),
+    }
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def some_events(scoring: Scoring, *, seed: int, count: int = 250) -> list[ConsumerRecord]:
+    """Purchases and contacts of a few customers over two years, each recorded when it happened."""
+    draw = random.Random(seed)
+    events: list[ConsumerRecord] = []
+    for day in sorted(draw.randrange(730) for _ in range(count)):
+        customer = draw.choice([ANN, BOB, CARL])
+        match draw.randrange(4):
+            case 0 | 1:
+                events.append(scoring.purchase(customer, draw.randrange(1, 40_000), day=day))
+            case 2:
+                type = draw.choice(["enquiry.made", "complaint.raised", "sms.delivered"])
+                events.append(scoring.activity(customer, f"careline.{type}.v1", day=day))
+            case _:
+                device = f"device:{draw.randrange(3)}-{customer}"
+                events.append(scoring.activity(customer, day=day, identity=device))
+    return events
+
+
+async def test_a_first_purchase_says_every_verdict_and_the_score(scoring: Scoring) -> None:
+    await scoring.hear([scoring.purchase(ANN, 300, day=0)])
+    tier, value, need = await said_on(scoring, TIER_CHANGES, TAG_CHANGES)
+    [risk] = await said_on(scoring, RISK_CHANGES)
+    [score] = await said_on(scoring, SCORES)
+    assert (tier["to"], value["to"], need["to"], risk["to"]) == ("edge", "normal", "none", "low")
+    assert "from" not in tier
+    assert [change["version"] for change in (tier, value, need, risk)] == [1, 2, 3, 4]
+    assert tier["reasons"] == [
+        "low value: spend 300.00 CNY in 365 days",
+        "low stickiness: 0 repurchases in 365 days",
+    ]
+    assert score["version"] == 4
+    assert score["total"] == "17.50"  # 2 for an order; 10, 3 and 2.5 for what is missing
+    assert score["dimensions"] == {
+        "spending": "2.00",
+        "interaction": "13.00",
+        "stability": "2.50",
+        "referral": "0.00",
+    }
+    assert score["policy_version"] == shipped_policy().version
+    assert instant(score["as_of"]) == noon(0)
+    # a quarter of tenure brings two points, and the fall of spend is high risk, on the 90th day
+    assert instant(score["next_change_at"]) == midnight(90)
+
+
+async def test_time_alone_makes_a_customer_dormant_exactly_when_due(scoring: Scoring) -> None:
+    await scoring.hear([scoring.activity(ANN, day=0)])
+    assert await scoring.next_due() == midnight(90)
+    await scoring.tick(noon(89))
+    assert [c["to"] for c in await said_on(scoring, TAG_CHANGES)] == ["normal", "none"]
+    await scoring.tick(noon(400))
+    dormant = (await said_on(scoring, TAG_CHANGES))[-1]
+    assert (dormant["from"], dormant["to"]) == ("none", "dormant")
+    assert instant(dormant["as_of"]) == midnight(90)
+    assert dormant["reasons"] == ["no contact for 90 days"]
+
+
+async def test_it_does_not_show_whether_the_clock_or_an_event_came_first(admin_url: str) -> None:
+    async with fresh_scoring(admin_url) as ticked, fresh_scoring(admin_url) as silent:
+        for scoring in (ticked, silent):
+            await scoring.hear([scoring.purchase(ANN, 30_000, day=0)])
+        for day in range(1, 500, 7):
+            await ticked.tick(noon(day))
+        for scoring in (ticked, silent):
+            await scoring.hear([scoring.purchase(ANN, 50, day=500)])
+        assert await ticked.said() == await silent.said()
+        assert len(await said_on(silent, SCORES)) > 5
+        assert await kept(ticked) == await kept(silent)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 250])
+async def test_batches_and_repetition_do_not_show(admin_url: str, batch: int) -> None:
+    async with fresh_scoring(admin_url) as expected, fresh_scoring(admin_url) as scoring:
+        await expected.hear(some_events(expected, seed=5))
+        events = some_events(scoring, seed=5)
+        await scoring.hear(events, batch=batch)
+        await scoring.hear([*events, *some_events(on(scoring.engine), seed=5)], batch=batch)
+        assert await scoring.said() == await expected.said()
+        assert await kept(scoring) == await kept(expected)
+
+
+async def test_the_order_of_events_does_not_matter_in_the_end(admin_url: str) -> None:
+    async with fresh_scoring(admin_url) as expected, fresh_scoring(admin_url) as scoring:
+        await expected.hear(some_events(expected, seed=6))
+        events = some_events(scoring, seed=6)
+        random.Random(7).shuffle(events)
+        await scoring.hear(_renumbered(events), batch=40)
+        for stage in (expected, scoring):
+            await stage.tick(noon(1500))
+        assert await kept(scoring) == await kept(expected)
+
+
+def _renumbered(events: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+    """The same events at the offsets of their new order."""
+    for offset, event in enumerate(events, start=1):
+        event.offset = offset
+    return list(events)
+
+
+async def test_versions_of_changes_have_no_gap_and_scores_carry_the_last(
+    scoring: Scoring,
+) -> None:
+    await scoring.hear(some_events(scoring, seed=8))
+    await scoring.tick(noon(1500))
+    for customer in (ANN, BOB, CARL):
+        versions, last = [], 0
+        for said in await scoring.said():
+            event = json.loads(said.value)
+            if event["customer"] != customer:
+                continue
+            if said.topic == SCORES.name:
+                assert event["version"] == last
+            else:
+                last = event["version"]
+                versions.append(last)
+        assert versions == list(range(1, last + 1))
+    ids = [said.envelope.id for said in await scoring.said()]
+    assert len(set(ids)) == len(ids)
+
+
+async def test_a_change_names_what_caused_it(scoring: Scoring) -> None:
+    await scoring.hear([scoring.purchase(ANN, 300, day=0, id="till-1")])
+    await scoring.tick(noon(90))
+    said = await scoring.said()
+    assert {s.envelope.causation_id for s in said if s.envelope.recorded_at == noon(0)} == {
+        "till-1"
+    }
+    timed = [s for s in said if s.envelope.recorded_at == midnight(90)]
+    assert timed
+    assert {s.envelope.causation_id for s in timed} == {""}
+
+
+async def test_a_late_event_counts_on_its_own_day_and_is_decided_now(scoring: Scoring) -> None:
+    await scoring.hear(
+        [
+            scoring.activity(ANN, day=100),
+            scoring.purchase(ANN, 25_000, day=10, recorded_day=101),
+        ]
+    )
+    score = (await said_on(scoring, SCORES))[-1]
+    assert instant(score["as_of"]) == noon(101)
+    assert score["tier"] == "basic"  # mid value
+    assert score["risk"] == "high"  # bought in the quarter before, nothing in this one
+    assert await rows(
+        scoring, "SELECT CAST(day AS text), amount_minor FROM buckets WHERE currency <> ''"
+    ) == [("2024-01-11", 2_500_000)]
+
+
+async def test_a_merge_is_the_sum_of_both_and_the_absorbed_points_to_the_survivor(
+    scoring: Scoring,
+) -> None:
+    await scoring.hear([scoring.purchase(ANN, 60_000, day=0, identity="phone:1")])
+    await scoring.hear([scoring.purchase(BOB, 60_000, day=1, identity="phone:2")])
+    await scoring.hear([scoring.merge(ANN, BOB, day=2)])
+    tier = (await said_on(scoring, TIER_CHANGES))[-1]
+    assert (tier["customer"], tier["from"], tier["to"]) == (ANN, "basic", "potential")
+    assert "spend 120000.00 CNY" in tier["reasons"][0]
+    scores = await said_on(scoring, SCORES)
+    bobs_last = next(s for s in reversed(scores) if s["customer"] == BOB)
+    assert bobs_last["merged_into"] == ANN
+    assert bobs_last["tier"] == "basic"
+    assert "next_change_at" not in bobs_last
+    assert await rows(scoring, "SELECT key FROM timers") == [(ANN,)]
+
+
+async def test_an_activity_in_flight_during_a_merge_finds_the_survivor(scoring: Scoring) -> None:
+    await scoring.hear([scoring.purchase(BOB, 100, day=0, identity="phone:2")])
+    await scoring.hear([scoring.merge(ANN, BOB, day=1)])
+    await scoring.hear(
+        [
+            scoring.purchase(BOB, 100, day=1, identity="phone:2"),
+            scoring.purchase(BOB, 100, day=1, identity="phone:3"),
+        ]
+    )
+    assert await rows(scoring, "SELECT * FROM members ORDER BY 1") == [
+        ("phone:2", ANN),
+        ("phone:3", ANN),
+    ]
+    last = (await said_on(scoring, SCORES))[-1]
+    assert last["customer"] == ANN
+    assert last["dimensions"]["spending"] == "5.00"  # three small orders
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+async def test_chained_merges_end_alike_whichever_is_heard_first(
+    admin_url: str, batch: int
+) -> None:
+    async def end_of(order: Sequence[int]) -> dict[str, list[tuple[Any, ...]]]:
+        async with fresh_scoring(admin_url) as scoring:
+            events = [
+                scoring.purchase(name, 100, day=day, identity=f"phone:{name}")
+                for day, name in enumerate([ANN, BOB, CARL])
+            ]
+            merges = [scoring.merge(BOB, CARL, day=5), scoring.merge(ANN, BOB, day=6)]
+            # names the survivor of both merges while one of them has not been heard
+            late = scoring.purchase(ANN, 100, day=7, identity=f"phone:{CARL}")
+            tail = [merges[0], merges[1], late]
+            await scoring.hear(_renumbered([*events, *(tail[i] for i in order)]), batch=batch)
+            state = await kept(scoring)
+            state["customers"] = [row for row in state["customers"] if row[-1] is None]
+            return state
+
+    expected = await end_of([0, 1, 2])
+    assert expected["members"] == [(f"phone:{name}", ANN) for name in (ANN, BOB, CARL)]
+    for order in ([1, 2, 0], [1, 0, 2]):
+        assert await end_of(order) == expected
+
+
+async def test_a_merge_heard_twice_changes_nothing(scoring: Scoring) -> None:
+    await scoring.hear([scoring.purchase(ANN, 1, day=0), scoring.purchase(BOB, 1, day=0)])
+    await scoring.hear([scoring.merge(ANN, BOB, day=1)])
+    before = await scoring.said()
+    await scoring.hear([scoring.merge(ANN, BOB, day=1)])
+    assert await scoring.said() == before
+
+
+async def test_an_unknown_currency_counts_as_an_order_without_money(scoring: Scoring) -> None:
+    await scoring.hear([scoring.purchase(ANN, 1_000_000, day=0, currency="KRW")])
+    [score] = await said_on(scoring, SCORES)
+    assert score["tier"] == "edge"
+    assert score["dimensions"]["spending"] == "2.00"  # one order
+
+
+async def test_an_amount_that_is_no_number_is_put_aside_and_the_rest_goes_on(
+    scoring: Scoring,
+) -> None:
+    bad = scoring.activity(ANN, "careline.purchase.completed.v1", day=0, amount_minor="many")
+    await scoring.hear([bad, scoring.purchase(BOB, 100, day=0)])
+    letters = [r for r in await scoring.records() if r.topic.endswith("dead-letters.v1")]
+    assert len(letters) == 1
+    assert {score["customer"] for score in await said_on(scoring, SCORES)} == {BOB}
+
+
+async def test_a_new_policy_takes_effect_with_the_next_event(scoring: Scoring) -> None:
+    await scoring.hear([scoring.purchase(ANN, 300, day=0)])
+    changed = (
+        shipped_policy()
+        .text.replace("high_at_least_minor: 10_000_000", "high_at_least_minor: 30_000")
+        .replace("mid_at_least_minor: 2_000_000", "mid_at_least_minor: 20_000")
+    )
+    loaded = parse_policy(ScoringPolicy, changed, path="changed.yaml")
+    later = on(scoring.engine, loaded)
+    later._offset = scoring._offset
+    later._named = 100
+    await later.hear([later.activity(ANN, day=1)])
+    tier = (await said_on(scoring, TIER_CHANGES))[-1]
+    assert (tier["from"], tier["to"]) == ("edge", "potential")
+    assert tier["policy_version"] == loaded.version != shipped_policy().version
+
+
+async def test_two_instances_share_the_customers_of_a_merge(scoring: Scoring) -> None:
+    """Activities of the absorbed and the merge arrive at two instances at once."""
+    other = on(scoring.engine)
+    other._named = 1_000
+    await scoring.hear([scoring.purchase(n, 10, day=0, identity=f"phone:{n}") for n in (ANN, BOB)])
+
+    def in_partition_1(record: ConsumerRecord) -> ConsumerRecord:
+        record.partition = 1
+        return record
+
+    await asyncio.gather(
+        scoring.hear([scoring.merge(ANN, BOB, day=2)]),
+        other.hear(
+            [
+                in_partition_1(other.purchase(BOB, 10, day=1, identity=f"phone:{BOB}"))
+                for _ in range(20)
+            ],
+            batch=1,
+        ),
+    )
+    assert await rows(
+        scoring,
+        "SELECT m.customer, sum(times) FROM members m JOIN buckets USING (identity) GROUP BY 1",
+    ) == [(ANN, 22)]
+    last = [s for s in await said_on(scoring, SCORES) if s["customer"] == ANN][-1]
+    assert last["dimensions"]["spending"] == "10.00"  # more than six orders of next to nothing
+
+
+async def test_a_history_in_memory_is_left_aside_when_somebody_else_has_decided(
+    admin_url: str,
+) -> None:
+    async with fresh_scoring(admin_url) as alone, fresh_scoring(admin_url) as one:
+        await alone.hear(some_events(alone, seed=9))
+        instances = [one, on(one.engine)]
+        for turn, event in enumerate(some_events(one, seed=9)):
+            await instances[turn % 2].hear([event])
+        assert await one.said() == await alone.said()
+        assert await kept(one) == await kept(alone)
+
+
+async def test_a_unit_that_fails_leaves_nothing_in_memory(scoring: Scoring) -> None:
+    await scoring.hear([scoring.purchase(ANN, 1, day=0)])
+    bad = scoring.activity(ANN, "careline.purchase.completed.v1", day=1, amount_minor="many")
+    await scoring.hear([scoring.purchase(ANN, 1, day=1), scoring.purchase(ANN, 1, day=1), bad])
+    [*_, score] = await said_on(scoring, SCORES)
+    assert score["dimensions"]["spending"] == "5.00"  # three orders; from four on it would be 8
+
+
+async def test_the_tables_are_what_the_migration_makes(scoring: Scoring) -> None:
+    async with scoring.engine.connect() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(
+                MigrationContext.configure(sync, opts={"compare_type": True}),
+                [metadata, runtime_metadata],  # type: ignore[arg-type]  # a sequence is allowed
+            )
+        )
+    assert [d for d in differences if d[0] != "add_table_comment"] == []
+
+
+async def test_types_without_a_rule_are_facts_all_the_same(scoring: Scoring) -> None:
+    envelope = Envelope("e-new", "/x", "careline.hologram.shown.v1", noon(0), noon(0), key=ANN)
+    activity = Activity(customer=ANN, identity="phone:1", channel="app", body={})
+    await scoring.hear([scoring.record(ACTIVITIES.name, envelope, activity)])
+    assert await rows(scoring, "SELECT kind, times FROM buckets") == [("hologram.shown", 1)]
+    assert [s["tier"] for s in await said_on(scoring, SCORES)] == ["edge"]

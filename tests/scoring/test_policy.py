@@ -1,0 +1,75 @@
+"""A policy that would not mean what it seems to mean is refused, with the line to change."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from careline_runtime.errors import Misconfigured
+from careline_runtime.policy import Loaded, parse_policy
+from careline_scoring.policy import ScoringPolicy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("weight: 40", "weight: 41", "the measures reach 40 points, the weight is 41"),
+        ("weight: 40\n    measures:", "weight: 40\n    measurse:", "measurse"),
+        ("{ at_least: 1_000_000, points: 12 }", "{ at_least: 500_000, points: 12 }", "ascend"),
+        ("points: 2.5 }", "points: 2.555 }", "decimal places"),
+        ("[purchase.returned]", "[purchase.retruned]", "no channel says careline.purchase.retrun"),
+        ("fault.reported/question]", "fault.reported/wish]", "has no variant 'wish'"),
+        ("of: payment\n", "of: paiment\n", "there is no evidence 'paiment'"),
+        ("within_days: 2", "within_days: 180", "within_days must be less than window_days"),
+        ("measure: orders", "measure: spend", "two measures have the same name"),
+        ("time_zone: Asia/Shanghai", "time_zone: Asia/Peking", "not a time zone"),
+        ("USD: 7.2", "USD: 7.20001", "decimal places"),
+        ("high_at_least: 80", "high_at_least: 60", "must be above potential_at_least"),
+        ("high_percent: 50", "high_percent: 20", "high_percent must be above medium_percent"),
+        ("high_at_least: 2 #", "high_at_least: 1 #", "high_at_least must be above medium"),
+        ("mid_at_least_minor: 2_000_000", "mid_at_least_minor: 20_000_000", "must be above mid"),
+        ("mid: { high: potential, low: basic }", "mid: { high: potential, low: core }", "tier"),
+        ("mid: { high: potential, low: basic }", "mid: { high: edge, low: edge }", "lower tier"),
+        ("minimum_previous_minor: 10_000", "minimum_previous_minor: 0", "greater than 0"),
+    ],
+)
+def test_a_policy_that_does_not_hold_is_refused(
+    shipped: Loaded[ScoringPolicy], old: str, new: str, message: str
+) -> None:
+    assert old in shipped.text
+    with pytest.raises(Misconfigured) as refused:
+        parse_policy(ScoringPolicy, shipped.text.replace(old, new, 1), path="policy.yaml")
+    assert message in str(refused.value)
+    assert "policy.yaml:" in str(refused.value)
+
+
+def test_weights_that_do_not_sum_to_100_are_refused(shipped: Loaded[ScoringPolicy]) -> None:
+    document = yaml.safe_load(shipped.text)
+    document["score"].pop("referral")
+    with pytest.raises(Misconfigured, match="the weights sum to 90, not 100"):
+        parse_policy(ScoringPolicy, yaml.safe_dump(document), path="policy.yaml")
+
+
+def test_the_shipped_policy_keeps_the_handbooks_numbers(shipped: Loaded[ScoringPolicy]) -> None:
+    policy = shipped.policy
+    assert [d.weight for d in policy.score.values()] == [40, 30, 20, 10]
+    assert list(policy.score) == ["spending", "interaction", "stability", "referral"]
+    assert policy.tags.value.high_at_least == 80
+    assert policy.tags.value.potential_at_least == 60
+    assert policy.tags.need.dormant.silent_days == 90
+    assert policy.tags.risk.spend_fall.high_percent == 50
+    assert policy.tags.risk.complaints.high_at_least == 2
+    assert policy.tier.value.high_at_least_minor == 100_000 * 100
+    assert policy.tier.stickiness.high_at_least == 5
+
+
+def test_the_documentation_names_every_number_of_the_shipped_policy(
+    shipped: Loaded[ScoringPolicy],
+) -> None:
+    """docs/scoring.md is what somebody reimplements from: no measure may be missing there."""
+    documented = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text("utf-8")
+    measures = [m for d in shipped.policy.score.values() for m in d.measures]
+    assert [m.measure for m in measures if f"`{m.measure}`" not in documented] == []
+    assert [m.how for m in measures if f"`{m.how}`" not in documented] == []
+    names = shipped.policy.evidence.by_name()
+    assert [name for name in names if f"`{name}`" not in documented] == []
