@@ -231,10 +231,10 @@ def _scoring(evidence: Evidence, steady: frozenset[str]) -> State:
             (row["identity"], row["day"], row["kind"], row["currency"]): _rest(row)
             for row in tables["buckets"]
         },
-        # versions, revisions and as-ofs count what was said on the way
+        # versions, revisions, saves and as-ofs count what was said and saved on the way
         "customers": {
             name_of[row["number"]]: _rest(
-                row, without=("number", "version", "revision", "as_of", "merged_into")
+                row, without=("number", "version", "revision", "saves", "as_of", "merged_into")
             )
             for row in tables["customers"]
             if row["merged_into"] is None
