@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 BATCH_BYTES = 256 * 1024
 MAX_REQUEST_BYTES = 5 * 1024 * 1024
 RECORDS_PER_PRODUCER = 10**9
+DISCARD_TIMEOUT_SECONDS = 5.0
 SEND_TIMEOUT_SECONDS = 10.0
 """Shorter than the relay's lease (`outbox.LEADER_IDLE_TIMEOUT`): who publishes still leads."""
 
@@ -93,8 +94,7 @@ class Publisher:
                     del queues[place]
                 else:
                     queues[place] = queue[taken:]
-            for acknowledgement in acknowledgements:
-                await acknowledgement
+            await asyncio.gather(*acknowledgements)
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
@@ -108,17 +108,28 @@ class Publisher:
                 max_request_size=MAX_REQUEST_BYTES,
                 request_timeout_ms=15_000,
             )
-            await producer.start()
             self._producer, self._sent = producer, 0
+            try:
+                await producer.start()
+            except BaseException:
+                await self._discard()
+                raise
         return self._producer
 
     async def _discard(self) -> None:
+        """Ends the producer without sending what it still holds: it would come after what the
+        next producer sends, and so out of order."""
         producer, self._producer = self._producer, None
         if producer is None:
             return
         metrics.producer_rebuilds.inc()
         with contextlib.suppress(KafkaError, TimeoutError, OSError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(DISCARD_TIMEOUT_SECONDS):
+                # `stop` alone flushes first, for as long as the broker is away
+                await producer._sender.close()
+        producer._message_accumulator.fail_all(KafkaError("the producer was discarded"))
+        with contextlib.suppress(KafkaError, TimeoutError, OSError):
+            async with asyncio.timeout(DISCARD_TIMEOUT_SECONDS):
                 await producer.stop()
 
 
