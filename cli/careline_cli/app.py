@@ -12,6 +12,7 @@ COMMANDS = {
     "status": "careline_cli.status:status",
     "run": "careline_cli.run:run",
     "import": "careline_cli.importing:import_file",
+    "channel": "careline_cli.channel:app",
     "demo": "careline_cli.demo.command:demo",
     "bench": "careline_cli.bench.command:bench",
     "check": "careline_cli.check:check",
@@ -29,13 +30,18 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        module, _, function = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(module), name)
+        if isinstance(found, typer.Typer):
+            group = typer.main.get_group(found)
+            group.name = cmd_name
+            return group
         passes_on = cmd_name in _PASSES_ARGUMENTS_ON
         single = typer.Typer(rich_markup_mode="rich", add_completion=False)
         single.command(
             cmd_name,
             context_settings={"allow_extra_args": passes_on, "ignore_unknown_options": passes_on},
-        )(getattr(import_module(module), function))
+        )(found)
         return typer.main.get_command(single)
 
 

@@ -30,6 +30,10 @@ def up(
             resolve_path=True,
         ),
     ] = None,
+    keys_required: Annotated[
+        bool,
+        typer.Option("--keys-required", help="Ingest refuses events over HTTP without a key."),
+    ] = False,
     no_services: Annotated[
         bool, typer.Option("--no-services", help="Only Kafka, PostgreSQL and Valkey.")
     ] = False,
@@ -52,7 +56,9 @@ def up(
     stack = local_stack()
     endpoints = stack.start(progress)
     if not no_services:
-        options = ServiceOptions(clock=clock.value, policies=str(policies or ""))
+        options = ServiceOptions(
+            clock=clock.value, policies=str(policies or ""), keys_required=keys_required
+        )
         stack.start_services(options, progress=progress)
     if as_json:
         stdout.print_json(data=endpoints.as_json())

@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 
 from careline_contracts.envelope import Record
+from careline_ingest.api import Intake
 from careline_ingest.edge import Edge
+from careline_ingest.gate import Gate, Registry
 from careline_ingest.policy import IngestPolicy
+from careline_ingest.rate_limit import TooFast
 from careline_ingest.sealing import KeyringSealer
+from careline_ingest.senders import Sender
 from careline_runtime.keyring import KeyFile, Keyring, create_key_file
 from careline_runtime.policy import parse_policy
 
@@ -121,6 +125,63 @@ class FakeWindow:
         self.taken.update(events)
 
     async def close(self) -> None: ...
+
+
+class NoLimit:
+    """Takes note of what was taken, and never minds."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, int]] = []
+        self.is_over = False
+
+    async def take(self, sender: Sender, events: int) -> None:
+        if self.is_over:
+            raise TooFast(7)
+        self.taken.append((sender.name, events))
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+def no_limit() -> NoLimit:
+    return NoLimit()
+
+
+@pytest.fixture
+def an_intake(
+    edge: Edge,
+    policy: IngestPolicy,
+    keyring: Keyring,
+    registry: Registry,
+    clock: StandingClock,
+    no_limit: NoLimit,
+    fake_window: "FakeWindow",
+    fake_publisher: "FakePublisher",
+) -> Callable[..., Intake]:
+    """Builds the way of a request through fakes; parts are replaced by name."""
+
+    def build(*, takes_anonymous: bool = True, **parts: Any) -> Intake:
+        gate = Gate(
+            registry,
+            keyring=keyring,
+            now=clock.now,
+            takes_anonymous=takes_anonymous,
+            tolerance_seconds=policy.signature_tolerance_seconds,
+        )
+        known: dict[str, Any] = {
+            "policy": policy,
+            "gate": gate,
+            "rate_limit": no_limit,
+            "window": fake_window,
+            "publisher": fake_publisher,
+            "is_ready": lambda: True,
+        }
+        return Intake(edge, **(known | parts))
+
+    return build
 
 
 @pytest.fixture

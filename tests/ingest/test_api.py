@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 
 from careline_contracts.envelope import from_headers
 from careline_ingest.api import BATCH, STRUCTURED, Intake, router
-from careline_ingest.edge import Edge
 from careline_ingest.policy import IngestPolicy
 
 Purchase = Callable[..., dict[str, Any]]
@@ -32,10 +31,8 @@ IS_STRUCTURED = {"content-type": STRUCTURED}
 
 
 @pytest.fixture
-async def intake(edge: Edge, policy: IngestPolicy, fake_publisher: Any, fake_window: Any) -> Intake:
-    return Intake(
-        edge, policy=policy, window=fake_window, publisher=fake_publisher, is_ready=lambda: True
-    )
+async def intake(an_intake: Callable[..., Intake]) -> Intake:
+    return an_intake()
 
 
 def client(intake: Intake) -> httpx.AsyncClient:
@@ -297,9 +294,8 @@ class TestUnderPressure:
     )
     async def test_beyond_what_fits_requests_are_turned_away_and_room_comes_back(
         self,
-        edge: Edge,
+        an_intake: Callable[..., Intake],
         policy: IngestPolicy,
-        fake_window: Any,
         a_purchase: Purchase,
         limit: dict[str, int],
     ) -> None:
@@ -309,13 +305,7 @@ class TestUnderPressure:
             async def publish(self, records: object) -> None:
                 await broker_answers.wait()
 
-        intake = Intake(
-            edge,
-            policy=policy.model_copy(update=limit),
-            window=fake_window,
-            publisher=SlowPublisher(),
-            is_ready=lambda: True,
-        )
+        intake = an_intake(policy=policy.model_copy(update=limit), publisher=SlowPublisher())
         async with client(intake) as http:
 
             async def send(n: int) -> httpx.Response:
@@ -332,18 +322,12 @@ class TestUnderPressure:
             assert (await send(11)).status_code == 202
 
     async def test_a_body_that_does_not_arrive_gives_its_place_back(
-        self, edge: Edge, policy: IngestPolicy, fake_window: Any, fake_publisher: Any
+        self, an_intake: Callable[..., Intake], policy: IngestPolicy
     ) -> None:
         hasty = policy.model_copy(
             update={"body_timeout_seconds": 0.05, "max_requests_in_flight": 1}
         )
-        intake = Intake(
-            edge,
-            policy=hasty,
-            window=fake_window,
-            publisher=fake_publisher,
-            is_ready=lambda: True,
-        )
+        intake = an_intake(policy=hasty)
 
         async def drop_by_drop() -> AsyncIterator[bytes]:
             yield b"["
@@ -354,16 +338,8 @@ class TestUnderPressure:
             assert answer.status_code == 408
             assert (await http.post(URL, content=b"[]", headers=IS_BATCH)).status_code == 202
 
-    async def test_before_it_is_ready_it_says_so(
-        self, edge: Edge, policy: IngestPolicy, fake_window: Any, fake_publisher: Any
-    ) -> None:
-        intake = Intake(
-            edge,
-            policy=policy,
-            window=fake_window,
-            publisher=fake_publisher,
-            is_ready=lambda: False,
-        )
+    async def test_before_it_is_ready_it_says_so(self, an_intake: Callable[..., Intake]) -> None:
+        intake = an_intake(is_ready=lambda: False)
         async with client(intake) as http:
             answer = await http.post(URL, content=b"[]", headers=IS_BATCH)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")

@@ -132,6 +132,7 @@ async def ingest(stack: LocalStack, key_file: Path) -> AsyncIterator[Service]:
     await create_topics(stack.endpoints.kafka, replication=1)
     service = build(
         ServiceSettings(
+            CARELINE_ANONYMOUS="accept",
             kafka_bootstrap_servers=stack.endpoints.kafka,
             valkey_url=stack.endpoints.valkey,
             http_port=free_port(),

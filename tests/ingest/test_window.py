@@ -12,6 +12,7 @@ import pytest
 from careline_contracts.envelope import event_key
 from careline_ingest import metrics
 from careline_ingest.policy import IngestPolicy
+from careline_ingest.valkey import Valkey
 from careline_ingest.window import ValkeyWindow, Window
 from careline_localstack import LocalStack
 
@@ -22,9 +23,9 @@ NOBODY = "redis://127.0.0.1:1/0"
 async def valkey_window(
     stack: LocalStack, policy: IngestPolicy, clock: Any
 ) -> AsyncIterator[ValkeyWindow]:
-    window = ValkeyWindow(stack.endpoints.valkey, policy=policy, now=clock.now)
-    yield window
-    await window.close()
+    valkey = Valkey(stack.endpoints.valkey, policy=policy)
+    yield ValkeyWindow(valkey, policy=policy, now=clock.now)
+    await valkey.close()
 
 
 @pytest.fixture(params=["fake", pytest.param("valkey", marks=pytest.mark.stack)])
@@ -65,11 +66,12 @@ async def test_an_event_is_forgotten_after_two_windows_at_most(
 async def test_without_valkey_everything_is_new_and_it_says_so(
     policy: IngestPolicy, clock: Any
 ) -> None:
-    window = ValkeyWindow(NOBODY, policy=policy, now=clock.now)
+    valkey = Valkey(NOBODY, policy=policy)
+    window = ValkeyWindow(valkey, policy=policy, now=clock.now)
     skipped = metrics.window_skipped._value.get()
     assert await window.known(some_events(3)) == [False] * 3
     assert metrics.window_skipped._value.get() == skipped + 3
-    await window.close()
+    await valkey.close()
 
 
 async def test_a_silent_valkey_is_asked_once_in_a_while_only(
@@ -86,13 +88,14 @@ async def test_a_silent_valkey_is_asked_once_in_a_while_only(
 
     server = await asyncio.start_server(silence, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    window = ValkeyWindow(f"redis://127.0.0.1:{port}/0", policy=policy, now=clock.now)
+    valkey = Valkey(f"redis://127.0.0.1:{port}/0", policy=policy)
+    window = ValkeyWindow(valkey, policy=policy, now=clock.now)
     started = time.perf_counter()
     for _ in range(50):
         assert await window.known(some_events(1)) == [False]
-    assert time.perf_counter() - started < 10 * policy.duplicate_timeout_milliseconds / 1000
+    assert time.perf_counter() - started < 10 * policy.valkey_timeout_milliseconds / 1000
     assert asked == 1
-    await window.close()
+    await valkey.close()
     never.set()
     server.close()
     await server.wait_closed()

@@ -22,12 +22,16 @@ class ServiceOptions:
 
     clock: str = "system"
     policies: str = ""
+    keys_required: bool = False
+    """Whether ingest refuses events over HTTP without a key."""
 
     def as_environment(self) -> dict[str, str]:
         policies = {"CARELINE_POLICIES": self.policies} if self.policies else {}
         # a replay waits for the services between two ticks; elsewhere being idle is to cost little
         poll = {"CARELINE_POLL_MILLISECONDS": "10"} if self.clock == "replay" else {}
-        return {"CARELINE_CLOCK": self.clock, **poll, **policies}
+        # what listens on loopback only may be tried out without a key
+        anonymous = {"CARELINE_ANONYMOUS": "refuse" if self.keys_required else "accept"}
+        return {"CARELINE_CLOCK": self.clock, **poll, **policies, **anonymous}
 
     def save(self, home: Home) -> None:
         _options_file(home).write_text(json.dumps(asdict(self)))

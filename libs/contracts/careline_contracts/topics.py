@@ -185,6 +185,16 @@ POLICIES = Topic(
     partitions=1,
     personal="none",
 )
+CHANNELS = Topic(
+    "careline.channels.v1",
+    "operations",
+    "channel system",
+    "state",
+    (operations.ChannelRegistered,),
+    ("ingest",),
+    partitions=1,
+    personal="none",
+)
 CLOCK = Topic(
     "careline.clock.v1",
     "operations",
@@ -228,6 +238,7 @@ CATALOGUE: tuple[Topic, ...] = (
     TICKETS,
     TICKET_CHANGES,
     POLICIES,
+    CHANNELS,
     CLOCK,
     *DEAD_LETTERS.values(),
 )

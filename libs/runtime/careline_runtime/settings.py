@@ -36,6 +36,8 @@ class ServiceSettings(BaseSettings):
     """Directory of policy files that replace the services' own."""
     keyring: Path | None = Field(None, alias="CARELINE_KEYRING")
     """The key file of tokens and seals; only ingest and profile need it."""
+    anonymous: Literal["refuse", "accept"] = Field("refuse", alias="CARELINE_ANONYMOUS")
+    """Whether ingest takes events over HTTP without a key; the local stack says `accept`."""
     log_format: Literal["json", "console"] = Field("json", alias="CARELINE_LOG_FORMAT")
     """Lines for machines or for people."""
     log_level: str = Field("INFO", alias="CARELINE_LOG_LEVEL")

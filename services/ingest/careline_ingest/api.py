@@ -14,9 +14,12 @@ from careline_ingest import cloudevents, metrics, openapi
 from careline_ingest.admission import Admission, Busy
 from careline_ingest.bodies import UnreadableBody, read_body
 from careline_ingest.edge import Edge
+from careline_ingest.gate import Gate, NotLetIn
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.publishing import Publishes
+from careline_ingest.rate_limit import RateLimit, TooFast
 from careline_ingest.rules import Accepted, Code, Rejected, Verdict
+from careline_ingest.senders import Sender
 from careline_ingest.window import Window
 from careline_runtime.http import problem
 
@@ -33,24 +36,31 @@ STATUSES = {
     Code.MISSING_ATTRIBUTE: 400,
     Code.TOO_LARGE: 413,
     Code.UNSUPPORTED_CONTENT_TYPE: 415,
+    Code.SOURCE_NOT_ALLOWED: 403,
+    Code.TYPE_NOT_ALLOWED: 403,
+    Code.CHANNEL_NOT_ALLOWED: 403,
 }
 """HTTP's word for a single event that is refused; 422 for all other reasons."""
 
 
 class Intake:
-    """What one request passes: admission, body, rules, the duplicate window, Kafka."""
+    """What one request passes: gate, admission, body, limits, rules, duplicate window, Kafka."""
 
     def __init__(
         self,
         edge: Edge,
         *,
         policy: IngestPolicy,
+        gate: Gate,
+        rate_limit: RateLimit,
         window: Window,
         publisher: Publishes,
         is_ready: Callable[[], bool],
     ) -> None:
         self._edge = edge
         self._policy = policy
+        self._gate = gate
+        self._rate_limit = rate_limit
         self._window = window
         self._publisher = publisher
         self._is_ready = is_ready
@@ -67,16 +77,24 @@ class Intake:
         )
         if charset not in {"", "utf-8", "utf8"}:
             return problem(415, "unsupported charset", "send UTF-8", code=Code.BAD_ENCODING)
+        is_batch = media_type == BATCH
         try:
+            claim = self._gate.claim(
+                request.headers, is_signable=is_batch or media_type == STRUCTURED
+            )
             with self._admission.place() as place:
-                is_batch = media_type == BATCH
                 limit = self._policy.max_batch_bytes if is_batch else self._policy.max_event_bytes
                 body = await read_body(
                     request, place, max_bytes=limit, seconds=self._policy.body_timeout_seconds
                 )
+                sender = claim(body)
                 if is_batch:
-                    return await self._batch(body)
-                return await self._single(request, media_type, body)
+                    return await self._batch(body, sender)
+                return await self._single(request, media_type, body, sender)
+        except NotLetIn as error:
+            return _not_let_in(error)
+        except TooFast as error:
+            return self._too_fast(error)
         except Busy:
             return self._come_again("too much is in flight")
         except UnreadableBody as error:
@@ -85,14 +103,17 @@ class Intake:
             log.warning("touchpoints.not_acknowledged", error=type(error).__name__)
             return self._come_again("Kafka has not acknowledged; send it again, under the same id")
 
-    async def _single(self, request: Request, media_type: str, body: bytes) -> Response:
+    async def _single(
+        self, request: Request, media_type: str, body: bytes, sender: Sender
+    ) -> Response:
+        await self._rate_limit.take(sender, 1)
         if media_type == STRUCTURED:
             event = cloudevents.from_json(body)
         else:
             event = cloudevents.from_http(
                 request.headers.raw, request.headers.get("content-type", ""), body
             )
-        verdict = self._edge.judge(event)
+        verdict = self._edge.judge(event, sender)
         if isinstance(verdict, Rejected):
             metrics.count("http", [verdict])
             return problem(
@@ -106,7 +127,7 @@ class Intake:
         status = "duplicate" if is_duplicate else "accepted"
         return _json(202, {"id": verdict.envelope.id, "status": status})
 
-    async def _batch(self, body: bytes) -> Response:
+    async def _batch(self, body: bytes, sender: Sender) -> Response:
         async with self._parsing:
             events = cloudevents.parse(body)
             if isinstance(events, Rejected):
@@ -119,8 +140,9 @@ class Intake:
             if len(events) > self._policy.max_batch_events:
                 words = f"a batch may have {self._policy.max_batch_events} events"
                 return problem(413, "too many events", words, code=Code.TOO_LARGE)
+            await self._rate_limit.take(sender, len(events))
             ids = [_id(event) for event in events]
-            verdicts = await self._judge(events)
+            verdicts = await self._judge(events, sender)
             del events
         duplicates = iter(await self._settle([v for v in verdicts if isinstance(v, Accepted)]))
         rejected = [v for v in verdicts if isinstance(v, Rejected)]
@@ -133,11 +155,11 @@ class Intake:
         ]
         return _json(207 if rejected else 202, answers)
 
-    async def _judge(self, events: Sequence[object]) -> list[Verdict]:
+    async def _judge(self, events: Sequence[object], sender: Sender) -> list[Verdict]:
         verdicts: list[Verdict] = []
         for start in range(0, len(events), EVENTS_A_TURN):
             verdicts += [
-                self._edge.judge(cloudevents.from_object(event))
+                self._edge.judge(cloudevents.from_object(event), sender)
                 for event in events[start : start + EVENTS_A_TURN]
             ]
             await asyncio.sleep(0)
@@ -163,6 +185,13 @@ class Intake:
                 metrics.duplicate.labels("http", verdict.channel).inc()
         return duplicates
 
+    def _too_fast(self, error: TooFast) -> Response:
+        limit = self._policy.rate_limit
+        words = f"at most {limit.events} events in {limit.seconds} s"
+        response = problem(429, "too many events", words, code="rate_limited")
+        response.headers["retry-after"] = str(error.retry_after_seconds)
+        return response
+
     def _come_again(self, detail: str) -> Response:
         response = problem(503, "come again", detail, code="unavailable")
         response.headers["retry-after"] = str(self._policy.retry_after_seconds)
@@ -187,6 +216,13 @@ def router(intake: Intake) -> APIRouter:
         return _json(200, {"touchpoints": metrics.summary()})
 
     return routes
+
+
+def _not_let_in(error: NotLetIn) -> Response:
+    metrics.refused.labels(error.code).inc()
+    response = problem(401, "not let in", error.detail, code=error.code)
+    response.headers["www-authenticate"] = "Bearer"
+    return response
 
 
 def _id(event: object) -> str | None:

@@ -1,42 +1,66 @@
 """Wires ingest: raw topics and HTTP on one side, one set of rules, Kafka on the other."""
 
-from careline_contracts.topics import RAW
+from careline_contracts.topics import CHANNELS, RAW
 from careline_ingest import api
 from careline_ingest.edge import Edge
+from careline_ingest.gate import Gate, Registry
 from careline_ingest.handlers import RawTopics
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.publishing import GroupPublisher
+from careline_ingest.rate_limit import ValkeyRateLimit
 from careline_ingest.sealing import KeyringSealer
+from careline_ingest.valkey import Valkey
 from careline_ingest.window import ValkeyWindow
+from careline_runtime.clock import SystemClock
 from careline_runtime.keyring import Keyring
 from careline_runtime.policy import load_policy
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
+from careline_runtime.state_topic import StateTopic
 
 
 def build(settings: ServiceSettings) -> Service:
     """Ingest as the settings want it; raises `Misconfigured`."""
     loaded = load_policy(IngestPolicy, package="careline_ingest", settings=settings)
     policy = loaded.policy
-    sealer = KeyringSealer(
-        Keyring.load(settings.keyring), remembered_identities=policy.remembered_identities
-    )
+    keyring = Keyring.load(settings.keyring)
+    sealer = KeyringSealer(keyring, remembered_identities=policy.remembered_identities)
+    registry = Registry()
+    channels = StateTopic(settings.kafka_bootstrap_servers, CHANNELS, registry.hear)
+    valkey = Valkey(settings.valkey_url, policy=policy)
+
+    async def start(_: Service) -> None:
+        await channels.start()
+
+    async def stop() -> None:
+        await channels.stop()
+        await valkey.close()
+
     service = Service(
         name="ingest",
         settings=settings,
         # what these two need of the service is wired below
         transform=lambda records: raw_topics.transform(records),
-        on_stop=lambda: window.close(),
+        on_start=start,
+        on_stop=stop,
         transforms=tuple(RAW.values()),
         policy_version=loaded.version,
     )
     edge = Edge(sealer=sealer, policy=policy, clock=service.clock)
     raw_topics = RawTopics(edge)
-    window = ValkeyWindow(settings.valkey_url, policy=policy, now=service.clock.now)
     intake = api.Intake(
         edge,
         policy=policy,
-        window=window,
+        gate=Gate(
+            registry,
+            keyring=keyring,
+            # keys live in the machine's time, also while another time is replayed
+            now=SystemClock().now,
+            takes_anonymous=settings.anonymous == "accept",
+            tolerance_seconds=policy.signature_tolerance_seconds,
+        ),
+        rate_limit=ValkeyRateLimit(valkey, url=settings.valkey_url, policy=policy.rate_limit),
+        window=ValkeyWindow(valkey, policy=policy, now=service.clock.now),
         publisher=GroupPublisher(service.publisher),
         is_ready=lambda: service.is_ready,
     )

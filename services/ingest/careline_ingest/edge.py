@@ -8,6 +8,7 @@ from careline_contracts.envelope import InvalidEnvelope, from_attributes, to_tex
 from careline_ingest.cloudevents import Event
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.rules import NO_CHANNEL, TYPES, Code, Rejected, Sealer, Verdict, accept
+from careline_ingest.senders import ANONYMOUS, Sender
 
 
 class Clock(Protocol):
@@ -27,7 +28,7 @@ class Edge:
         self._policy = policy
         self._clock = clock
 
-    def judge(self, event: Event | Rejected) -> Verdict:
+    def judge(self, event: Event | Rejected, sender: Sender = ANONYMOUS) -> Verdict:
         """The record that the event becomes, or why it is refused."""
         if isinstance(event, Rejected):
             return event
@@ -47,6 +48,7 @@ class Edge:
             policy=self._policy,
             recorded_at=self._clock.recorded_at(envelope.occurred_at),
             now=now,
+            sender=sender,
         )
 
 

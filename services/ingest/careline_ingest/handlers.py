@@ -12,6 +12,7 @@ from careline_ingest import metrics
 from careline_ingest.cloudevents import from_record
 from careline_ingest.edge import Edge
 from careline_ingest.rules import Rejected, Verdict
+from careline_ingest.senders import RAW_TOPICS
 from careline_runtime import metrics as runtime_metrics
 from careline_runtime.dead_letter import dead_letter
 
@@ -37,7 +38,9 @@ class RawTopics:
         verdicts: list[Verdict] = []
         for start in range(0, len(records), EVENTS_A_TURN):
             for record in records[start : start + EVENTS_A_TURN]:
-                verdict = self._edge.judge(from_record(record.headers, record.value))
+                verdict = self._edge.judge(
+                    from_record(record.headers, record.value), RAW_TOPICS[record.topic]
+                )
                 verdicts.append(verdict)
                 published.append(
                     _put_aside(record, verdict) if isinstance(verdict, Rejected) else verdict.record

@@ -30,6 +30,16 @@ window_skipped = Counter(
     "careline_duplicate_window_skipped_total",
     "Events taken without asking the duplicate window, because it was away or slow.",
 )
+refused = Counter(
+    "careline_edge_not_let_in_total", "Requests whose key or signature was not right.", ["reason"]
+)
+rate_limited = Counter(
+    "careline_edge_rate_limited_total", "Requests over their sender's rate limit.", ["sender"]
+)
+rate_limit_skipped = Counter(
+    "careline_edge_rate_limit_skipped_total",
+    "Requests that nobody counted, because Valkey was away or slow.",
+)
 requests = Counter("careline_edge_requests_total", "Requests answered, by HTTP status.", ["status"])
 request_seconds = Histogram(
     "careline_edge_request_seconds",

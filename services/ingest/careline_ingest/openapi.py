@@ -141,13 +141,17 @@ PUBLISH: dict[str, Any] = {
             },
         },
         400: _problem("Not JSON, not UTF-8, not gzip, or an attribute is missing"),
+        401: _problem("The key or the signature is not right, or there is none"),
+        403: _problem("The key is not for this source, type or channel"),
         408: _problem("The body did not arrive in time"),
         413: _problem("The body, or the number of events in it, is over the limit"),
         415: _problem("Not JSON, or an encoding other than gzip"),
         422: _problem("The event breaks a rule; `code` and `pointer` say which and where"),
+        429: _problem("Over the channel system's rate limit", may_retry=True),
         503: _problem("No room now, or Kafka does not answer: send it again", may_retry=True),
     },
     "openapi_extra": {
+        "security": [{"key": []}, {"signature": []}],
         "parameters": [
             {
                 "name": name,

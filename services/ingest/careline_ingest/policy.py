@@ -3,6 +3,16 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class RateLimitPolicy(BaseModel):
+    """How fast one channel system may be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    events: int = Field(gt=0)
+    seconds: int = Field(gt=0, le=3_600)
+    fails_open: bool
+
+
 class IngestPolicy(BaseModel):
     """Limits of what is taken in."""
 
@@ -22,6 +32,8 @@ class IngestPolicy(BaseModel):
     body_timeout_seconds: float = Field(gt=0)
     publish_timeout_seconds: float = Field(gt=0)
     duplicate_window_minutes: int = Field(gt=0)
-    duplicate_timeout_milliseconds: int = Field(gt=0)
-    duplicate_pause_seconds: float = Field(gt=0)
+    valkey_timeout_milliseconds: int = Field(gt=0)
+    valkey_pause_seconds: float = Field(gt=0)
     remembered_identities: int = Field(ge=0)
+    signature_tolerance_seconds: int = Field(gt=0, le=3_600)
+    rate_limit: RateLimitPolicy

@@ -18,6 +18,7 @@ from careline_contracts.events.touchpoints import (
 from careline_contracts.payload import Payload, personal_fields
 from careline_contracts.topics import OUTREACH_RESULTS, TOUCHPOINTS
 from careline_ingest.policy import IngestPolicy
+from careline_ingest.senders import Sender
 
 _SAID_BY_CHANNELS: tuple[type[Payload], ...] = (*CHANNEL_EVENTS, OutreachAnswered)
 
@@ -46,6 +47,9 @@ class Code(StrEnum):
     MISSING_IDENTITY = "missing_identity"
     INVALID_IDENTITY = "invalid_identity"
     INVALID_FIELD = "invalid_field"
+    SOURCE_NOT_ALLOWED = "source_not_allowed"
+    TYPE_NOT_ALLOWED = "type_not_allowed"
+    CHANNEL_NOT_ALLOWED = "channel_not_allowed"
 
 
 class Accepted(NamedTuple):
@@ -99,13 +103,18 @@ def accept(
     policy: IngestPolicy,
     recorded_at: datetime,
     now: datetime | None,
+    sender: Sender,
 ) -> Verdict:
     """What becomes of the event; `now` is None under the replay clock. Never raises."""
     payload_type = TYPES.get(envelope.type)
     if payload_type is None:
         return Rejected(Code.UNKNOWN_TYPE, "/type", f"no touchpoint is of type {envelope.type!r}")
     channel = getattr(payload_type, "channel", NO_CHANNEL)
-    flaw = _flaw_of_time(envelope.occurred_at, policy, now) or _flaw_of_size(data, policy)
+    flaw = (
+        _flaw_of_binding(envelope, sender)
+        or _flaw_of_time(envelope.occurred_at, policy, now)
+        or _flaw_of_size(data, policy)
+    )
     if flaw is not None:
         return flaw._replace(channel=channel)
     try:
@@ -113,7 +122,7 @@ def accept(
     except ValidationError as error:
         return _flaw_of_data(error, data)._replace(channel=channel)
     if isinstance(payload, ChannelEvent):
-        return _touchpoint(envelope, payload, sealer, recorded_at)
+        return _touchpoint(envelope, payload, sealer, recorded_at, sender)
     assert isinstance(payload, OutreachAnswered)
     said = _stamped(envelope, payload.customer, recorded_at)
     record = Record(OUTREACH_RESULTS.name, said.key, to_headers(said), payload.to_json())
@@ -121,10 +130,21 @@ def accept(
 
 
 def _touchpoint(
-    envelope: Envelope, payload: ChannelEvent, sealer: Sealer, recorded_at: datetime
+    envelope: Envelope,
+    payload: ChannelEvent,
+    sealer: Sealer,
+    recorded_at: datetime,
+    sender: Sender,
 ) -> Verdict:
     """The record of a touchpoint: the JSON that a `Touchpoint` would write, for 1 µs, not 5."""
-    channel = payload.via if isinstance(payload, AnyChannelEvent) else payload.channel
+    channel = payload.channel
+    if isinstance(payload, AnyChannelEvent):
+        if sender.channel is not None and "via" not in payload.model_fields_set:
+            payload = payload.model_copy(update={"via": sender.channel})
+        channel = payload.via
+    if sender.is_bound and channel != sender.channel:
+        words = f"the key is for {sender.channel}, the event came through {channel}"
+        return Rejected(Code.CHANNEL_NOT_ALLOWED, "/data/via", words, channel)
     identities: dict[str, bytes] = {}
     for index, identity in enumerate(payload.identities):
         try:
@@ -162,6 +182,19 @@ def _stamped(envelope: Envelope, key: str, recorded_at: datetime) -> Envelope:
         key,
         traceparent=envelope.traceparent,
     )
+
+
+def _flaw_of_binding(envelope: Envelope, sender: Sender) -> Rejected | None:
+    """What a channel system's key doesn't allow it to say."""
+    if sender.types is None:
+        return None
+    if not sender.may_name(envelope.source):
+        words = f"the key of {sender.name} is for {', '.join(sender.sources)} and what lies below"
+        return Rejected(Code.SOURCE_NOT_ALLOWED, "/source", words)
+    if envelope.type not in sender.types:
+        words = f"the key of {sender.name} is not for {envelope.type}"
+        return Rejected(Code.TYPE_NOT_ALLOWED, "/type", words)
+    return None
 
 
 def _flaw_of_time(

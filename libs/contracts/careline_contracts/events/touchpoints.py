@@ -218,7 +218,11 @@ class PaymentReceived(ChannelEvent):
 
 # any channel: the sender names the channel
 class AnyChannelEvent(ChannelEvent):
-    """A touchpoint that every channel can see; it says itself through which one it came."""
+    """A touchpoint that every channel can see; it says itself through which one it came.
+
+    Without `via` it came through the channel of whoever sends it, where that is known (a key's
+    or a raw topic's channel).
+    """
 
     channel: ClassVar[Channel] = "app"
     via: Channel = "app"
