@@ -11,7 +11,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from careline_contracts.topics import SERVICES
 
 PACKAGES = ("careline_runtime", *(f"careline_{service}" for service in SERVICES))
-UNITS = ("seconds", "bytes", "events", "records", "units", "in_flight")
+UNITS = ("seconds", "bytes", "events", "records", "units", "in_flight", "active")
 ENDLESS = ("id", "key", "customer", "identity", "ticket", "case", "phone", "email", "offset")
 
 

@@ -14,6 +14,7 @@ from careline_contracts.envelope import Record
 from careline_ingest.api import Intake
 from careline_ingest.edge import Edge
 from careline_ingest.gate import Gate, Registry
+from careline_ingest.observer import Unobserving
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.rate_limit import TooFast
 from careline_ingest.sealing import KeyringSealer
@@ -176,6 +177,7 @@ def an_intake(
             "gate": gate,
             "rate_limit": no_limit,
             "window": fake_window,
+            "observer": Unobserving(),
             "publisher": fake_publisher,
             "is_ready": lambda: True,
         }

@@ -24,12 +24,17 @@ from careline_ingest import metrics
 from careline_ingest.app import build
 from careline_ingest.edge import Edge
 from careline_ingest.handlers import WHOLE_BYTES, RawTopics
+from careline_ingest.observer import Unobserving
 from careline_localstack import LocalStack
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.setup import create_topics
 
 Purchase = Callable[..., dict[str, Any]]
+
+
+def raw_topics(edge: Edge) -> RawTopics:
+    return RawTopics(edge, Unobserving())
 
 
 def a_raw_record(
@@ -57,7 +62,7 @@ class TestTheTransformation:
         values = [json.dumps(a_purchase(id=str(n))).encode() for n in range(250)]
         values[7] = b"{"
         records = [a_raw_record(value, offset=n) for n, value in enumerate(values)]
-        published = await RawTopics(edge).transform(records)
+        published = await raw_topics(edge).transform(records)
 
         assert len(published) == 250
         assert published[7].topic == DEAD_LETTERS["ingest"].name
@@ -70,13 +75,13 @@ class TestTheTransformation:
         records = [
             a_raw_record(json.dumps(a_purchase(id=str(n))).encode(), offset=n) for n in range(20)
         ]
-        whole = await RawTopics(edge).transform(records)
-        single = [(await RawTopics(edge).transform([record]))[0] for record in records]
+        whole = await raw_topics(edge).transform(records)
+        single = [(await raw_topics(edge).transform([record]))[0] for record in records]
         assert whole == single
 
     async def test_keeps_a_bad_record_whole_with_the_reason(self, edge: Edge) -> None:
         headers = [("ce_type", b"\xff"), ("mine", b"\xfe\x00"), ("dlq_reason", b"an earlier one")]
-        [letter] = await RawTopics(edge).transform([a_raw_record(b"\x00\xff", headers, offset=41)])
+        [letter] = await raw_topics(edge).transform([a_raw_record(b"\x00\xff", headers, offset=41)])
 
         kept = dict(letter.headers)
         assert (letter.key, letter.value) == ("key", b"\x00\xff")
@@ -85,7 +90,7 @@ class TestTheTransformation:
         assert kept["dlq_topic"] == RAW["store"].name.encode()
 
     async def test_cuts_what_no_dead_letter_could_hold(self, edge: Edge) -> None:
-        [letter] = await RawTopics(edge).transform([a_raw_record(bytes(10 * WHOLE_BYTES))])
+        [letter] = await raw_topics(edge).transform([a_raw_record(bytes(10 * WHOLE_BYTES))])
         assert letter.value is not None
         assert len(letter.value) == WHOLE_BYTES
 
@@ -96,7 +101,7 @@ class TestTheTransformation:
         bad = a_purchase(id="x", data={"identities": identities})
         record = a_raw_record(json.dumps(bad).encode(), offset=1)
         with structlog.testing.capture_logs() as logs:
-            await RawTopics(edge).transform([record])
+            await raw_topics(edge).transform([record])
         assert logs == [
             {"event": "touchpoints.put_aside", "log_level": "warning", "invalid_identity": 1}
         ]
@@ -108,10 +113,10 @@ class TestTheTransformation:
             a_raw_record(json.dumps(a_purchase()).encode(), offset=1),
             a_raw_record(b"{", offset=2),
         ]
-        raw_topics = RawTopics(edge)
+        transformation = raw_topics(edge)
         before = metrics.summary()
         for tried in (records, records[:1], records[1:], records):
-            await raw_topics.transform(tried)
+            await transformation.transform(tried)
         after = metrics.summary()
         assert {name: after[name] - before[name] for name in after} == {
             "accepted": 1,

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from careline_contracts.events import engagement, operations, profile, scoring, ticketing
-from careline_contracts.events.ingest import DeadLettered, Touchpoint
+from careline_contracts.events.ingest import (
+    ChannelDrifting,
+    ChannelRecovered,
+    ChannelSilent,
+    DeadLettered,
+    Touchpoint,
+)
 from careline_contracts.events.touchpoints import (
     CHANNEL_EVENTS,
     AnyChannelEvent,
@@ -86,6 +92,15 @@ OUTREACH_RESULTS = Topic(
     "events",
     (OutreachAnswered,),
     ("engagement",),
+)
+CHANNEL_HEALTH = Topic(
+    "careline.channel-health.v1",
+    "ingest",
+    "source",
+    "events",
+    (ChannelSilent, ChannelDrifting, ChannelRecovered),
+    partitions=1,
+    personal="none",
 )
 ACTIVITIES = Topic(
     "careline.activities.v1",
@@ -224,6 +239,7 @@ CATALOGUE: tuple[Topic, ...] = (
     *RAW.values(),
     TOUCHPOINTS,
     OUTREACH_RESULTS,
+    CHANNEL_HEALTH,
     ACTIVITIES,
     CUSTOMERS,
     CUSTOMER_CHANGES,

@@ -15,6 +15,7 @@ from careline_ingest.admission import Admission, Busy
 from careline_ingest.bodies import UnreadableBody, read_body
 from careline_ingest.edge import Edge
 from careline_ingest.gate import Gate, NotLetIn
+from careline_ingest.observer import Observer
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.publishing import Publishes
 from careline_ingest.rate_limit import RateLimit, TooFast
@@ -54,6 +55,7 @@ class Intake:
         gate: Gate,
         rate_limit: RateLimit,
         window: Window,
+        observer: Observer,
         publisher: Publishes,
         is_ready: Callable[[], bool],
     ) -> None:
@@ -62,6 +64,7 @@ class Intake:
         self._gate = gate
         self._rate_limit = rate_limit
         self._window = window
+        self._observer = observer
         self._publisher = publisher
         self._is_ready = is_ready
         self._admission = Admission(policy)
@@ -180,9 +183,11 @@ class Intake:
                 await self._publisher.publish([verdict.record for verdict in fresh.values()])
             await self._window.remember([k for k in keys if k in fresh])
         metrics.count("http", fresh.values())
-        for verdict, is_duplicate in zip(verdicts, duplicates, strict=True):
-            if is_duplicate:
-                metrics.duplicate.labels("http", verdict.channel).inc()
+        self._observer.saw(fresh.values())
+        again = [v for v, is_duplicate in zip(verdicts, duplicates, strict=True) if is_duplicate]
+        for verdict in again:
+            metrics.duplicate.labels("http", verdict.channel).inc()
+        self._observer.saw_again(again)
         return duplicates
 
     def _too_fast(self, error: TooFast) -> Response:

@@ -5,11 +5,13 @@ from careline_ingest import api
 from careline_ingest.edge import Edge
 from careline_ingest.gate import Gate, Registry
 from careline_ingest.handlers import RawTopics
+from careline_ingest.observer import Observer, Unobserving
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.publishing import GroupPublisher
 from careline_ingest.rate_limit import ValkeyRateLimit
 from careline_ingest.sealing import KeyringSealer
 from careline_ingest.valkey import Valkey
+from careline_ingest.watch import Watch
 from careline_ingest.window import ValkeyWindow
 from careline_runtime.clock import SystemClock
 from careline_runtime.keyring import Keyring
@@ -31,8 +33,11 @@ def build(settings: ServiceSettings) -> Service:
 
     async def start(_: Service) -> None:
         await channels.start()
+        if not service.clock.is_replay:
+            await watch.start()
 
     async def stop() -> None:
+        await watch.stop()
         await channels.stop()
         await valkey.close()
 
@@ -47,7 +52,9 @@ def build(settings: ServiceSettings) -> Service:
         policy_version=loaded.version,
     )
     edge = Edge(sealer=sealer, policy=policy, clock=service.clock)
-    raw_topics = RawTopics(edge)
+    watch = Watch(valkey, service.publisher, policy=policy.watch, now=service.clock.now)
+    observer = Unobserving() if service.clock.is_replay else Observer(policy.watch, note=watch.note)
+    raw_topics = RawTopics(edge, observer)
     intake = api.Intake(
         edge,
         policy=policy,
@@ -61,6 +68,7 @@ def build(settings: ServiceSettings) -> Service:
         ),
         rate_limit=ValkeyRateLimit(valkey, url=settings.valkey_url, policy=policy.rate_limit),
         window=ValkeyWindow(valkey, policy=policy, now=service.clock.now),
+        observer=observer,
         publisher=GroupPublisher(service.publisher),
         is_ready=lambda: service.is_ready,
     )

@@ -11,7 +11,8 @@ from careline_contracts.envelope import Record
 from careline_ingest import metrics
 from careline_ingest.cloudevents import from_record
 from careline_ingest.edge import Edge
-from careline_ingest.rules import Rejected, Verdict
+from careline_ingest.observer import Observer
+from careline_ingest.rules import Accepted, Rejected, Verdict
 from careline_ingest.senders import RAW_TOPICS
 from careline_runtime import metrics as runtime_metrics
 from careline_runtime.dead_letter import dead_letter
@@ -28,8 +29,9 @@ WHOLE_BYTES = 3 * 1024 * 1024
 class RawTopics:
     """The transformation of the raw topics. It has no state but what it counted."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: Edge, observer: Observer) -> None:
         self._edge = edge
+        self._observer = observer
         self._counted: dict[tuple[str, int], int] = {}
 
     async def transform(self, records: Sequence[ConsumerRecord]) -> list[Record]:
@@ -63,6 +65,7 @@ class RawTopics:
                 refused[verdict.code] += 1
                 runtime_metrics.dead_letters.labels(record.topic, verdict.code).inc()
         metrics.count("kafka", fresh)
+        self._observer.saw(verdict for verdict in fresh if isinstance(verdict, Accepted))
         if refused:
             log.warning("touchpoints.put_aside", **refused)
 

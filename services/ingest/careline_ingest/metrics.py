@@ -26,6 +26,16 @@ duplicate = Counter(
     "Events answered as duplicates: the window knew them, or their batch held them before.",
     ["way", "channel"],
 )
+source_odd = Counter(
+    "careline_source_events_odd_total",
+    "Accepted events that are late, out_of_order or clock_skewed, and those that are duplicate.",
+    ["source", "what"],
+)
+source_alarm = Gauge(
+    "careline_source_alarm_active",
+    "1 while a source is silent, or drifts in its rate, type_mix or null_share.",
+    ["source", "kind"],
+)
 window_skipped = Counter(
     "careline_duplicate_window_skipped_total",
     "Events taken without asking the duplicate window, because it was away or slow.",

@@ -13,6 +13,23 @@ class RateLimitPolicy(BaseModel):
     fails_open: bool
 
 
+class WatchPolicy(BaseModel):
+    """When a source is late, out of order, silent or drifting."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    late_after_minutes: float = Field(gt=0)
+    skewed_after_seconds: float = Field(ge=0)
+    most_sources: int = Field(gt=0, le=10_000)
+    check_every_seconds: int = Field(gt=0)
+    learn_days: int = Field(ge=7)
+    past_days: int = Field(ge=7, le=60)
+    silent_expected_events: float = Field(gt=0)
+    least_events: int = Field(gt=0)
+    rate_ratio: float = Field(gt=1)
+    share_difference: float = Field(gt=0, le=1)
+
+
 class IngestPolicy(BaseModel):
     """Limits of what is taken in."""
 
@@ -37,3 +54,4 @@ class IngestPolicy(BaseModel):
     remembered_identities: int = Field(ge=0)
     signature_tolerance_seconds: int = Field(gt=0, le=3_600)
     rate_limit: RateLimitPolicy
+    watch: WatchPolicy

@@ -25,6 +25,14 @@ _SAID_BY_CHANNELS: tuple[type[Payload], ...] = (*CHANNEL_EVENTS, OutreachAnswere
 TYPES: Final[Mapping[str, type[Payload]]] = {said.type: said for said in _SAID_BY_CHANNELS}
 """What channels may say."""
 
+OPTIONAL_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    said.type: frozenset(
+        name for name, field in said.model_fields.items() if not field.is_required()
+    )
+    for said in _SAID_BY_CHANNELS
+}
+"""What a sender may leave out, per type."""
+
 NO_CHANNEL: Final = "none"
 """Stands in metrics for the channel of an event that has none, or whose type is unknown."""
 
@@ -58,6 +66,8 @@ class Accepted(NamedTuple):
     record: Record
     envelope: Envelope
     channel: str
+    fields: frozenset[str] = frozenset()
+    """Those that the sender filled in."""
 
 
 class Rejected(NamedTuple):
@@ -126,7 +136,7 @@ def accept(
     assert isinstance(payload, OutreachAnswered)
     said = _stamped(envelope, payload.customer, recorded_at)
     record = Record(OUTREACH_RESULTS.name, said.key, to_headers(said), payload.to_json())
-    return Accepted(record, said, channel)
+    return Accepted(record, said, channel, frozenset(payload.model_fields_set))
 
 
 def _touchpoint(
@@ -168,7 +178,8 @@ def _touchpoint(
         orjson.dumps(personal) if personal else b"{}",
     )
     said = _stamped(envelope, next(iter(identities)), recorded_at)
-    return Accepted(Record(TOUCHPOINTS.name, said.key, to_headers(said), value), said, channel)
+    record = Record(TOUCHPOINTS.name, said.key, to_headers(said), value)
+    return Accepted(record, said, channel, frozenset(payload.model_fields_set))
 
 
 def _stamped(envelope: Envelope, key: str, recorded_at: datetime) -> Envelope:

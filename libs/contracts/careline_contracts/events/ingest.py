@@ -1,11 +1,11 @@
-"""What ingest says: touchpoints with tokens in place of identities."""
+"""What ingest says: touchpoints with tokens in place of identities, and how its sources are."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from careline_contracts.events.touchpoints import Channel, IdentityKind
-from careline_contracts.payload import Payload, ShortText
+from careline_contracts.payload import Instant, Payload, ShortText
 
 
 class IdentityToken(Payload):
@@ -34,6 +34,43 @@ class Touchpoint(Payload):
     identities: Annotated[tuple[IdentityToken, ...], Field(min_length=1, max_length=10)]
     body: dict[str, Any]
     sealed: dict[ShortText, str] = Field(default_factory=dict)
+
+
+SourceName = Annotated[str, Field(min_length=1, max_length=255)]
+"""A CloudEvents source."""
+
+DriftKind = Literal["rate", "type_mix", "null_share"]
+
+
+class ChannelSilent(Payload):
+    """A source that used to send has sent nothing for longer than chance explains."""
+
+    type: ClassVar[str] = "careline.channel.silent.v1"
+    source: SourceName
+    since: Instant
+    expected_events: int
+    """So many were usual in this time."""
+
+
+class ChannelDrifting(Payload):
+    """A source sends otherwise than it used to: in rate, in types, or in what it leaves out."""
+
+    type: ClassVar[str] = "careline.channel.drifting.v1"
+    source: SourceName
+    kind: DriftKind
+    detail: str
+    usual: float
+    found: float
+
+
+class ChannelRecovered(Payload):
+    """A source that was silent or drifting is as it used to be."""
+
+    type: ClassVar[str] = "careline.channel.recovered.v1"
+    source: SourceName
+    recovered_from: Literal["silent", DriftKind]
+    since: Instant
+    """When it had begun."""
 
 
 class DeadLettered(Payload):
