@@ -87,6 +87,10 @@ def check_careline(name: str, arguments: list[str]) -> None:
         return
     command = group.get_command(typer.Context(group), name)
     assert command is not None, f"careline {name}"
+    if isinstance(command, TyperGroup) and arguments and not arguments[0].startswith("-"):
+        name, arguments = f"{name} {arguments[0]}", arguments[1:]
+        command = command.commands.get(name.split()[-1])
+        assert command is not None, f"careline {name}"
     if command.context_settings.get("ignore_unknown_options"):
         return
     options = {"--help", "-h"}.union(*(parameter.opts for parameter in command.params))
