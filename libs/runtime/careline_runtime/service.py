@@ -46,6 +46,7 @@ _UNFINISHED = text("""
 
 TIMER_POLL_SECONDS = 1.0
 WATCH_SECONDS = 5.0
+FORGET_SECONDS = 60.0
 
 
 class Service:
@@ -190,6 +191,7 @@ class Service:
             await self._on_start(self)
         if self._relay is not None:
             await self._relay.start()
+            self._tasks.append(asyncio.create_task(_keep_inbox_small(self._stage)))
         await _until_connected(self._broker.start)
         if isinstance(self._stage, TransactionalStage):
             self._tasks.append(asyncio.create_task(self._fire_timers(self._stage)))
@@ -279,6 +281,13 @@ def run(build: Callable[[ServiceSettings], Service], *, service: str) -> None:
         sys.stderr.write(f"careline {service}: {error}\n")
         sys.stderr.flush()
         # a thread of a library must not keep a service alive that has given up
+async def _keep_inbox_small(stage: TransactionalStage) -> None:
+    while True:
+        while await stage.forget_old():
+            pass
+        await asyncio.sleep(FORGET_SECONDS)
+
+
         os._exit(1)
 
 

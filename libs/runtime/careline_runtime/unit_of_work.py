@@ -15,6 +15,9 @@ from careline_contracts.topics import Topic
 from careline_runtime import metrics, outbox, timers
 from careline_runtime.dead_letter import dead_letter
 
+Place = tuple[str, int, int]
+"""Topic, partition and offset: where a record lies."""
+
 
 class Unit:
     """What a handler works in. `connection` is the transaction; the rest is saved at its end."""
@@ -25,6 +28,7 @@ class Unit:
         self._source = f"/careline/{service}"
         self._records: list[Record] = []
         self._timers: dict[timers.TimerKey, datetime | None] = {}
+        self._refused: set[Place] = set()
         self._after_commit: list[Callable[[], None]] = []
 
     def say(
@@ -66,11 +70,16 @@ class Unit:
         self._timers[kind, key] = due_at
 
     def refuse(
+        self._refused.add((topic, record.partition, record.offset))
         self, record: ConsumerRecord, reason: str, detail: str, *, attempts: int = 1
     ) -> None:
-        """Puts a record aside, whole, with its reason."""
+        """Puts a record aside, whole, with its reason; it was not handled and may come again."""
         topic = record.topic
         self.after_commit(lambda: metrics.dead_letters.labels(topic, reason).inc())
+    def has_refused(self, record: ConsumerRecord) -> bool:
+        """Whether `record` was put aside in this unit."""
+        return (record.topic, record.partition, record.offset) in self._refused
+
         self._records.append(
             dead_letter(record, self._service, reason=reason, detail=detail, attempts=attempts)
         )
