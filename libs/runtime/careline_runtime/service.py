@@ -64,7 +64,6 @@ class Service:
         transforms: Sequence[Topic] = (),
         routers: Sequence[APIRouter] = (),
         policy_version: str = "",
-        on_start: Callable[["Service"], Coroutine[Any, Any, None]] | None = None,
         on_stop: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.name = name
@@ -75,7 +74,7 @@ class Service:
         self.is_ready = False
         self.stalled = ""
         """Why the service makes no progress though there is work; empty when all is well."""
-        self._on_start, self._on_stop = on_start, on_stop
+        self._on_stop = on_stop
         self._stop = asyncio.Event()
         self._failure = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -187,14 +186,12 @@ class Service:
     async def _start(self) -> None:
         await _until_connected(self.clock.start)
         await _until_connected(self.publisher.start)
-        if self._on_start is not None:
-            await self._on_start(self)
         if self._relay is not None:
             await self._relay.start()
-            self._tasks.append(asyncio.create_task(_keep_inbox_small(self._stage)))
         await _until_connected(self._broker.start)
         if isinstance(self._stage, TransactionalStage):
             self._tasks.append(asyncio.create_task(self._fire_timers(self._stage)))
+            self._tasks.append(asyncio.create_task(_keep_inbox_small(self._stage)))
         self._tasks.append(asyncio.create_task(self._watch()))
         self.is_ready = True
 
@@ -281,14 +278,14 @@ def run(build: Callable[[ServiceSettings], Service], *, service: str) -> None:
         sys.stderr.write(f"careline {service}: {error}\n")
         sys.stderr.flush()
         # a thread of a library must not keep a service alive that has given up
+        os._exit(1)
+
+
 async def _keep_inbox_small(stage: TransactionalStage) -> None:
     while True:
         while await stage.forget_old():
             pass
         await asyncio.sleep(FORGET_SECONDS)
-
-
-        os._exit(1)
 
 
 async def _until_connected(start: Callable[[], Coroutine[Any, Any, object]]) -> None:

@@ -38,8 +38,10 @@ class ServiceSettings(BaseSettings):
     """The key file of tokens and seals; only ingest and profile need it."""
     log_format: Literal["json", "console"] = Field("json", alias="CARELINE_LOG_FORMAT")
     """Lines for machines or for people."""
-    log_level: str = Field("INFO", alias="CARELINE_LOG_LEVEL")
-    """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="CARELINE_LOG_LEVEL"
+    )
+    """The least that is written."""
     instance: str | None = Field(None, alias="CARELINE_INSTANCE")
     """A name that outlives a restart: Kafka then hands the partitions back at once (KIP-345)."""
 

@@ -61,28 +61,24 @@ class Unit:
         )
         self._records.append(Record(topic.name, key, to_headers(envelope), payload.to_json()))
 
-    def forget(self, topic: Topic, *, key: str) -> None:
-        """Publishes a tombstone: the key is gone from a state topic."""
-        self._records.append(Record(topic.name, key, [], None))
-
     def set_timer(self, kind: str, key: str, due_at: datetime | None) -> None:
         """The one timer of this kind and key fires at `due_at`; None removes it."""
         self._timers[kind, key] = due_at
 
     def refuse(
-        self._refused.add((topic, record.partition, record.offset))
         self, record: ConsumerRecord, reason: str, detail: str, *, attempts: int = 1
     ) -> None:
         """Puts a record aside, whole, with its reason; it was not handled and may come again."""
         topic = record.topic
+        self._refused.add((topic, record.partition, record.offset))
         self.after_commit(lambda: metrics.dead_letters.labels(topic, reason).inc())
-    def has_refused(self, record: ConsumerRecord) -> bool:
-        """Whether `record` was put aside in this unit."""
-        return (record.topic, record.partition, record.offset) in self._refused
-
         self._records.append(
             dead_letter(record, self._service, reason=reason, detail=detail, attempts=attempts)
         )
+
+    def has_refused(self, record: ConsumerRecord) -> bool:
+        """Whether `record` was put aside in this unit."""
+        return (record.topic, record.partition, record.offset) in self._refused
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Runs once the unit is durable: where metrics are counted."""
