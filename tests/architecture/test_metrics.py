@@ -1,7 +1,9 @@
 """Every metric has our prefix, a unit, a meaning, and labels that can't grow without end."""
 
+import ast
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -12,6 +14,7 @@ from careline_contracts.topics import SERVICES
 
 PACKAGES = ("careline_runtime", *(f"careline_{service}" for service in SERVICES))
 UNITS = ("seconds", "bytes", "events", "records", "units", "in_flight", "active")
+ROOT = Path(__file__).parents[2]
 ENDLESS = ("id", "key", "customer", "identity", "ticket", "case", "phone", "email", "offset")
 
 
@@ -43,3 +46,25 @@ def test_no_name_is_used_twice() -> None:
     names = [name for name, _ in declared()]
 
     assert len(set(names)) == len(names)
+
+
+def names_used() -> set[str]:
+    """Every name that the runtime or a service reads."""
+    return {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for folder in ("libs", "services")
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Load)
+    }
+
+
+def test_every_declared_metric_is_used() -> None:
+    names = {
+        name
+        for module in modules()
+        for name, value in vars(module).items()
+        if isinstance(value, MetricWrapperBase)
+    }
+
+    assert names - names_used() == set()

@@ -1,15 +1,20 @@
 """A unit of work happens whole and once, whatever is in the batch."""
 
+import asyncio
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import structlog
 from aiokafka import ConsumerRecord
 from sqlalchemy import text
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.topics import ACTIVITIES, TIER_CHANGES
+from careline_contracts.topics import ACTIVITIES, CATALOGUE, TIER_CHANGES
+from careline_localstack import LocalStack
+from careline_runtime import inbox, metrics
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import InvalidMessage, TryLater
 from careline_runtime.testing import StageInTest, fresh_database
@@ -27,10 +32,14 @@ class Notebook:
     def __init__(self) -> None:
         self.bad: dict[str, Exception] = {}
         self.failures_left: dict[str, int] = {}
+        self.refused: set[str] = set()
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         for event in heard:
             id = event.envelope.id
+            if id in self.refused:
+                unit.refuse(event.record, "missing_identity", "every identity is blocked")
+                continue
             left = self.failures_left.get(id)
             if id in self.bad and (left is None or left > 0):
                 if left is not None:
@@ -213,11 +222,124 @@ async def test_an_invalid_message_is_put_aside_with_the_handlers_reason(
     )
 
 
+async def test_a_refused_event_can_be_replayed_and_is_then_handled_once(
+    stage: StageInTest, notebook: Notebook
+) -> None:
+    notebook.refused.add("b")
+    await stage.hear(records(stage, "a", "b", "c"))
+    assert await notes(stage) == ["a", "c"]
+    assert [letter["ce_id"] for letter in await dead_letters(stage)] == ["b"]
+    notebook.refused.clear()
+    await stage.hear(records(stage, "b"))
+    await stage.hear(records(stage, "b", "a"))
+    assert await notes(stage) == ["a", "c", "b"]
+
+
+async def test_a_broken_copy_of_a_handled_event_does_not_let_it_be_handled_again(
+    stage: StageInTest,
+) -> None:
+    [good] = records(stage, "a")
+    broken = stage.raw(ACTIVITIES.name, headers=good.headers, value=b"not json")
+    await stage.hear([good, broken, *records(stage, "a")])
+    await stage.hear(records(stage, "a"))
+    assert await notes(stage) == ["a"]
+    assert [letter["dlq_reason"] for letter in await dead_letters(stage)] == ["invalid_data"]
+
+
+async def test_an_event_that_was_given_up_can_be_replayed_once_the_bug_is_mended(
+    stage: StageInTest, notebook: Notebook
+) -> None:
+    notebook.bad["b"] = RuntimeError("a bug")
+    await stage.hear(records(stage, "a", "b"))
+    del notebook.bad["b"]
+    await stage.hear(records(stage, "b", "b"))
+    assert await notes(stage) == ["a", "b"]
+
+
+async def test_the_inbox_forgets_what_no_topic_can_give_again_and_nothing_else(
+    stage: StageInTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "ROWS_A_FORGETTING", 2)
+    await stage.hear(records(stage, *"abc"))
+    async with stage.engine.begin() as connection:
+        await connection.execute(
+            text("UPDATE inbox SET recorded_at = now() - CAST(:kept AS interval)"),
+            {"kept": inbox.KEPT},
+        )
+    await stage.hear(records(stage, *"de"))
+    forgotten = [await stage.stage.forget_old() for _ in range(3)]
+    assert forgotten == [2, 1, 0]
+    async with stage.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM inbox"))).scalar_one() == 2
+    await stage.hear(records(stage, *"de"))
+    assert await notes(stage) == list("abcde")
+
+
+async def test_the_inbox_remembers_for_longer_than_any_topic_it_hears() -> None:
+    assert all(timedelta(days=t.retention_days) < inbox.KEPT for t in CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("INSERT INTO notes VALUES (CAST(:n AS int), :value)", id="parameters"),
+        pytest.param("INSERT INTO promises VALUES (:value), (:value)", id="detail of a constraint"),
+        pytest.param("SELECT CAST(CAST(:value AS text) AS int)", id="text of the server"),
+        pytest.param("SELECT CAST(:value AS int)", id="text of the driver"),
+        pytest.param("SELECT nothing FROM notes WHERE event = :value", id="a statement of ours"),
+    ],
+)
+async def test_a_failing_statement_leaves_no_value_in_the_log(
+    stage: StageInTest, statement: str
+) -> None:
+    async with stage.engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE promises (of text PRIMARY KEY)"))
+    parameters = {"value": "canary", **({"n": 2**31} if ":n" in statement else {})}
+
+    async def fails(unit: Unit, heard: Sequence[Heard]) -> None:
+        await unit.connection.execute(text(statement), parameters)
+
+    broken = StageInTest(
+        stage.engine,
+        service="scoring",
+        hears=[Hears(ACTIVITIES, otherwise=Activity)],
+        handle=fails,
+    )
+    with structlog.testing.capture_logs() as logs:
+        await broken.hear(records(broken, "a"))
+    written = "".join(
+        [str(entry) for entry in logs]
+        + ["".join(traceback.format_exception(e["exc_info"])) for e in logs if "exc_info" in e]
+    )
+    assert "unit.failed" in written
+    assert statement.split()[0] in written, "what failed is said"
+    assert "canary" not in written
+
+
 async def test_a_unit_that_can_succeed_later_is_tried_until_it_does(
     stage: StageInTest, notebook: Notebook
 ) -> None:
     notebook.bad["b"], notebook.failures_left["b"] = TryLater("busy"), 3
     await stage.hear(records(stage, "a", "b", "c"))
+    assert await notes(stage) == ["a", "b", "c"]
+    assert await dead_letters(stage) == []
+
+
+async def test_a_unit_waits_while_the_database_is_away_and_then_goes_on(
+    stack: LocalStack, stage: StageInTest
+) -> None:
+    await stage.hear(records(stage, "a"))
+    waits = metrics.total(metrics.infrastructure_waits)
+    await asyncio.to_thread(stack.postgres.kill)
+    try:
+        hearing = asyncio.create_task(stage.hear(records(stage, "b", "c")))
+        async with asyncio.timeout(30):
+            while metrics.total(metrics.infrastructure_waits) < waits + 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert not hearing.done()
+    finally:
+        await asyncio.to_thread(stack.postgres.start)
+    await asyncio.wait_for(hearing, timeout=30)
     assert await notes(stage) == ["a", "b", "c"]
     assert await dead_letters(stage) == []
 

@@ -1,6 +1,8 @@
-"""One PostgreSQL engine a service, with server-side time limits on everything it runs."""
+"""One PostgreSQL engine a service: time limits on all that it runs, no values in its errors."""
 
-from sqlalchemy.engine import make_url
+from asyncpg import PostgresError
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from careline_runtime.errors import Misconfigured
@@ -16,8 +18,9 @@ def create_engine(database_url: str, *, service: str) -> AsyncEngine:
             f"{service} has no database: set DATABASE_URL_{service.upper()}=postgresql://…"
         )
     url = make_url(database_url).set(drivername="postgresql+asyncpg")
-    return create_async_engine(
+    engine = create_async_engine(
         url,
+        hide_parameters=True,
         pool_size=4,
         max_overflow=4,
         pool_timeout=10,
@@ -33,3 +36,22 @@ def create_engine(database_url: str, *, service: str) -> AsyncEngine:
             },
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _keep_values_out)
+    return engine
+
+
+_DATA_EXCEPTION = "22"
+
+
+def _keep_values_out(context: ExceptionContext) -> None:
+    """Errors reach the log with a traceback: they say what failed where, never on which value."""
+    error = context.original_exception.__cause__
+    if not isinstance(error, PostgresError):
+        return
+    error.detail = None
+    if (error.sqlstate or "").startswith(_DATA_EXCEPTION):
+        error.__cause__ = None
+        words = f"a value does not fit, which the server's text would quote ({error.sqlstate})"
+        for told in (error, context.original_exception, context.sqlalchemy_exception):
+            if told is not None:
+                told.args = (words,)

@@ -11,7 +11,6 @@ events_duplicate = Counter(
     "Events that were handled before.",
     ["topic"],
 )
-events_said = Counter("careline_events_said_total", "Events written to the outbox.", ["topic"])
 events_published = Counter("careline_events_published_total", "Records acknowledged by Kafka.")
 dead_letters = Counter(
     "careline_dead_letters_total", "Records put aside, by kind of failure.", ["topic", "reason"]
@@ -45,7 +44,12 @@ commit_failures = Counter(
     "Offset commits that Kafka refused; harmless, the database holds the truth.",
 )
 producer_rebuilds = Counter("careline_producer_rebuilds_total", "Producers thrown away.")
-outbox_pending = Gauge("careline_outbox_pending_units", "Units said but not yet published.")
+outbox_pending = Gauge(
+    "careline_outbox_pending_units", "Units said but not yet published; 0 where another leads."
+)
+outbox_oldest_seconds = Gauge(
+    "careline_outbox_oldest_seconds", "How long the oldest of them has waited."
+)
 timers_fired = Counter("careline_timers_fired_total", "Timers fired.", ["kind"])
 timers_put_off = Counter(
     "careline_timers_put_off_total", "Timers that failed alone and were put off.", ["kind"]

@@ -8,6 +8,7 @@ the lock's own session: no cursor over a sequence, nothing to lose in its gaps.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Sequence
 
 import msgpack
@@ -25,10 +26,15 @@ log = structlog.get_logger(__name__)
 _WRITE = text("INSERT INTO outbox (records, record_count) VALUES (:records, :count)")
 _READ = text("SELECT id, records FROM outbox ORDER BY id LIMIT :limit")
 _DELETE = text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))")
+_MEASURE = text("""
+    SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)
+    FROM outbox
+""")
 _LEAD = text("SELECT pg_try_advisory_lock(hashtext('careline.outbox'))")
 
 ROWS_A_READ = 8
 POLL_SECONDS = 1.0
+MEASURE_SECONDS = 5.0
 # a leader that stops answering (SIGSTOP, half-open connection) loses the lock after this
 LEADER_IDLE_TIMEOUT = "15s"
 
@@ -57,6 +63,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._measured_at = -MEASURE_SECONDS
 
     def wake(self) -> None:
         """There may be something to publish."""
@@ -93,6 +100,7 @@ class Relay:
             await connection.execute(text(f"SET idle_session_timeout = '{LEADER_IDLE_TIMEOUT}'"))
             try:
                 while not (await connection.execute(_LEAD)).scalar_one():
+                    _report(0, 0)  # the leader measures
                     await self._pause()
                     if self._stopping:
                         return
@@ -108,14 +116,27 @@ class Relay:
 
     async def _publish_some(self, connection: AsyncConnection) -> bool:
         rows = (await connection.execute(_READ, {"limit": ROWS_A_READ})).all()
-        metrics.outbox_pending.set(len(rows))
         if not rows:
+            _report(0, 0)
             return False
+        await self._measure(connection)
         records = [record for _, packed in rows for record in unpack(packed)]
         await self._publisher.publish(records)
         await connection.execute(_DELETE, {"ids": [id for id, _ in rows]})
         return True
 
+    async def _measure(self, connection: AsyncConnection) -> None:
+        """Counts what waits, now and then: a long queue takes long to count."""
+        if time.monotonic() - self._measured_at >= MEASURE_SECONDS:
+            [measured] = await connection.execute(_MEASURE)
+            _report(*measured)
+            self._measured_at = time.monotonic()
+
     async def _pause(self) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+
+
+def _report(pending: int, oldest_seconds: float) -> None:
+    metrics.outbox_pending.set(pending)
+    metrics.outbox_oldest_seconds.set(oldest_seconds)

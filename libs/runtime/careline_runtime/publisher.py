@@ -27,13 +27,14 @@ MAX_REQUEST_BYTES = 5 * 1024 * 1024
 RECORDS_PER_PRODUCER = 10**9
 DISCARD_TIMEOUT_SECONDS = 5.0
 SEND_TIMEOUT_SECONDS = 10.0
-"""Shorter than the relay's lease (`outbox.LEADER_IDLE_TIMEOUT`): who publishes still leads."""
+"""For waiting, connecting and sending together. Shorter than the relay's lease
+(`outbox.LEADER_IDLE_TIMEOUT`): who publishes still leads."""
 
 
 @lru_cache(maxsize=100_000)
-def partition_hash(key: str) -> int:
+def partition_hash(key: str | bytes) -> int:
     """Kafka's own hash of a key (murmur2), so that any client finds the same partition."""
-    return int(murmur2(key.encode()) & 0x7FFFFFFF)
+    return int(murmur2(key.encode() if isinstance(key, str) else key) & 0x7FFFFFFF)
 
 
 class Publisher:
@@ -60,12 +61,10 @@ class Publisher:
         """
         if not records:
             return
-        async with self._turn:
-            producer = await self._connected()
+        async with asyncio.timeout(SEND_TIMEOUT_SECONDS), self._turn:
             try:
-                async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
-                    await self._send(producer, records)
-            except (KafkaError, TimeoutError, OSError):
+                await self._send(await self._connected(), records)
+            except BaseException:  # the end of the time allowed comes as a cancellation
                 await self._discard()
                 raise
             metrics.events_published.inc(len(records))
@@ -139,7 +138,7 @@ def _fill(batch: object, queue: list[Record]) -> int:
     for taken, record in enumerate(queue):
         appended = batch.append(  # type: ignore[attr-defined]
             timestamp=timestamp,
-            key=record.key.encode() if record.key else None,
+            key=(record.key.encode() or None) if isinstance(record.key, str) else record.key,
             value=record.value,
             headers=list(record.headers),
         )

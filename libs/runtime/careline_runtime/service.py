@@ -46,6 +46,7 @@ _UNFINISHED = text("""
 
 TIMER_POLL_SECONDS = 1.0
 WATCH_SECONDS = 5.0
+FORGET_SECONDS = 60.0
 
 
 class Service:
@@ -63,7 +64,7 @@ class Service:
         transforms: Sequence[Topic] = (),
         routers: Sequence[APIRouter] = (),
         policy_version: str = "",
-        on_start: Callable[["Service"], Coroutine[Any, Any, None]] | None = None,
+        on_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
         on_stop: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.name = name
@@ -187,12 +188,13 @@ class Service:
         await _until_connected(self.clock.start)
         await _until_connected(self.publisher.start)
         if self._on_start is not None:
-            await self._on_start(self)
+            await self._on_start()
         if self._relay is not None:
             await self._relay.start()
         await _until_connected(self._broker.start)
         if isinstance(self._stage, TransactionalStage):
             self._tasks.append(asyncio.create_task(self._fire_timers(self._stage)))
+            self._tasks.append(asyncio.create_task(_keep_inbox_small(self._stage)))
         self._tasks.append(asyncio.create_task(self._watch()))
         self.is_ready = True
 
@@ -280,6 +282,13 @@ def run(build: Callable[[ServiceSettings], Service], *, service: str) -> None:
         sys.stderr.flush()
         # a thread of a library must not keep a service alive that has given up
         os._exit(1)
+
+
+async def _keep_inbox_small(stage: TransactionalStage) -> None:
+    while True:
+        while await stage.forget_old():
+            pass
+        await asyncio.sleep(FORGET_SECONDS)
 
 
 async def _until_connected(start: Callable[[], Coroutine[Any, Any, object]]) -> None:

@@ -40,8 +40,10 @@ class ServiceSettings(BaseSettings):
     """Whether ingest takes events over HTTP without a key; the local stack says `accept`."""
     log_format: Literal["json", "console"] = Field("json", alias="CARELINE_LOG_FORMAT")
     """Lines for machines or for people."""
-    log_level: str = Field("INFO", alias="CARELINE_LOG_LEVEL")
-    """`DEBUG`, `INFO`, `WARNING` or `ERROR`."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="CARELINE_LOG_LEVEL"
+    )
+    """The least that is written."""
     instance: str | None = Field(None, alias="CARELINE_INSTANCE")
     """A name that outlives a restart: Kafka then hands the partitions back at once (KIP-345)."""
 

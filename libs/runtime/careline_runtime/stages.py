@@ -142,6 +142,15 @@ class TransactionalStage:
             log.exception("timer.put_off", hours=PUT_OFF_HOURS, error=type(error).__name__)
             return await until_up(lambda: self._put_off(now))
 
+    async def forget_old(self) -> int:
+        """Lets the inbox forget a bounded number of old marks; returns how many (0: all gone)."""
+
+        async def forget() -> int:
+            async with self._engine.begin() as connection:
+                return await inbox.forget_old(connection)
+
+        return await until_up(forget)
+
     async def _unit(self, items: Sequence[Heard | Poison]) -> None:
         started = time.perf_counter()
         async with self._one_unit:
@@ -153,6 +162,7 @@ class TransactionalStage:
                     heard = await self._admit(unit, items)
                     if heard:
                         await self._handle(unit, heard)
+                        await self._forget_refused(unit, heard)
                     await unit.save()
         self._after(unit)
         metrics.unit_seconds.labels("events").observe(time.perf_counter() - started)
@@ -181,9 +191,14 @@ class TransactionalStage:
                 heard.setdefault(item.envelope.event_key, item)
         if not heard:
             return []
-        recorded = [item.envelope.recorded_at for item in heard.values()]
-        seen = await inbox.remember(unit.connection, list(heard), recorded)
+        seen = await inbox.remember(unit.connection, list(heard))
         return [item for place, item in enumerate(heard.values()) if place not in seen]
+
+    async def _forget_refused(self, unit: Unit, heard: Sequence[Heard]) -> None:
+        """A refused event had no effect: replayed from the dead letters, it is no duplicate."""
+        refused = [item.envelope.event_key for item in heard if unit.has_refused(item.record)]
+        if refused:
+            await inbox.forget(unit.connection, refused)
 
     async def _give_up(self, item: Heard | Poison, failure: Exception) -> None:
         if isinstance(failure, InvalidMessage):

@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from careline_contracts.envelope import Envelope, Record, from_headers, to_headers
 from careline_contracts.payload import Payload
@@ -36,7 +37,7 @@ async def fresh_database(admin_url: str, service: str | None = None) -> AsyncIte
     """A new database, dropped at the end: migrated for `service`, or with the runtime's tables."""
     name = f"test_{service or 'runtime'}_{uuid.uuid4().hex[:8]}"
     driver = make_url(admin_url).set(drivername="postgresql+asyncpg")
-    admin = create_async_engine(driver, isolation_level="AUTOCOMMIT")
+    admin = create_async_engine(driver, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     async with admin.connect() as connection:
         await connection.execute(text(f"CREATE DATABASE {name}"))
     url = driver.set(database=name)
@@ -121,7 +122,9 @@ class StageInTest:
         return [
             Said(r.topic, r.key, from_headers(r.headers), r.value)
             for r in await self.records()
-            if r.value is not None and not r.topic.endswith("dead-letters.v1")
+            if isinstance(r.key, str)
+            and r.value is not None
+            and not r.topic.endswith("dead-letters.v1")
         ]
 
     async def records(self) -> list[Record]:

@@ -15,6 +15,9 @@ from careline_contracts.topics import Topic
 from careline_runtime import metrics, outbox, timers
 from careline_runtime.dead_letter import dead_letter
 
+Place = tuple[str, int, int]
+"""Topic, partition and offset: where a record lies."""
+
 
 class Unit:
     """What a handler works in. `connection` is the transaction; the rest is saved at its end."""
@@ -25,6 +28,7 @@ class Unit:
         self._source = f"/careline/{service}"
         self._records: list[Record] = []
         self._timers: dict[timers.TimerKey, datetime | None] = {}
+        self._refused: set[Place] = set()
         self._after_commit: list[Callable[[], None]] = []
 
     def say(
@@ -57,10 +61,6 @@ class Unit:
         )
         self._records.append(Record(topic.name, key, to_headers(envelope), payload.to_json()))
 
-    def forget(self, topic: Topic, *, key: str) -> None:
-        """Publishes a tombstone: the key is gone from a state topic."""
-        self._records.append(Record(topic.name, key, [], None))
-
     def set_timer(self, kind: str, key: str, due_at: datetime | None) -> None:
         """The one timer of this kind and key fires at `due_at`; None removes it."""
         self._timers[kind, key] = due_at
@@ -68,12 +68,17 @@ class Unit:
     def refuse(
         self, record: ConsumerRecord, reason: str, detail: str, *, attempts: int = 1
     ) -> None:
-        """Puts a record aside, whole, with its reason."""
+        """Puts a record aside, whole, with its reason; it was not handled and may come again."""
         topic = record.topic
+        self._refused.add((topic, record.partition, record.offset))
         self.after_commit(lambda: metrics.dead_letters.labels(topic, reason).inc())
         self._records.append(
             dead_letter(record, self._service, reason=reason, detail=detail, attempts=attempts)
         )
+
+    def has_refused(self, record: ConsumerRecord) -> bool:
+        """Whether `record` was put aside in this unit."""
+        return (record.topic, record.partition, record.offset) in self._refused
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Runs once the unit is durable: where metrics are counted."""

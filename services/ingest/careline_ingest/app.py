@@ -31,7 +31,7 @@ def build(settings: ServiceSettings) -> Service:
     channels = StateTopic(settings.kafka_bootstrap_servers, CHANNELS, registry.hear)
     valkey = Valkey(settings.valkey_url, policy=policy)
 
-    async def start(_: Service) -> None:
+    async def start() -> None:
         await channels.start()
         if not service.clock.is_replay:
             await watch.start()

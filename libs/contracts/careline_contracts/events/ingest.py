@@ -71,15 +71,3 @@ class ChannelRecovered(Payload):
     recovered_from: Literal["silent", DriftKind]
     since: Instant
     """When it had begun."""
-
-
-class DeadLettered(Payload):
-    """Why a record could not be handled; travels in `dlq_*` headers beside the original bytes."""
-
-    type: ClassVar[str] = "careline.record.dead-lettered.v1"
-    reason: ShortText
-    detail: str
-    topic: str
-    partition: int
-    offset: int
-    attempts: int

@@ -1,0 +1,14 @@
+"""The inbox forgets what no topic can give again."""
+
+from careline_runtime.tables import let_inbox_forget
+
+revision = "scoring_0003"
+down_revision = "scoring_0002"
+
+
+def upgrade() -> None:
+    let_inbox_forget()
+
+
+def downgrade() -> None:
+    """The index and the default are harmless to what came before."""
