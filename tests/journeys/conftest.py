@@ -1,12 +1,19 @@
 """All five services on a stack of their own, under the replay clock: what a journey travels on."""
 
-from collections.abc import AsyncIterator, Iterator
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import pytest
 
 from careline_cli.replay import Pipeline
 from careline_localstack import LocalStack
 from careline_localstack.services import ServiceOptions
+
+Careline = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +33,23 @@ async def pipeline(running_services: LocalStack) -> AsyncIterator[Pipeline]:
     """Drains and ticks `running_services`."""
     async with Pipeline(running_services.endpoints) as pipeline:
         yield pipeline
+
+
+@pytest.fixture
+def careline(running_services: LocalStack) -> Careline:
+    """`careline` on the running stack; returns what it prints as JSON, None for nothing."""
+
+    def run(*arguments: str, exit_code: int = 0, **variables: str) -> Any:
+        home = {"CARELINE_HOME": str(running_services.home.root)}
+        done = subprocess.run(
+            [sys.executable, "-m", "careline_cli", *arguments],
+            env={**os.environ, **home, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == exit_code, done.stderr
+        return json.loads(done.stdout) if done.stdout else None
+
+    return run

@@ -1,9 +1,6 @@
 """A team connects its phone system: a key is made, used, replaced without a gap, and taken away."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,30 +8,11 @@ import httpx
 import pytest
 
 from careline_localstack import LocalStack
+from tests.journeys.conftest import Careline
 
 pytestmark = pytest.mark.stack
 
-Careline = Callable[..., Any]
 IS_STRUCTURED = {"content-type": "application/cloudevents+json"}
-
-
-@pytest.fixture
-def careline(running_services: LocalStack) -> Careline:
-    """`careline` on the running stack; returns what it prints as JSON, None for nothing."""
-
-    def run(*arguments: str, exit_code: int = 0) -> Any:
-        done = subprocess.run(
-            [sys.executable, "-m", "careline_cli", *arguments],
-            env={**os.environ, "CARELINE_HOME": str(running_services.home.root)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == exit_code, done.stderr
-        return json.loads(done.stdout) if done.stdout else None
-
-    return run
 
 
 def a_call(id: str, source: str) -> dict[str, Any]:

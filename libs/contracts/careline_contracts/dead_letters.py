@@ -17,3 +17,6 @@ CUT_MEANING = (
     "Which of key, headers and value are not whole, because no topic could take them; "
     "without this header the letter is the original byte for byte."
 )
+
+REPLAYED = "dlq_replayed"
+"""The one header of a mark among the letters: the offset of the letter that was replayed."""

@@ -1,0 +1,1 @@
+"""`careline deadletter`: what could not be handled, why, and how it is put right."""
