@@ -14,7 +14,8 @@ from careline_contracts.envelope import Record
 from careline_ingest.edge import Edge
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.sealing import KeyringSealer
-from careline_runtime.keyring import KeyFile, Keyring, create_key_file
+from careline_runtime.key_file import create_key_file
+from careline_runtime.keyring import KeyFile, Keyring
 from careline_runtime.policy import parse_policy
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
