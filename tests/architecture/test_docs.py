@@ -93,6 +93,13 @@ def test_pre_commit_runs_what_check_runs() -> None:
     check_careline("check", [])
 
 
+def test_ci_checks_before_it_tests() -> None:
+    script = (ROOT / ".ci/run").read_text("utf-8")
+    found = re.findall(r"^(?:exec )?\./careline (\w+)", script, re.MULTILINE)
+
+    assert found == ["check", "test"]
+
+
 def check_careline(name: str, arguments: list[str]) -> None:
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
