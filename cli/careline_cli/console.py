@@ -1,7 +1,10 @@
 """How the command speaks: results on stdout, the rest on stderr, errors without a traceback."""
 
+import os
+from pathlib import Path
 from typing import Protocol
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -26,6 +29,19 @@ class CommandError(Exception):
         self.what = what
         self.why = why
         self.fix = fix
+
+
+def writable(path: Path | None) -> Path | None:
+    """For an option that names a result's file: refused before the work, not after it."""
+    if path is None:
+        return None
+    if path.exists():
+        can_be_written = not path.is_dir() and os.access(path, os.W_OK)
+    else:
+        can_be_written = path.parent.is_dir() and os.access(path.parent, os.W_OK)
+    if not can_be_written:
+        raise typer.BadParameter(f"{path} cannot be written.")
+    return path
 
 
 def progress(message: str) -> None:

@@ -4,8 +4,8 @@ import json
 
 from careline_cli.checkout import home_directory
 from careline_cli.console import CommandError
+from careline_contracts.topics import SERVICES
 from careline_localstack import Endpoints
-from careline_localstack.home import SERVICES
 
 
 def running_endpoints() -> Endpoints:

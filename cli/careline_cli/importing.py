@@ -171,6 +171,7 @@ def import_file(
     started = time.monotonic()
     run = _replayed if replay_clock else _streamed
     with ExitStack() as stack:
+        _refuse_overwriting(rejects, file, mapping)
         reject_file = RejectFile(_opened(rejects, stack), tally)
         translation = Translation(rules, source=source or f"/import/{quote(file.name)}")
         rows = Rows(file, rules.layout, needs=rules.used_columns)
@@ -229,6 +230,15 @@ async def _replayed(
                 await send_all(slice_of_events, sender, tally, rejects)
 
             await send_by_clock(events, send, tick=tick)
+
+
+def _refuse_overwriting(rejects: Path | None, *inputs: Path) -> None:
+    for path in inputs:
+        if rejects is not None and rejects.exists() and rejects.samefile(path):
+            raise CommandError(
+                f"{rejects} is read by this import, and --rejects would overwrite it.",
+                fix="Name another file for the rejected rows.",
+            )
 
 
 def _opened(path: Path | None, stack: ExitStack) -> TextIO | None:

@@ -8,7 +8,7 @@ import typer
 
 from careline_cli.checkout import local_stack
 from careline_cli.console import CommandError, progress
-from careline_localstack.home import SERVICES
+from careline_contracts.topics import SERVICES
 from careline_localstack.services import service_environment, set_up
 
 

@@ -49,7 +49,7 @@ def up(
 
     careline up
 
-    careline up --clock replay --policies examples/policies
+    careline up --clock replay --policies cli/careline_cli/demo_data/policies
 
     KAFKA_BOOTSTRAP_SERVERS=broker:9092 careline up   # a broker of your own
     """

@@ -12,7 +12,7 @@ import typer
 import yaml
 from typer.core import TyperGroup
 
-from careline_cli.app import app
+from careline_cli.app import COMMANDS, app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -72,12 +72,32 @@ def test_commands_exist(page: Path) -> None:
                 assert (ROOT / program).exists(), program
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_in_help_exist(name: str) -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    command = group.get_command(typer.Context(group), name)
+    assert command is not None
+    examples = (command.help or "").partition("[bold]Examples[/]")[2]
+    found = [words for words in in_shell(examples.splitlines()) if words[:1] == ["careline"]]
+    assert found
+    for _, shown, *arguments in found:
+        check_careline(shown, arguments)
+
+
 def test_pre_commit_runs_what_check_runs() -> None:
     config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
     [hook] = config["repos"][0]["hooks"]
 
     assert hook["entry"] == "./careline check"
     check_careline("check", [])
+
+
+def test_ci_checks_before_it_tests() -> None:
+    script = (ROOT / ".ci/run").read_text("utf-8")
+    found = re.findall(r"^(?:exec )?\./careline (\w+)", script, re.MULTILINE)
+
+    assert found == ["check", "test"]
 
 
 def check_careline(name: str, arguments: list[str]) -> None:
@@ -96,6 +116,9 @@ def check_careline(name: str, arguments: list[str]) -> None:
     options = {"--help", "-h"}.union(*(parameter.opts for parameter in command.params))
     given = {argument.split("=")[0] for argument in arguments if argument.startswith("-")}
     assert given <= options, f"careline {name}: {given - options}"
+    for argument in arguments:
+        if re.match(r"\w[^:<]*/", argument):
+            assert (ROOT / argument).exists(), f"careline {name}: {argument}"
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -103,6 +126,11 @@ def commands(text: str) -> Iterator[list[str]]:
     blocks = FENCE.findall(text)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     lines += [span for span in SPAN.findall(FENCE.sub("", text)) if " " in span]
+    return in_shell(lines)
+
+
+def in_shell(lines: list[str]) -> Iterator[list[str]]:
+    """The words of each command in these lines."""
     for line in lines:
         for part in re.split(r"\s(?:&&|\|\|?|;)\s", line.removeprefix("$ ")):
             try:

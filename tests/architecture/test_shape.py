@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from careline_contracts.topics import SERVICES
-from careline_runtime.setup import WITH_DATABASE
+from careline_contracts.topics import SERVICES, WITH_DATABASE
 
 ROOT = Path(__file__).parents[2]
 EVERY = {"__init__", "__main__", "app", "handlers", "rules", "policy", "metrics"}

@@ -191,18 +191,83 @@ def test_a_warm_start_only_hands_over_until_the_lock_changes(machine: Machine) -
     assert machine.uv_calls == 2
 
 
+WITHOUT_NETWORK = [
+    "import socket",
+    "def refuse(address, **options): raise OSError(f'no route to {address}')",
+    "socket.create_connection = refuse",
+]
+
+
 def test_a_failed_installation_is_not_taken_for_done(machine: Machine) -> None:
     machine.with_uv_on_path(exit_code=2)
-    machine.sitecustomize = [
-        "import socket",
-        "def refuse(*args, **options): raise OSError('no route to host')",
-        "socket.create_connection = refuse",
-    ]
+    machine.sitecustomize = WITHOUT_NETWORK
     outcome = machine.careline("status")
     assert outcome.exit_code == 1
-    assert "pypi.org cannot be reached from here (no route to host)" in outcome.stderr
+    assert "The package registry pypi.org cannot be reached from here" in outcome.stderr
     machine.with_uv_on_path()
     assert machine.careline("status").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "blamed"),
+    [
+        pytest.param(
+            {"UV_DEFAULT_INDEX": "ours=https://me:secret@uv.example:8443/simple"},
+            "The package registry uv.example (UV_DEFAULT_INDEX) cannot be reached from here "
+            "(no route to ('uv.example', 8443))",
+            id="another index",
+        ),
+        pytest.param(
+            {"UV_INDEX_URL": "http://uv.example/simple?a=b"},
+            "The package registry uv.example (UV_INDEX_URL) cannot be reached from here "
+            "(no route to ('uv.example', 80))",
+            id="by its older name",
+        ),
+        pytest.param(
+            {"UV_DEFAULT_INDEX": "https://new.example", "UV_INDEX_URL": "https://old.example"},
+            "The package registry new.example (UV_DEFAULT_INDEX)",
+            id="both",
+        ),
+        pytest.param(
+            {"PIP_INDEX_URL": "https://pip.example/simple"},
+            "The package registry pypi.org cannot",
+            id="one of pip's, which uv does not read",
+        ),
+        pytest.param(
+            {"HTTPS_PROXY": "http://me:secret@proxy.example:3128"},
+            "The proxy proxy.example cannot be reached from here "
+            "(no route to ('proxy.example', 3128))",
+            id="a proxy",
+        ),
+        pytest.param(
+            {
+                "UV_DEFAULT_INDEX": "https://uv.example",
+                "HTTPS_PROXY": "http://proxy.example:3128",
+                "NO_PROXY": "uv.example",
+            },
+            "The package registry uv.example (UV_DEFAULT_INDEX)",
+            id="an index that needs no proxy",
+        ),
+    ],
+)
+def test_what_could_not_be_reached_is_named_without_its_password(
+    machine: Machine, variables: dict[str, str], blamed: str
+) -> None:
+    machine.with_uv_on_path(exit_code=2)
+    machine.sitecustomize = WITHOUT_NETWORK
+    machine.variables = variables
+    outcome = machine.careline("status")
+    assert blamed in outcome.stderr
+    assert "secret" not in outcome.stderr
+
+
+@needs_pip
+def test_where_pip_installs_uv_the_index_of_pip_is_named(machine: Machine) -> None:
+    machine.without_modules("venv", "ensurepip")
+    machine.sitecustomize += WITHOUT_NETWORK
+    machine.variables = {"PIP_INDEX_URL": "https://pip.example", "PIP_FIND_LINKS": "/nothing"}
+    outcome = machine.careline("status")
+    assert "The package registry pip.example (PIP_INDEX_URL) cannot be reached" in outcome.stderr
 
 
 def test_a_full_disk_is_named_before_anything_is_installed(machine: Machine) -> None:

@@ -2,18 +2,22 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from careline_cli import check
 from careline_cli.app import COMMANDS, app
+from careline_cli.checkout import stack_of_its_own
+from careline_cli.console import writable
 from careline_localstack import LocalStack
 
 
@@ -49,6 +53,10 @@ def careline(tmp_path: Path) -> Iterator[Command]:
         ("no-such-command", 2),
         ("up --clock sundial", 2),
         ("run no-such-service", 2),
+        ("demo --json no/such/directory/summary.json", 2),
+        ("bench --json .", 2),
+        ("test --version", 0),
+        ("test --no-such-option", 4),
         ("run profile", 1),
         ("status", 0),
         ("down", 0),
@@ -64,6 +72,106 @@ def test_exit_codes(careline: Command, line: str, exit_code: int) -> None:
 def test_every_command_teaches_by_example(command: str) -> None:
     help_text = CliRunner().invoke(app, [command, "--help"]).stdout
     assert f"careline {command}" in help_text.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "path", [".", "no/such/directory.json", "pyproject.toml/file.json", "/proc/version/file"]
+)
+def test_where_a_result_cannot_be_written_the_work_is_not_begun(path: str) -> None:
+    with pytest.raises(typer.BadParameter, match="cannot be written"):
+        writable(Path(path))
+
+
+def test_where_a_result_can_be_written_nothing_is_left_before_it(tmp_path: Path) -> None:
+    assert writable(tmp_path / "new.json") == tmp_path / "new.json"
+    assert list(tmp_path.iterdir()) == []
+    assert writable(Path(os.devnull)) == Path(os.devnull)
+    assert writable(None) is None
+
+
+BOGUS = {
+    "KAFKA_BOOTSTRAP_SERVERS": "production.example:9092",
+    "VALKEY_URL": "redis://production.example:6379/0",
+    "DATABASE_URL": "postgresql://production.example/any",
+    "DATABASE_URL_SCORING": "postgresql://production.example/scoring",
+    "HTTP_PORT_INGEST": "1",
+    "CARELINE_POSTGRES_PORT": "2",
+}
+
+
+def test_a_stack_of_its_own_is_its_own_whatever_the_shell_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARELINE_HOME", str(tmp_path))
+    for name, value in BOGUS.items():
+        monkeypatch.setenv(name, value)
+    with stack_of_its_own("bench") as stack:
+        stack.home.open()
+        addresses = [*stack.endpoints.as_json().values(), *stack.endpoints.databases.values()]
+        assert not any(bogus in str(addresses) for bogus in ("production", ":1'", ":2/"))
+        assert [server.name for server in stack.servers] == ["kafka", "postgres", "valkey"]
+        inherited = stack.services["scoring"].process_environment()
+        assert "production" not in str(inherited)
+        assert stack.home.root == tmp_path / "bench"
+
+
+def test_a_stack_of_its_own_removes_nothing_that_it_did_not_make(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARELINE_HOME", str(tmp_path))
+    photos = tmp_path / "demo" / "photos"
+    photos.mkdir(parents=True)
+    with stack_of_its_own("demo") as stack:
+        stack.home.open()
+    assert list((tmp_path / "demo").iterdir()) == [photos]
+
+
+@pytest.mark.stack
+def test_a_stack_left_behind_is_stopped_before_its_files_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARELINE_HOME", str(tmp_path))
+    left_behind = LocalStack(tmp_path / "bench")
+    left_behind.home.open()
+    left_behind.valkey.start()
+    pid = left_behind.valkey.pid
+    with stack_of_its_own("bench"):
+        assert pid is not None
+        assert not psutil.pid_exists(pid)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    ("command", "number"), [("demo", signal.SIGHUP), ("bench", signal.SIGTERM)]
+)
+def test_a_command_that_is_told_to_end_stops_what_it_started(
+    tmp_path: Path, command: str, number: signal.Signals
+) -> None:
+    stack = LocalStack(tmp_path / command)
+    with subprocess.Popen(
+        [sys.executable, "-m", "careline_cli", command],
+        env={**os.environ, "CARELINE_HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        try:
+            assert running.stderr is not None
+            assert any("Creating topics" in line for line in running.stderr)
+            assert all(server.is_running for server in stack.servers)
+            running.send_signal(number)
+            running.send_signal(number)
+            said = running.stderr.read()
+            assert running.wait(timeout=60) != 0
+            assert "Stopping everything" in said
+            assert "Traceback" not in said
+            processes = (*stack.servers, *stack.services.values())
+            assert not any(process.is_running for process in processes)
+        finally:
+            running.kill()
+            stack.stop()
 
 
 @pytest.mark.stack

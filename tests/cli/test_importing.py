@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -287,6 +288,23 @@ def test_a_call_log_is_imported_and_every_row_accounted_for(home: Path, ingest: 
     lines = rejected.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "line,code,reason,text"
     assert {line.split(",")[0] for line in lines[1:]} == {"4", "6", "7"}
+
+
+@pytest.mark.parametrize("name", ["calls.csv", "calls.yaml"])
+def test_rejects_never_overwrite_what_is_read(home: Path, name: str) -> None:
+    for example in EXAMPLES.glob("calls.*"):
+        shutil.copy(example, home)
+    before = (home / name).read_bytes()
+    rejects = home / "sub" / ".." / name
+    (home / "sub").mkdir()
+
+    with pytest.raises(CommandError, match="--rejects would overwrite it"):
+        run_import(
+            *("--mapping", str(home / "calls.yaml"), str(home / "calls.csv")),
+            *("--rejects", str(rejects)),
+        )
+
+    assert (home / name).read_bytes() == before
 
 
 def test_importing_twice_changes_nothing(home: Path, ingest: FakeIngest) -> None:

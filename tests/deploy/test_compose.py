@@ -10,11 +10,10 @@ import jsonschema
 import pytest
 from starlette.routing import Route
 
-from careline_contracts.topics import CATALOGUE, SERVICES
+from careline_contracts.topics import CATALOGUE, SERVICES, WITH_DATABASE
 from careline_runtime.http import create_app
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.setup import WITH_DATABASE
 
 PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?")
 OURS = ("setup", *SERVICES)

@@ -8,10 +8,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from careline_contracts.topics import WITH_DATABASE
 from careline_localstack.home import Home
 from careline_localstack.ports import LOOPBACK
 from careline_localstack.postgres import Postgres
-from careline_runtime.setup import WITH_DATABASE
 
 pytestmark = pytest.mark.stack
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from careline_contracts.topics import SERVICES
-from careline_runtime.setup import WITH_DATABASE
+from careline_contracts.topics import SERVICES, WITH_DATABASE
 
 
 @pytest.fixture(scope="module")

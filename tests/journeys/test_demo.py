@@ -1,17 +1,24 @@
-"""The README's first command, as a user runs it, on the real purchases alone."""
+"""The README's first command: as a user runs it on real purchases, and a short one with all."""
 
 import json
 import os
 import subprocess
 import sys
-from datetime import date
+from collections import Counter
+from datetime import date, timedelta
 from importlib import util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from careline_cli.demo.story import POLICIES, PURCHASES
+from careline_cli.console import stdout
+from careline_cli.demo.command import SEED, play
+from careline_cli.demo.story import BEGINS_AT, POLICIES, PURCHASES, Story, read_story
+from careline_cli.demo.summary import print_summary
+from careline_cli.synthetic import purchases_in
+from careline_contracts.topics import SERVICES
+from careline_localstack import LocalStack
 
 pytestmark = pytest.mark.stack
 
@@ -58,3 +65,65 @@ def test_the_demo_on_real_purchases_gives_what_the_file_and_the_policy_give(
     services = summary["services"]
     assert services["ingest"]["in"] == services["ingest"]["out"] == 69_659
     assert services["profile"]["in"] == services["scoring"]["in"] == 69_659
+
+
+def a_spring_of_good_customers() -> Story:
+    """Those who spent most in winter, until May: few enough for a test, and worth a case."""
+    whole = read_story(real_only=False, seed=SEED)
+    winter_ends_at, ends_at = (BEGINS_AT + timedelta(days=days) for days in (95, 130))
+    spent: Counter[str] = Counter()
+    for purchase in purchases_in(whole.real):
+        if purchase.at < winter_ends_at:
+            spent[purchase.card] += purchase.amount_minor
+    cards = {card for card, _ in spent.most_common(200)}
+    return Story(
+        real=[e for e in whole.real if e.text.split()[0] in cards and e.occurred_at < ends_at],
+        synthetic=[
+            e
+            for e in whole.synthetic
+            if e.id.partition("-")[0] in cards and e.occurred_at < ends_at
+        ],
+        now=winter_ends_at,
+        ends_at=ends_at,
+    )
+
+
+def test_the_demo_with_synthetic_contacts_has_tickets_and_cases_and_says_what_is_made_up(
+    tmp_path: Path,
+) -> None:
+    story = a_spring_of_good_customers()
+    stack = LocalStack(tmp_path)
+    try:
+        summary = play(story, stack, answers=True, seed=SEED)
+    finally:
+        stack.stop()
+
+    assert set(summary) >= {"customers", "dead_letters", "policy_version", "seconds"}
+    assert set(summary["touchpoints"]) == {"accepted", "rejected", "duplicate"}
+    assert set(summary["tiers"]) == {"core", "potential", "basic", "edge"}
+    assert set(summary["value"]) == {"high", "potential", "normal"}
+    assert set(summary["need"]) >= {"active", "latent", "dormant"}
+    assert set(summary["risk"]) == {"high", "medium", "low"}
+    assert set(summary["cases"]) >= {"opened", "saved", "lost", "breached", "open"}
+    assert set(summary["tickets"]) >= {"opened", "resolved", "breached", "open"}
+    assert set(summary["services"]) == set(SERVICES)
+    for counts in summary["services"].values():
+        assert set(counts) == {"in", "out", "dead_letters"}
+    assert summary["events_per_second"] > 0
+
+    given = summary["input"]
+    assert (given["real"], given["synthetic"]) == (len(story.real), len(story.synthetic))
+    assert given["synthetic_answers"] > 0
+    assert summary["touchpoints"] == {"accepted": story.sent, "rejected": 0, "duplicate": 0}
+    assert sum(given.values()) == story.sent
+    assert sum(summary["tiers"].values()) == summary["customers"] > 100
+    cases, tickets = summary["cases"], summary["tickets"]
+    assert cases["opened"] > 0
+    assert tickets["opened"] == tickets["resolved"] + tickets["open"] > 0
+    assert tickets["resolved"] > 0
+    assert summary["dead_letters"] == 0
+
+    with stdout.capture() as printed:
+        print_summary(summary, stdout)
+    made_up = given["synthetic"] + given["synthetic_answers"]
+    assert f"{made_up:,} synthetic contacts (made up, from a seed" in printed.get()

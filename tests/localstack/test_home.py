@@ -13,6 +13,7 @@ import pytest
 
 from careline_localstack import StackError
 from careline_localstack.home import Home
+from careline_runtime.key_file import create_key_file
 
 DiskUsage = namedtuple("DiskUsage", "total used free")
 
@@ -34,10 +35,56 @@ def test_a_keyring_from_the_environment_is_used_and_must_exist(tmp_path: Path) -
     home = Home(tmp_path / "home", environment={"CARELINE_KEYRING": str(keyring)})
     with pytest.raises(StackError, match="is not there"):
         home.open()
-    keyring.write_text("{}")
+    create_key_file(keyring)
     home.open()
     assert home.keyring_file == keyring
     assert not (tmp_path / "home" / "keyring.json").exists()
+
+
+def test_an_empty_name_of_a_keyring_is_none(tmp_path: Path) -> None:
+    home = Home(tmp_path, environment={"CARELINE_KEYRING": ""})
+    home.open()
+    assert home.keyring_file == tmp_path / "keyring.json"
+
+
+@pytest.mark.parametrize("name", ["keyring.json", "passwords.json"])
+@pytest.mark.parametrize("content", ["", "{}", '{"token_key', "[]", None])
+def test_secrets_that_cannot_be_read_are_never_made_a_second_time(
+    tmp_path: Path, name: str, content: str | None
+) -> None:
+    home = Home(tmp_path, environment={})
+    home.open()
+    home.password("profile")
+    (tmp_path / name).unlink()
+    if content is None:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_text(content)
+    with pytest.raises(StackError, match=rf"{name} cannot be read.* Put back a copy"):
+        home.open()
+        home.password("profile")
+    assert content is None or (tmp_path / name).read_text() == content
+
+
+def test_secrets_are_on_the_disk_before_they_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+    monkeypatch.setattr(os, "fsync", lambda number: synced.add(os.fstat(number).st_ino))
+    home = Home(tmp_path, environment={})
+    home.open()
+    assert {home.keyring_file.stat().st_ino, tmp_path.stat().st_ino} <= synced
+    synced.clear()
+    home.password("profile")
+    assert {(tmp_path / "passwords.json").stat().st_ino, tmp_path.stat().st_ino} <= synced
+
+
+def test_topics_and_logs_are_private_in_a_directory_that_is_not(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "data").mkdir(mode=0o755)
+    home = Home(tmp_path, environment={})
+    home.open()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (home.data, home.logs)] == [0o700] * 2
 
 
 def test_ports_and_passwords_are_remembered(tmp_path: Path) -> None:
@@ -86,6 +133,22 @@ def test_wiping_leaves_what_is_not_ours(tmp_path: Path) -> None:
     home = Home(tmp_path, environment={})
     home.open()
     home.wipe()
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_directory_that_held_nothing_else_is_removed_with_it(tmp_path: Path) -> None:
+    home = Home(tmp_path / "demo", environment={})
+    home.open()
+    home.remove()
+    assert not home.root.exists()
+    home.remove()
+
+
+def test_a_directory_that_holds_something_else_is_kept(tmp_path: Path) -> None:
+    home = Home(tmp_path, environment={})
+    home.open()
+    (tmp_path / "letter.txt").write_text("to keep")
+    home.remove()
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from careline_localstack import LocalStack, ServiceOptions, StackError
+from careline_localstack.endpoints import without_servers
 from careline_localstack.services import Service, service_environment
 
 READY = """
@@ -83,6 +84,30 @@ def test_servers_named_in_the_environment_are_not_ours_to_start(tmp_path: Path) 
     assert endpoints.kafka == "broker.example:9092"
     assert endpoints.databases["profile"].endswith("@db.example/profile")
     assert "@127.0.0.1:" in endpoints.databases["scoring"]
+
+
+def test_where_every_server_is_named_none_of_ours_starts(tmp_path: Path) -> None:
+    databases = {
+        f"DATABASE_URL_{name.upper()}": f"postgresql://{name}@db.example/{name}"
+        for name in ("profile", "scoring", "engagement", "ticketing")
+    }
+    stack = LocalStack(tmp_path, environment={**EXTERNAL, **databases})
+    assert stack.servers == []
+    assert set(stack.endpoints.as_environment()) >= set(databases)
+    assert "DATABASE_URL_INGEST" not in stack.endpoints.as_environment()
+
+
+def test_a_stack_of_its_own_forgets_the_servers_and_ports_that_a_shell_names() -> None:
+    named = {
+        **EXTERNAL,
+        "DATABASE_URL": "postgresql://db.example",
+        "HTTP_PORT": "8080",
+        "HTTP_PORT_SCORING": "18080",
+        "CARELINE_KAFKA_CONTROLLER_PORT": "19093",
+        "CARELINE_VALKEY_PORT": "16379",
+    }
+    others = {"PATH": "/bin", "CARELINE_CACHE": "/cache", "CARELINE_MAVEN_URL": "https://maven"}
+    assert without_servers({**named, **others}) == others
 
 
 def test_each_service_finds_its_own_port(tmp_path: Path) -> None:

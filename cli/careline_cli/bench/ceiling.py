@@ -1,7 +1,12 @@
 """What the pipeline is measured against: FastStream, one message at a time, that does nothing.
 
-Run as a process of its own: `python -m careline_cli.bench.ceiling BOOTSTRAP TOPIC COUNT` reads
-COUNT records of TOPIC and prints the events per second between the first and the last.
+Two of them. The ceiling is FastStream as its tutorial starts it: with the default logger, which
+writes two lines about each message (here to /dev/null). The quiet ceiling is the same subscriber
+with `logger=None`: what is left when somebody who knows has turned the log off.
+
+Run as a process of its own: `python -m careline_cli.bench.ceiling BOOTSTRAP TOPIC COUNT [quiet]`
+reads COUNT records of TOPIC and writes the events per second between the first and the last to
+stderr; stdout is FastStream's log.
 """
 
 import asyncio
@@ -22,12 +27,11 @@ class Body(BaseModel):
     items: int
 
 
-async def consume(bootstrap_servers: str, topic: str, count: int) -> float:
+async def consume(broker: KafkaBroker, topic: str, count: int, *, group: str) -> float:
     """Events per second of the subscriber that every FastStream tutorial starts with."""
-    broker = KafkaBroker(bootstrap_servers, logger=None)
     seen, started, done = 0, 0.0, asyncio.Event()
 
-    @broker.subscriber(topic, group_id="careline.bench.ceiling", auto_offset_reset="earliest")
+    @broker.subscriber(topic, group_id=group, auto_offset_reset="earliest")
     async def nothing(body: Body) -> None:
         nonlocal seen, started
         if seen == 0:
@@ -42,6 +46,14 @@ async def consume(bootstrap_servers: str, topic: str, count: int) -> float:
     return (count - 1) / (time.perf_counter() - started)
 
 
+def main(bootstrap_servers: str, topic: str, count: str, mode: str = "default") -> None:
+    if mode == "quiet":
+        broker = KafkaBroker(bootstrap_servers, logger=None)
+    else:
+        broker = KafkaBroker(bootstrap_servers)
+    rate = uvloop.run(consume(broker, topic, int(count), group=f"careline.bench.{mode}"))
+    sys.stderr.write(f"{rate:.0f}\n")
+
+
 if __name__ == "__main__":
-    rate = uvloop.run(consume(sys.argv[1], sys.argv[2], int(sys.argv[3])))
-    sys.stdout.write(f"{rate:.0f}\n")
+    main(*sys.argv[1:])

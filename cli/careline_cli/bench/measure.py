@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
+from typing import Literal
 
 import asyncpg
 import psutil
@@ -27,8 +29,8 @@ CEILING_VALUE = b'{"channel":"store","amount_minor":1177,"currency":"CNY","items
 PUBLISHED_AT_ONCE = 5_000
 
 
-async def ceiling(stack: LocalStack, count: int) -> float:
-    """Events per second of a FastStream subscriber that does nothing."""
+async def fill_ceiling_topic(stack: LocalStack, count: int) -> None:
+    """What both ceilings read."""
     bootstrap = stack.endpoints.kafka
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
@@ -41,15 +43,20 @@ async def ceiling(stack: LocalStack, count: int) -> float:
         [Record(CEILING_TOPIC, f"C{n % 1000}", headers, CEILING_VALUE) for n in range(count)],
     )
     await publisher.stop()
+
+
+async def ceiling(stack: LocalStack, count: int, mode: Literal["default", "quiet"]) -> float:
+    """Events per second of a FastStream subscriber that does nothing, with or without its log."""
     command = [sys.executable, "-m", "careline_cli.bench.ceiling"]
     done = await asyncio.to_thread(
         subprocess.run,
-        [*command, bootstrap, CEILING_TOPIC, str(count)],
+        [*command, stack.endpoints.kafka, CEILING_TOPIC, str(count), mode],
         check=True,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     )
-    return float(done.stdout)
+    return float(done.stderr)
 
 
 async def pipeline(stack: LocalStack, count: int, *, customers: int, seed: int) -> float:
@@ -81,8 +88,9 @@ async def stage_alone(stack: LocalStack, service: str) -> float:
 
 
 async def latency_p99_ms(stack: LocalStack, *, events_per_second: int, seconds: int) -> float:
-    """From acceptance at the edge until Kafka has the tier change, at a steady rate.
+    """From acceptance at the edge until a consumer holds the tier change, at a steady rate.
 
+    The record's own timestamp would flatter: its producer sets it before Kafka has acknowledged.
     Each event is a new customer's first purchase, so that each one changes a tier.
     """
     consumer = AIOKafkaConsumer(TIER_CHANGES.name, bootstrap_servers=stack.endpoints.kafka)
@@ -94,10 +102,11 @@ async def latency_p99_ms(stack: LocalStack, *, events_per_second: int, seconds: 
 
     async def collect() -> None:
         while len(waits) < count:
-            for records in (await consumer.getmany(timeout_ms=100)).values():
-                for record in records:
-                    accepted = from_headers(record.headers).recorded_at.timestamp()
-                    waits.append(record.timestamp - accepted * 1000)
+            batches = await consumer.getmany(timeout_ms=100)
+            received = time.time()
+            for record in chain.from_iterable(batches.values()):
+                accepted = from_headers(record.headers).recorded_at.timestamp()
+                waits.append(1000 * (received - accepted))
 
     async with Pipeline(stack.endpoints) as running:
         await running.drain()

@@ -2,15 +2,14 @@
 
 import asyncio
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from careline_cli.checkout import home_directory
-from careline_cli.console import CommandError, progress, stderr, stdout
+from careline_cli.checkout import stack_of_its_own
+from careline_cli.console import CommandError, progress, stderr, stdout, writable
 from careline_cli.demo.responder import Responder
 from careline_cli.demo.story import POLICIES, Story, read_story, tell
 from careline_cli.demo.summary import print_summary, summarise
@@ -27,7 +26,8 @@ def demo(
         bool, typer.Option("--real-only", help="Only the real purchases; nothing made up.")
     ] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write the summary into this file.")
+        Path | None,
+        typer.Option("--json", callback=writable, help="Also write the summary into this file."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of what is made up.")] = SEED,
     keep: Annotated[
@@ -47,32 +47,28 @@ def demo(
     careline demo --real-only --json summary.json
     """
     started = time.monotonic()
-    home = home_directory() / "demo"
-    stack = LocalStack(home)
-    stack.stop()
-    shutil.rmtree(home, ignore_errors=True)
-    stack = LocalStack(home)
     story = read_story(real_only=real_only, seed=seed)
+    with stack_of_its_own("demo", keep=keep) as stack:
+        summary = play(story, stack, answers=not real_only, seed=seed)
+    print_summary(summary, stdout)
+    if json_file is not None:
+        json_file.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    progress(f"All of it, with starting and stopping: {time.monotonic() - started:.0f} s")
+
+
+def play(story: Story, stack: LocalStack, *, answers: bool, seed: int) -> dict[str, Any]:
+    """Starts everything, tells the story to its end, and returns the summary."""
+    stack.start(progress)
+    options = ServiceOptions(clock="replay", policies=str(POLICIES))
+    stack.start_services(options, progress=progress)
     try:
-        stack.start(progress)
-        options = ServiceOptions(clock="replay", policies=str(POLICIES))
-        stack.start_services(options, progress=progress)
-        summary = asyncio.run(_run(stack, story, answers=not real_only, seed=seed))
+        return asyncio.run(_run(stack, story, answers=answers, seed=seed))
     except NotSent as error:
         raise CommandError(
             "The demo stopped: ingest took no more events.",
             why=str(error),
             fix=f"Read the logs in {stack.home.logs}.",
         ) from error
-    finally:
-        progress("Stopping everything …")
-        stack.stop()
-    if not keep:
-        shutil.rmtree(home, ignore_errors=True)
-    if json_file is not None:
-        json_file.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    print_summary(summary, stdout)
-    progress(f"All of it, with starting and stopping: {time.monotonic() - started:.0f} s")
 
 
 async def _run(stack: LocalStack, story: Story, *, answers: bool, seed: int) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Story:
 
     real: Sequence[Outgoing]
     synthetic: Sequence[Outgoing]
+    ends_at: datetime = ENDS_AT
     now: datetime = BEGINS_AT
     sent: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -75,8 +76,8 @@ async def tell(
     events = sorted((*story.real, *story.synthetic), key=lambda event: event.occurred_at)
     step = STEP if responder is None else STEP_WITH_ANSWERS
     place = 0
-    while story.now < ENDS_AT:
-        until = min(story.now + step, ENDS_AT)
+    while story.now < story.ends_at:
+        until = min(story.now + step, story.ends_at)
         first = place
         while place < len(events) and events[place].occurred_at < until:
             place += 1

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from careline_cli.demo.story import Story
 from careline_cli.demo.summary import customers_line, work_line
-from careline_cli.replay import Pipeline
+from careline_cli.replay import Pipeline, Status
 from careline_contracts.topics import SERVICES
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -25,9 +25,8 @@ class View:
         self._pipeline = pipeline
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._looked_at = 0.0
-        self._lined_at = time.monotonic()
-        self._handled: dict[str, int] = {}
+        self._looked_at = time.monotonic()
+        self._handled = dict.fromkeys(SERVICES, 0)
 
     def __enter__(self) -> "View":
         if self._console.is_terminal:
@@ -39,47 +38,61 @@ class View:
             self._live.stop()
 
     async def show(self, story: Story) -> None:
-        """Looks at the services, at most once a second."""
-        now = time.monotonic()
-        if now - self._looked_at < SECONDS_BETWEEN_LOOKS:
+        """Looks at the services, but not at every call: looking costs them something."""
+        passed = time.monotonic() - self._looked_at
+        if passed < (SECONDS_BETWEEN_LOOKS if self._console.is_terminal else SECONDS_BETWEEN_LINES):
             return
-        passed, self._looked_at = now - self._looked_at, now
+        self._looked_at += passed
         summaries = await summaries_of(self._pipeline)
-        if not self._console.is_terminal:
-            if now - self._lined_at >= SECONDS_BETWEEN_LINES:
-                self._lined_at = now
-                self._console.print(
-                    f"{story.now:%Y-%m-%d} {story.sent:,} touchpoints · "
-                    f"{customers_line(summaries)} · {work_line(summaries)}",
-                    highlight=False,
-                    soft_wrap=True,
-                )
-            return
         statuses = await self._pipeline.statuses()
         lags = await self._pipeline.lags(statuses)
-        table = Table("service", "events/s", "lag", "out", "dead letters", box=None)
-        for service in SERVICES:
-            events = statuses[service]["events"]
-            rate = (events["in"] - self._handled.get(service, 0)) / max(passed, 0.1)
-            self._handled[service] = events["in"]
-            table.add_row(
-                service,
-                f"{rate:,.0f}",
-                f"{lags[service]:,}",
-                f"{events['out']:,}",
-                f"{events['dead_letters']:,}",
+        rates = self._rates(statuses, passed)
+        if self._console.is_terminal:
+            self._live.update(_page(story, summaries, statuses, rates, lags), refresh=True)
+        else:
+            self._console.print(
+                f"{story.now:%Y-%m-%d} {story.sent:,} touchpoints · {customers_line(summaries)} · "
+                f"{work_line(summaries)} · {_services_line(rates, lags)}",
+                highlight=False,
+                soft_wrap=True,
             )
-        bar = ProgressBar(total=max(1, story.total), completed=story.sent, width=60)
-        self._live.update(
-            Group(
-                f"[bold]{story.now:%Y-%m-%d}[/]  {story.sent:,} of {story.total:,} touchpoints",
-                bar,
-                table,
-                customers_line(summaries),
-                work_line(summaries),
-            ),
-            refresh=True,
+
+    def _rates(self, statuses: Mapping[str, Status], passed: float) -> dict[str, float]:
+        """Events a second of each service since the last look."""
+        handled = {service: statuses[service]["events"]["in"] for service in SERVICES}
+        before, self._handled = self._handled, handled
+        return {service: (handled[service] - before[service]) / passed for service in SERVICES}
+
+
+def _page(
+    story: Story,
+    summaries: Mapping[str, Any],
+    statuses: Mapping[str, Status],
+    rates: Mapping[str, float],
+    lags: Mapping[str, int],
+) -> Group:
+    table = Table("service", "events/s", "lag", "out", "dead letters", box=None)
+    for service in SERVICES:
+        events = statuses[service]["events"]
+        table.add_row(
+            service,
+            f"{rates[service]:,.0f}",
+            f"{lags[service]:,}",
+            f"{events['out']:,}",
+            f"{events['dead_letters']:,}",
         )
+    return Group(
+        f"[bold]{story.now:%Y-%m-%d}[/]  {story.sent:,} of {story.total:,} touchpoints",
+        ProgressBar(total=max(1, story.total), completed=story.sent, width=60),
+        table,
+        customers_line(summaries),
+        work_line(summaries),
+    )
+
+
+def _services_line(rates: Mapping[str, float], lags: Mapping[str, int]) -> str:
+    parts = (f"{service} {rates[service]:,.0f} ({lags[service]:,})" for service in SERVICES)
+    return f"events/s (lag): {', '.join(parts)}"
 
 
 async def summaries_of(pipeline: Pipeline) -> Mapping[str, Any]:

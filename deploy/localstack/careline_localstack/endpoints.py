@@ -1,10 +1,11 @@
 """Where everything listens: from the environment where it says so, else from the local stack."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from careline_localstack.home import SERVICES
+from careline_contracts.topics import WITH_DATABASE
 
 
 @dataclass(frozen=True)
@@ -44,4 +45,14 @@ def http_port_variable(service: str) -> str:
 
 def missing_databases(environment: Mapping[str, str]) -> list[str]:
     """The services whose database the environment does not name."""
-    return [name for name in SERVICES if not environment.get(database_variable(name))]
+    return [name for name in WITH_DATABASE if not environment.get(database_variable(name))]
+
+
+_NAMES_A_SERVER = re.compile(
+    r"KAFKA_BOOTSTRAP_SERVERS|VALKEY_URL|DATABASE_URL.*|HTTP_PORT.*|CARELINE_.*_PORT"
+)
+
+
+def without_servers(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the servers and ports it names: what a stack of its own starts in."""
+    return {n: value for n, value in environment.items() if not _NAMES_A_SERVER.fullmatch(n)}

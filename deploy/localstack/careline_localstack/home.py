@@ -1,6 +1,5 @@
 """CARELINE_HOME: the one directory that holds all a stack knows, checked before it is used."""
 
-import base64
 import fcntl
 import json
 import os
@@ -10,16 +9,15 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from careline_localstack.errors import StackError
 from careline_localstack.ports import choose_free_port, is_free
+from careline_runtime.key_file import create_key_file, write_private
 
 Progress = Callable[[str], None]
-
-SERVICES = ("ingest", "profile", "scoring", "engagement", "ticketing")
 
 # PostgreSQL's files and up to 512 MB of its log, Kafka's segments, and room for a first import.
 _NEEDED_BYTES = 1_000_000_000
@@ -57,6 +55,8 @@ class Home:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             for directory in (self.data, self.logs, self.run):
                 directory.mkdir(exist_ok=True)
+                # Topics and logs hold personal data, also below a root that others may enter.
+                directory.chmod(0o700)
         except OSError as error:
             raise StackError(
                 f"The state directory {self.root} cannot be written.",
@@ -64,7 +64,7 @@ class Home:
                 fix="Set CARELINE_HOME to a directory of your own.",
             ) from error
         self._refuse_full_disk()
-        self._write_keyring()
+        self._provide_keyring()
 
     def wipe(self) -> None:
         """Remove what the stack has written, and nothing else that may lie in the directory."""
@@ -74,6 +74,12 @@ class Home:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Wipe, and remove the directory too unless something else lies in it."""
+        self.wipe()
+        if self.root.exists() and not any(self.root.iterdir()):
+            self.root.rmdir()
 
     @contextmanager
     def lock(self, progress: Progress) -> Iterator[None]:
@@ -126,7 +132,7 @@ class Home:
             self._write("ports.json", kept)
 
     def password(self, role: str) -> str:
-        password = self._read("passwords.json").get(role)
+        password = self._secrets(self.root / "passwords.json").get(role)
         if password is None:
             password = secrets.token_urlsafe(18)
             self._note("passwords.json", role, password)
@@ -148,28 +154,34 @@ class Home:
             self._write(name, {**self._read(name), key: value})
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        """Whole or not at all, and readable by its owner only."""
-        draft = self.root / f".{name}.{os.getpid()}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(content, file, indent=2)
-            file.write("\n")
-        draft.replace(self.root / name)
+        write_private(self.root / name, json.dumps(content, indent=2) + "\n", replaces=True)
 
-    def _write_keyring(self) -> None:
-        if "CARELINE_KEYRING" in self.environment:
-            if not self.keyring_file.is_file():
-                raise StackError(
-                    f"CARELINE_KEYRING names {self.keyring_file}, which is not there.",
-                    fix="Correct the path, or unset it and a new keyring is made.",
-                )
+    def _secrets(self, path: Path) -> dict[str, Any]:
+        """What the file holds, nothing where there is none; secrets are never made a second time.
+
+        Under other keys every customer known so far would be a stranger, and PostgreSQL knows the
+        first passwords only.
+        """
+        try:
+            content = json.loads(path.read_text())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise _unreadable_secrets(path, why=str(error)) from error
+        if not isinstance(content, dict) or not content:
+            raise _unreadable_secrets(path, why="It holds no secrets.")
+        return content
+
+    def _provide_keyring(self) -> None:
+        if self._secrets(self.keyring_file):
             return
-        if not self.keyring_file.exists():
-            keyring = {
-                "token_key": _random_key(),
-                "seal_keys": {"k1": _random_key()},
-                "current_seal_key": "k1",
-            }
-            self._write("keyring.json", keyring)
+        if self.environment.get("CARELINE_KEYRING"):
+            raise StackError(
+                f"CARELINE_KEYRING names {self.keyring_file}, which is not there.",
+                fix="Correct the path, or unset it and a new keyring is made.",
+            )
+        with suppress(FileExistsError):  # another command was quicker
+            create_key_file(self.keyring_file)
 
     def refuse_foreign_owner(self) -> None:
         """One home, one user: root's files would lock out their owner, and the other way round."""
@@ -191,8 +203,13 @@ class Home:
             )
 
 
-def _random_key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()
+def _unreadable_secrets(path: Path, *, why: str) -> StackError:
+    return StackError(
+        f"{path} cannot be read.",
+        why=why,
+        fix="Put back a copy of it. Without one, nothing but starting over is left: delete it, "
+        "then `careline down --wipe`.",
+    )
 
 
 def _user_name(uid: int) -> str:

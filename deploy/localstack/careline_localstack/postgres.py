@@ -1,4 +1,4 @@
-"""PostgreSQL 18 as a child process: durable, on loopback, a database and an owner per service."""
+"""PostgreSQL 18 as a child process: durable, on loopback, an owner for each database."""
 
 import os
 import pwd
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import psutil
 
+from careline_contracts.topics import WITH_DATABASE
 from careline_localstack import as_nobody
 from careline_localstack.errors import StackError
-from careline_localstack.home import SERVICES, Home, Progress
+from careline_localstack.home import Home, Progress
 from careline_localstack.packages import package_directory
 from careline_localstack.ports import LOOPBACK
 from careline_localstack.server import Server
@@ -98,7 +99,7 @@ class Postgres(Server):
                 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '{name}') \\gexec
             REVOKE ALL ON DATABASE {name} FROM PUBLIC;
             """  # noqa: S608 - the names are ours, the passwords URL-safe
-            for name in SERVICES
+            for name in WITH_DATABASE
         )
         done = subprocess.run(
             [self._bin / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", "postgres"],

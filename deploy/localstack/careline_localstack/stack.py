@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from careline_contracts.topics import SERVICES, WITH_DATABASE
 from careline_localstack.endpoints import (
     Endpoints,
     database_variable,
     http_port_variable,
     missing_databases,
 )
-from careline_localstack.home import SERVICES, Home, Progress, default_cache
+from careline_localstack.home import Home, Progress, default_cache
 from careline_localstack.kafka import Kafka
 from careline_localstack.ports import LOOPBACK
 from careline_localstack.postgres import Postgres
@@ -58,7 +59,7 @@ class LocalStack:
             kafka=given.get("KAFKA_BOOTSTRAP_SERVERS") or self.kafka.bootstrap_servers,
             databases={
                 name: given.get(database_variable(name)) or self.postgres.url(name)
-                for name in SERVICES
+                for name in WITH_DATABASE
             },
             valkey=given.get("VALKEY_URL") or self.valkey.url,
         )

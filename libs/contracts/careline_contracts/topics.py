@@ -20,6 +20,8 @@ from careline_contracts.payload import Payload
 
 DAY_MS = 24 * 3600 * 1000
 SERVICES = ("ingest", "profile", "scoring", "engagement", "ticketing")
+WITH_DATABASE = ("profile", "scoring", "engagement", "ticketing")
+"""All but the edge: docs/decisions/0003-ingest-without-a-database.md."""
 
 Personal = Literal["clear", "sealed", "pseudonymous", "none"]
 """Personal data on a topic: readable; tokens and sealed values; customer numbers only; none."""

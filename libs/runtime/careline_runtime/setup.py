@@ -18,12 +18,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from careline_contracts.topics import CATALOGUE, SERVICES
+from careline_contracts.topics import CATALOGUE, WITH_DATABASE
 from careline_runtime.database import create_engine
 from careline_runtime.errors import Misconfigured
 from careline_runtime.settings import ServiceSettings
 
-WITH_DATABASE = tuple(service for service in SERVICES if service != "ingest")
 TOPIC_ALREADY_EXISTS = 36
 
 

@@ -1,0 +1,44 @@
+"""The bench, made short: it runs to its end and gives every figure that scripts read."""
+
+from pathlib import Path
+
+import pytest
+
+from careline_cli.bench.command import measured
+from careline_contracts.topics import SERVICES
+from careline_localstack import LocalStack
+
+pytestmark = pytest.mark.stack
+
+
+async def test_every_figure_is_measured(tmp_path: Path) -> None:
+    stack = LocalStack(tmp_path)
+    try:
+        figures = await measured(
+            stack, events=1_000, customers=100, seed=7, idle_seconds=1, latency_seconds=1
+        )
+    finally:
+        stack.stop()
+    assert set(figures) == {
+        "ceiling_events_per_second",
+        "ceiling_quiet_events_per_second",
+        "pipeline_events_per_second",
+        "pipeline_ratio",
+        "stages",
+        "latency_p99_ms",
+        "rss_mb",
+        "idle_cpu_percent",
+        "events",
+        "customers",
+        "seed",
+    }
+    ceiling, pipeline = (figures[f"{name}_events_per_second"] for name in ("ceiling", "pipeline"))
+    assert figures["ceiling_quiet_events_per_second"] > 0
+    assert figures["pipeline_ratio"] == pytest.approx(pipeline / ceiling, abs=0.01)
+    assert set(figures["stages"]) == set(figures["rss_mb"]) == set(SERVICES)
+    for stage in figures["stages"].values():
+        assert set(stage) == {"events_per_second", "ratio"}
+        assert stage["ratio"] == pytest.approx(stage["events_per_second"] / ceiling, abs=0.01)
+    assert all(megabytes > 10 for megabytes in figures["rss_mb"].values())
+    assert figures["latency_p99_ms"] > 0
+    assert 0 <= figures["idle_cpu_percent"] < 500
