@@ -25,6 +25,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "pipeline_events_per_second",
         "pipeline_ratio",
         "stages",
+        "edge",
         "latency_p99_ms",
         "rss_mb",
         "idle_cpu_percent",
@@ -42,3 +43,13 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     assert all(megabytes > 10 for megabytes in figures["rss_mb"].values())
     assert figures["latency_p99_ms"] > 0
     assert 0 <= figures["idle_cpu_percent"] < 500
+    edge = figures["edge"]
+    assert set(edge) == {
+        "send_events_per_second",
+        "http_batch_events_per_second",
+        "http_batch_ratio",
+        "kafka_raw_events_per_second",
+        "kafka_raw_ratio",
+        "single_post_p99_ms",
+    }
+    assert all(figure > 0 for figure in edge.values())

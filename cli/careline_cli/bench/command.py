@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from careline_cli.bench import measure
+from careline_cli.bench.edge import measure_edge
 from careline_cli.checkout import stack_of_its_own
 from careline_cli.console import progress, stdout, writable
 from careline_contracts.topics import SERVICES
@@ -80,12 +81,21 @@ async def measured(
         progress(f"{service} alone …")
         rate = await measure.stage_alone(stack, service)
         stages[service] = {"events_per_second": round(rate), "ratio": round(rate / ceiling, 2)}
+    progress("The edge over HTTP …")
+    await asyncio.to_thread(stack.start_services, ServiceOptions(), names=["ingest"])
+    edge = await measure_edge(
+        stack.endpoints,
+        events=events,
+        seconds=latency_seconds,
+        kafka_raw=stages["ingest"]["events_per_second"],
+    )
     return {
         "ceiling_events_per_second": round(ceiling),
         "ceiling_quiet_events_per_second": round(quiet_ceiling),
         "pipeline_events_per_second": round(pipeline),
         "pipeline_ratio": round(pipeline / ceiling, 2),
         "stages": stages,
+        "edge": edge,
         "latency_p99_ms": round(latency),
         "rss_mb": memory,
         "idle_cpu_percent": round(idle, 1),
@@ -105,6 +115,13 @@ def _table(figures: dict[str, Any]) -> Table:
     table.add_row("pipeline", f"{pipeline:,}", f"{figures['pipeline_ratio']:.2f}")
     for name, stage in figures["stages"].items():
         table.add_row(f"{name} alone", f"{stage['events_per_second']:,}", f"{stage['ratio']:.2f}")
+    edge = figures["edge"]
+    table.add_section()
+    table.add_row("aiokafka's bare send", f"{edge['send_events_per_second']:,}", "× send")
+    for name, words in (("http_batch", "edge, HTTP batches"), ("kafka_raw", "edge, raw topics")):
+        rate, ratio = edge[f"{name}_events_per_second"], edge[f"{name}_ratio"]
+        table.add_row(words, f"{rate:,}", f"{ratio:.2f}")
+    table.add_row("p99 of a POST at 200 a second", f"{edge['single_post_p99_ms']} ms", "")
     table.add_section()
     table.add_row("p99, accepted → tier change received", f"{figures['latency_p99_ms']} ms", "")
     for name, megabytes in figures["rss_mb"].items():

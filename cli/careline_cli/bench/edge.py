@@ -17,6 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from careline_cli.bench.workload import purchase
 from careline_contracts.envelope import to_text
 from careline_contracts.events.touchpoints import PurchaseCompleted
+from careline_localstack import Endpoints
 
 SEND_TOPIC = "careline.bench.send"
 BATCH_EVENTS = 1_000
@@ -85,12 +86,13 @@ async def single_post_p99_ms(ingest_url: str, *, seconds: int) -> float:
 
 
 async def measure_edge(
-    ingest_url: str, bootstrap_servers: str, *, events: int, seconds: int, kafka_raw: float
+    endpoints: Endpoints, *, events: int, seconds: int, kafka_raw: float
 ) -> dict[str, Any]:
     """The edge's figures; `kafka_raw` is what ingest's stage alone makes of raw topics."""
+    ingest_url = endpoints.services["ingest"]
     latency = await single_post_p99_ms(ingest_url, seconds=seconds)
     batches = await http_batches(ingest_url, events)
-    send = await bare_send(bootstrap_servers, events)
+    send = await bare_send(endpoints.kafka, events)
     return {
         "send_events_per_second": round(send),
         "http_batch_events_per_second": round(batches),
