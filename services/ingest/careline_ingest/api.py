@@ -18,6 +18,7 @@ from careline_ingest.policy import IngestPolicy
 from careline_ingest.publishing import Publishes
 from careline_ingest.rules import Accepted, Code, Rejected, Verdict
 from careline_ingest.window import Window
+from careline_runtime import tracing
 from careline_runtime.http import problem
 
 log = structlog.get_logger(__name__)
@@ -87,7 +88,7 @@ class Intake:
 
     async def _single(self, request: Request, media_type: str, body: bytes) -> Response:
         if media_type == STRUCTURED:
-            event = cloudevents.from_json(body)
+            event = cloudevents.from_json(body, traceparent=request.headers.get("traceparent"))
         else:
             event = cloudevents.from_http(
                 request.headers.raw, request.headers.get("content-type", ""), body
@@ -145,6 +146,7 @@ class Intake:
 
     async def _settle(self, verdicts: Sequence[Accepted]) -> list[bool]:
         """Publishes what is new; returns for each event whether it is a duplicate."""
+        tracing.link(verdict.envelope.traceparent for verdict in verdicts)
         keys = [verdict.envelope.event_key for verdict in verdicts]
         known = await self._window.known(keys)
         fresh: dict[str, Accepted] = {}
