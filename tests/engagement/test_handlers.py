@@ -111,6 +111,24 @@ async def test_what_is_said_carries_instant_key_and_cause(engagement: Engagement
     assert [s.envelope.recorded_at for s in said] == [after(0)] * 4 + [after(2)] * 3
 
 
+async def test_a_case_stays_in_the_trace_of_its_warning(engagement: Engagement) -> None:
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    before, warning = engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high")
+    warning.headers = (*warning.headers, ("traceparent", trace.encode()))
+    await engagement.hear([warning])
+    await engagement.hear([before])
+    await engagement.hear([engagement.touchpoint("A", 3, "purchase.completed")])
+    await engagement.tick(after(3))
+    said = await engagement.said()
+    assert {s.envelope.type for s in said} >= {
+        "careline.case.opened.v1",
+        "careline.outreach.requested.v1",
+        "careline.case-step.breached.v1",
+        "careline.case.closed.v1",
+    }
+    assert {s.envelope.traceparent for s in said} == {trace}, "whatever moved it, and time too"
+
+
 async def test_a_missed_deadline_is_escalated_exactly_when_due(engagement: Engagement) -> None:
     await engagement.hear([engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high")])
     await engagement.tick(after(2 - 1 / 3600))

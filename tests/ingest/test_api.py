@@ -81,6 +81,28 @@ class TestASingleEvent:
         assert fake_publisher.records[0] == fake_publisher.records[1]
 
     @pytest.mark.parametrize(
+        ("own", "kept"),
+        [
+            pytest.param(..., f"00-{'a' * 32}-{'b' * 16}-01", id="the request's"),
+            pytest.param(
+                f"00-{'c' * 32}-{'d' * 16}-01", f"00-{'c' * 32}-{'d' * 16}-01", id="its own"
+            ),
+        ],
+    )
+    async def test_goes_on_in_the_trace_of_its_sender(
+        self,
+        http: httpx.AsyncClient,
+        fake_publisher: Any,
+        a_purchase: Purchase,
+        own: Any,
+        kept: str,
+    ) -> None:
+        headers = {**IS_STRUCTURED, "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+        await http.post(URL, content=json.dumps(a_purchase(traceparent=own)), headers=headers)
+
+        assert from_headers(fake_publisher.records[0].headers).traceparent == kept
+
+    @pytest.mark.parametrize(
         "convert", [to_binary_event, to_structured_event], ids=["binary", "structured"]
     )
     async def test_as_the_cloudevents_sdk_sends_it(

@@ -69,15 +69,23 @@ class TestATouchpoint:
         ("sent", "passed_on"),
         [
             pytest.param(f"00-{'a' * 32}-{'b' * 16}-01", True, id="passed on"),
-            pytest.param("00-nonsense", False, id="left out when malformed"),
-            pytest.param("x" * 1_000, False, id="left out when huge"),
+            pytest.param(f"00-{'a' * 32}-{'b' * 16}-00", True, id="passed on when not sampled"),
+            pytest.param("00-nonsense", False, id="begun when malformed"),
+            pytest.param(f"00-{'0' * 32}-{'b' * 16}-01", False, id="begun when the trace is zero"),
+            pytest.param(f"00-{'a' * 32}-{'0' * 16}-01", False, id="begun when the span is zero"),
+            pytest.param(
+                f"ff-{'a' * 32}-{'b' * 16}-01", False, id="begun when the version is none"
+            ),
+            pytest.param("x" * 1_000, False, id="begun when huge"),
+            pytest.param(..., False, id="begun when none was sent"),
         ],
     )
     def test_trace_context(
         self, edge: Edge, a_purchase: Purchase, sent: str, passed_on: bool
     ) -> None:
         envelope = accepted(edge, a_purchase(traceparent=sent)).envelope
-        assert envelope.traceparent == (sent if passed_on else "")
+        key = envelope.event_key
+        assert envelope.traceparent == (sent if passed_on else f"00-{key}-{key[16:]}-01")
 
     def test_seals_personal_texts_and_leaves_none_in_clear(
         self, edge: Edge, keyring: Keyring, a_purchase: Purchase

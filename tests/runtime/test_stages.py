@@ -10,7 +10,7 @@ import structlog
 from aiokafka import ConsumerRecord
 from sqlalchemy import text
 
-from careline_contracts.envelope import Envelope
+from careline_contracts.envelope import Envelope, begin_trace
 from careline_contracts.events.profile import Activity, CustomersMerged
 from careline_contracts.topics import ACTIVITIES, CATALOGUE, TIER_CHANGES
 from careline_localstack import LocalStack
@@ -127,6 +127,15 @@ async def test_the_same_event_at_another_offset_has_no_second_effect(stage: Stag
     await stage.hear(records(stage, "a", "b", "a"))
     await stage.hear(records(stage, "b", "c"))
     assert await notes(stage) == ["a", "b", "c"]
+
+
+async def test_what_is_said_because_of_an_event_without_a_trace_begins_one(
+    stage: StageInTest,
+) -> None:
+    untraced = envelope("a")._replace(traceparent="")
+    await stage.hear([stage.record(ACTIVITIES.name, untraced, activity())])
+    [said] = await stage.said()
+    assert said.envelope.traceparent == begin_trace("/careline/scoring", "said-a")
 
 
 async def test_what_is_said_carries_cause_and_trace(stage: StageInTest) -> None:

@@ -8,6 +8,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
+from careline_runtime import tracing
+
 if TYPE_CHECKING:
     from careline_runtime.service import Service
 
@@ -27,6 +29,9 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
         version="1",
         description=f"Policy in force: {service.policy_version}" if service.policy_version else "",
     )
+
+    if tracing.is_on():
+        app.add_middleware(tracing.TracedRequests)
 
     @app.exception_handler(HTTPException)
     async def explain(request: Request, error: HTTPException) -> Response:

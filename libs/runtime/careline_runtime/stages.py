@@ -13,11 +13,10 @@ from typing import Protocol, TypeVar
 
 import structlog
 from aiokafka import ConsumerRecord
-from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from careline_contracts.envelope import Record
-from careline_runtime import inbox, metrics, timers
+from careline_contracts.envelope import Record, traceparent_of
+from careline_runtime import inbox, metrics, timers, tracing
 from careline_runtime.batch import Heard, Hears, Poison, read
 from careline_runtime.dead_letter import Streak, dead_letter
 from careline_runtime.errors import InvalidMessage, is_infrastructure
@@ -25,7 +24,6 @@ from careline_runtime.publisher import Publisher
 from careline_runtime.unit_of_work import Unit
 
 log = structlog.get_logger(__name__)
-tracer = trace.get_tracer("careline")
 
 Handle = Callable[[Unit, Sequence[Heard]], Awaitable[None]]
 Fire = Callable[[Unit, Sequence[timers.Due]], Awaitable[None]]
@@ -154,9 +152,8 @@ class TransactionalStage:
     async def _unit(self, items: Sequence[Heard | Poison]) -> None:
         started = time.perf_counter()
         async with self._one_unit:
-            with tracer.start_as_current_span("process") as span:
-                span.set_attribute("messaging.system", "kafka")
-                span.set_attribute("messaging.batch.message_count", len(items))
+            with tracing.processing(items, service=self._service):
+                tracing.link(item.envelope.traceparent for item in items if isinstance(item, Heard))
                 async with self._engine.begin() as connection:
                     unit = Unit(connection, service=self._service)
                     heard = await self._admit(unit, items)
@@ -288,7 +285,11 @@ class TransformStage:
 
     async def _unit(self, records: Sequence[ConsumerRecord]) -> None:
         started = time.perf_counter()
-        await self._publisher.publish(await self._transform(records))
+        with tracing.processing(records, service=self._service):
+            published = await self._transform(records)
+            # not those that came in: a trace may begin here
+            tracing.link(map(traceparent_of, published))
+            await self._publisher.publish(published)
         metrics.unit_seconds.labels("events").observe(time.perf_counter() - started)
         metrics.unit_events.observe(len(records))
         metrics.last_progress.set_to_current_time()

@@ -1,15 +1,11 @@
-"""Structured logs, and traces where a collector is named; nothing personal in either."""
+"""Structured logs, and traces where they are asked for; nothing personal in either."""
 
 import logging
-import os
 import sys
 
 import structlog
-from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 
+from careline_runtime import tracing
 from careline_runtime.settings import ServiceSettings
 
 # one line an event of the library is noise at our volume; their warnings matter
@@ -46,18 +42,4 @@ def configure(settings: ServiceSettings, *, service: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    _configure_traces(service)
-
-
-def _configure_traces(service: str) -> None:
-    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "none")
-    if exporter == "none":
-        return
-    provider = TracerProvider(resource=Resource.create({"service.name": f"careline-{service}"}))
-    if exporter == "otlp":
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    else:
-        provider.add_span_processor(BatchSpanProcessor(ConsoleSpanExporter()))
-    trace.set_tracer_provider(provider)
+    tracing.configure(service)

@@ -9,7 +9,7 @@ from datetime import datetime
 from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_contracts.envelope import Envelope, Record, to_headers
+from careline_contracts.envelope import Envelope, Record, begin_trace, to_headers
 from careline_contracts.payload import Payload
 from careline_contracts.topics import Topic
 from careline_runtime import metrics, outbox, timers
@@ -46,7 +46,8 @@ class Unit:
     ) -> None:
         """Publishes once the unit commits. `id` must be the same on every replay of the input.
 
-        `recorded_at` is the as-of of the decision; `cause` hands on its id and trace context.
+        `recorded_at` is the as-of of the decision; `cause` hands on its id and trace. What
+        has no cause begins a trace.
         """
         envelope = Envelope(
             id=id,
@@ -57,7 +58,7 @@ class Unit:
             key=key,
             subject=subject,
             causation_id=cause.id if cause else "",
-            traceparent=cause.traceparent if cause else "",
+            traceparent=(cause.traceparent if cause else "") or begin_trace(self._source, id),
         )
         self._records.append(Record(topic.name, key, to_headers(envelope), payload.to_json()))
 

@@ -140,6 +140,7 @@ def _say(
         key=key or news.holder,
         id=f"{news.case.id}-{news.case.version}{suffix}",
         recorded_at=at,
-        cause=Envelope(news.move.event_id, "", "", at, at) if news.move.event_id else None,
+        # a case stays in the trace of the warning that opened it, whatever moves it later
+        cause=Envelope(news.move.event_id, "", "", at, at, traceparent=news.case.traceparent),
         subject=news.case.id,
     )

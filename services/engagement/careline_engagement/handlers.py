@@ -188,7 +188,15 @@ def _change(envelope: Envelope, payload: TierChanged | TagChanged | RiskChanged)
             verdict = payload.tag
         case RiskChanged():
             verdict = "risk"
-    return Change(payload.version, payload.as_of, verdict, payload.to, payload.reasons, envelope.id)
+    return Change(
+        payload.version,
+        payload.as_of,
+        verdict,
+        payload.to,
+        payload.reasons,
+        envelope.id,
+        envelope.traceparent,
+    )
 
 
 def _count(decided: Iterable[tuple[ChurnWarning, Outcome]]) -> None:

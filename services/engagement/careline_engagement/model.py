@@ -44,6 +44,7 @@ class ChurnWarning(NamedTuple):
     tier: Tier | None
     reasons: tuple[str, ...]
     event_id: str
+    traceparent: str = ""
 
 
 Outcome = Literal["opened", "tier_not_covered", "case_open", "cool_down"]
@@ -91,6 +92,8 @@ class Case(NamedTuple):
     status: CaseStatus = "open"
     closed_at: datetime | None = None
     closed_reason: str = ""
+    traceparent: str = ""
+    """Of the warning that opened it."""
 
     @property
     def is_open(self) -> bool:

@@ -36,8 +36,8 @@ def from_early(changes: Iterable[Change]) -> str:
 
 def to_early(column: str) -> tuple[Change, ...]:
     return tuple(
-        Change(version, datetime.fromisoformat(at), verdict, to, tuple(reasons), event_id)
-        for version, at, verdict, to, reasons, event_id in orjson.loads(column)
+        Change(version, datetime.fromisoformat(at), verdict, to, tuple(reasons), *rest)
+        for version, at, verdict, to, reasons, *rest in orjson.loads(column)
     )
 
 

@@ -107,6 +107,7 @@ def open_case(warning: ChurnWarning, policy: EngagementPolicy, policy_version: s
         ends_at=warning.at + policy.retention.outcome.window,
         steps={s.step: Step(warning.at + s.within) for s in policy.retention.steps},
         policy_version=policy_version,
+        traceparent=warning.traceparent,
     )
 
 

@@ -31,6 +31,7 @@ class Change(NamedTuple):
     to: str
     reasons: tuple[str, ...]
     event_id: str
+    traceparent: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def follow(standing: Standing, heard: Iterable[Change] = ()) -> tuple[Standing, 
                     tier,
                     change.reasons,
                     change.event_id,
+                    change.traceparent,
                 )
             )
     early = tuple(change for number, change in sorted(waiting.items()) if number > version)

@@ -66,13 +66,13 @@ _SAVE_STANDINGS = text("""
     WHERE customers.number = saved.number
 """)
 _ADD_WARNINGS = text("""
-    INSERT INTO warnings (number, version, at, trigger, tier, reasons, event_id)
-    SELECT number, version, at, trigger, tier, CAST(reasons AS jsonb), event_id
+    INSERT INTO warnings (number, version, at, trigger, tier, reasons, event_id, traceparent)
+    SELECT number, version, at, trigger, tier, CAST(reasons AS jsonb), event_id, traceparent
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:versions AS int[]), CAST(:ats AS timestamptz[]),
         CAST(:triggers AS text[]), CAST(:tiers AS text[]), CAST(:reasons AS text[]),
-        CAST(:events AS text[])
-    ) AS heard (number, version, at, trigger, tier, reasons, event_id)
+        CAST(:events AS text[]), CAST(:traceparents AS text[])
+    ) AS heard (number, version, at, trigger, tier, reasons, event_id, traceparent)
     ON CONFLICT DO NOTHING
 """)
 _DECIDE_WARNINGS = text("""
@@ -105,7 +105,7 @@ _ALIASES = text("""
 """)
 CASE_COLUMNS = """
     id, number, trigger, tier, CAST(reasons AS text), opened_at, ends_at, CAST(steps AS text),
-    policy_version, version, status, closed_at, closed_reason
+    policy_version, version, status, closed_at, closed_reason, traceparent
 """
 # one statement, because in a small unit a round trip costs more than what it brings. Cases of one
 # number follow each other: no more than the last two can be open, or keep others from opening
@@ -114,7 +114,8 @@ _KNOWN = text(f"""
         ARRAY(
             SELECT (at, number, kind, event_id, detail) FROM facts WHERE facts.number = c.number),
         ARRAY(
-            SELECT (number, version, at, trigger, tier, CAST(reasons AS text), event_id)
+            SELECT (
+                number, version, at, trigger, tier, CAST(reasons AS text), event_id, traceparent)
             FROM warnings w WHERE w.number = c.number AND outcome IS NULL),
         ARRAY(
             SELECT ({CASE_COLUMNS}) FROM cases
@@ -124,18 +125,19 @@ _KNOWN = text(f"""
 _SAVE_CASES = text("""
     INSERT INTO cases (
         id, number, trigger, tier, reasons, opened_at, ends_at, steps, policy_version, version,
-        status, closed_at, closed_reason, is_breached)
+        status, closed_at, closed_reason, traceparent, is_breached)
     SELECT id, number, trigger, tier, CAST(reasons AS jsonb), opened_at, ends_at,
-        CAST(steps AS jsonb), policy_version, version, status, closed_at, closed_reason, is_breached
+        CAST(steps AS jsonb), policy_version, version, status, closed_at, closed_reason,
+        traceparent, is_breached
     FROM unnest(
         CAST(:ids AS text[]), CAST(:numbers AS text[]), CAST(:triggers AS text[]),
         CAST(:tiers AS text[]), CAST(:reasons AS text[]), CAST(:opened AS timestamptz[]),
         CAST(:ends AS timestamptz[]), CAST(:steps AS text[]), CAST(:policies AS text[]),
         CAST(:versions AS int[]), CAST(:statuses AS text[]), CAST(:closed AS timestamptz[]),
-        CAST(:closed_reasons AS text[]), CAST(:breached AS boolean[])
+        CAST(:closed_reasons AS text[]), CAST(:traceparents AS text[]), CAST(:breached AS boolean[])
     ) AS saved (
         id, number, trigger, tier, reasons, opened_at, ends_at, steps, policy_version, version,
-        status, closed_at, closed_reason, is_breached)
+        status, closed_at, closed_reason, traceparent, is_breached)
     ON CONFLICT (id) DO UPDATE SET
         steps = excluded.steps, version = excluded.version, status = excluded.status,
         closed_at = excluded.closed_at, closed_reason = excluded.closed_reason,
@@ -222,6 +224,7 @@ async def add_warnings(connection: AsyncConnection, warnings: Sequence[ChurnWarn
             "tiers": [w.tier for w in warnings],
             "reasons": [rows.from_reasons(w.reasons) for w in warnings],
             "events": [w.event_id for w in warnings],
+            "traceparents": [w.traceparent for w in warnings],
         },
     )
 
@@ -263,8 +266,8 @@ async def load_families(connection: AsyncConnection, numbers: Collection[str]) -
 
 
 def _to_warning(row: Sequence[Any]) -> ChurnWarning:
-    *first, reasons, event_id = row
-    return ChurnWarning._make((*first, rows.to_reasons(reasons), event_id))
+    *first, reasons, event_id, traceparent = row
+    return ChurnWarning._make((*first, rows.to_reasons(reasons), event_id, traceparent))
 
 
 def to_case(row: Sequence[Any]) -> Case:
@@ -301,6 +304,7 @@ async def save_cases(connection: AsyncConnection, cases: Sequence[Case]) -> None
             "statuses": [c.status for c in cases],
             "closed": [c.closed_at for c in cases],
             "closed_reasons": [c.closed_reason for c in cases],
+            "traceparents": [c.traceparent for c in cases],
             "breached": [c.is_breached for c in cases],
         },
     )

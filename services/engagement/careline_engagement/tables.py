@@ -62,6 +62,7 @@ warnings = Table(
     Column("reasons", JSONB, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("outcome", Text),
+    Column("traceparent", Text, nullable=False, server_default=""),
     comment="Every churn warning, and whether it opened a case or why not.",
 )
 Index("ix_warnings_undecided", warnings.c.number, postgresql_where=text("outcome IS NULL"))
@@ -83,6 +84,7 @@ cases = Table(
     Column("closed_at", instant),
     Column("closed_reason", Text, nullable=False),
     Column("is_breached", Boolean, nullable=False),
+    Column("traceparent", Text, nullable=False, server_default=""),
     comment="Retention cases with all that was said about them.",
 )
 Index("ix_cases_open", cases.c.number, postgresql_where=text("closed_at IS NULL"))

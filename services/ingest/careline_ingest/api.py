@@ -22,6 +22,7 @@ from careline_ingest.rate_limit import RateLimit, TooFast
 from careline_ingest.rules import Accepted, Code, Rejected, Verdict
 from careline_ingest.senders import Sender
 from careline_ingest.window import Window
+from careline_runtime import tracing
 from careline_runtime.http import problem
 
 log = structlog.get_logger(__name__)
@@ -111,7 +112,7 @@ class Intake:
     ) -> Response:
         await self._rate_limit.take(sender, 1)
         if media_type == STRUCTURED:
-            event = cloudevents.from_json(body)
+            event = cloudevents.from_json(body, traceparent=request.headers.get("traceparent"))
         else:
             event = cloudevents.from_http(
                 request.headers.raw, request.headers.get("content-type", ""), body
@@ -170,6 +171,7 @@ class Intake:
 
     async def _settle(self, verdicts: Sequence[Accepted]) -> list[bool]:
         """Publishes what is new; returns for each event whether it is a duplicate."""
+        tracing.link(verdict.envelope.traceparent for verdict in verdicts)
         keys = [verdict.envelope.event_key for verdict in verdicts]
         known = await self._window.known(keys)
         fresh: dict[str, Accepted] = {}

@@ -19,7 +19,10 @@ from careline_ingest.rules import Code, Rejected
 KEPT = frozenset({"specversion", "id", "source", "type", "time", "traceparent"})
 CONTENT_TYPE = "datacontenttype"
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+# W3C: version ff and ids of zeros only are no context
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
 _JSON = re.compile(r"(application|text)/json|[a-z0-9.-]+/[a-z0-9.+-]+\+json")
 _UTF_8 = frozenset({"", "utf-8", "utf8", "us-ascii"})
 
@@ -62,10 +65,14 @@ def from_http(
     return _binary(texts, content_type, body)
 
 
-def from_json(body: bytes) -> Event | Rejected:
-    """One event in the JSON format, as it was sent."""
+def from_json(body: bytes, *, traceparent: str | None = None) -> Event | Rejected:
+    """One event in the JSON format, as it was sent; `traceparent` where it names none itself."""
     event = parse(body)
-    return event if isinstance(event, Rejected) else from_object(event)
+    if isinstance(event, Rejected):
+        return event
+    if traceparent is not None and isinstance(event, dict):
+        event.setdefault("traceparent", traceparent)
+    return from_object(event)
 
 
 def from_object(event: object) -> Event | Rejected:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import orjson
 from pydantic import ValidationError
 
-from careline_contracts.envelope import Envelope, Record, to_headers, to_text
+from careline_contracts.envelope import Envelope, Record, begin_trace, to_headers, to_text
 from careline_contracts.events.touchpoints import (
     CHANNEL_EVENTS,
     AnyChannelEvent,
@@ -191,7 +191,7 @@ def _stamped(envelope: Envelope, key: str, recorded_at: datetime) -> Envelope:
         envelope.occurred_at,
         recorded_at,
         key,
-        traceparent=envelope.traceparent,
+        traceparent=envelope.traceparent or begin_trace(envelope.source, envelope.id),
     )
 
 
