@@ -119,6 +119,7 @@ class Service:
             stage=self._stage,
             engine=self.engine if handle is not None else None,
             settings=settings,
+            failed=self.fail,
         )
         self.http = create_app(self, routers)
         self._due_soon: datetime | None = None
@@ -211,6 +212,7 @@ class Service:
 
     async def _shut_down(self) -> None:
         self.is_ready = False
+        await self._consumer.release()
         with contextlib.suppress(KafkaError, OSError):
             await self._broker.stop()
         if self._relay is not None:
