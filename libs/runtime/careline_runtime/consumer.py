@@ -3,27 +3,35 @@
 The database holds the truth; Kafka's offsets are a hint that saves reading again.
 """
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import (
+    AIOKafkaConsumer,
+    ConsumerRebalanceListener,
+    ConsumerRecord,
+    TopicPartition,
+)
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.topics import Topic
 from careline_runtime import inbox, metrics
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.stages import Stage
+from careline_runtime.waiting import until_up
 
 log = structlog.get_logger(__name__)
 
 SESSION_TIMEOUT_MS = 10_000
 FETCH_BYTES_A_PARTITION = 1024 * 1024
+PAUSE_AFTER_A_FAILURE_SECONDS = 1.0
 
 
 class _Batch(KafkaAckableMessage):
@@ -55,11 +63,14 @@ class Consumer:
         stage: Stage,
         engine: AsyncEngine | None,
         settings: ServiceSettings,
+        failed: Callable[[str], None],
     ) -> None:
         self.positions: inbox.Offsets = {}
         """Per assigned partition, the first offset not handled yet."""
         self._stage = stage
         self._engine = engine
+        self._failed = failed
+        self._placing: asyncio.Task[None] | None = None
         self._subscriber = broker.subscriber(
             *(topic.name for topic in topics),
             batch=True,
@@ -78,7 +89,7 @@ class Consumer:
             parser=self._parse,
             decoder=_raw,
         )
-        self._subscriber(self._settle)
+        self._subscriber(self.settle)
         if self._subscriber.ack_policy is AckPolicy.ACK_FIRST:
             raise AssertionError("ACK_FIRST loses events")
 
@@ -93,45 +104,95 @@ class Consumer:
             place: max(0, ends[TopicPartition(*place)] - p) for place, p in self.positions.items()
         }
 
-    async def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """Starts each partition where the database says; without one, where Kafka does.
+    def assigned(self, partitions: Sequence[TopicPartition]) -> None:
+        """Holds the partitions until each stands where the database says; without one, where Kafka
+        does. A database restored from a backup so gets again what it has lost.
 
-        A database restored from a backup so gets again what it has lost.
+        It happens beside the rebalance: however long a server is away, this member stays in the
+        group and can be stopped, and a failure is not swallowed by the client's callback.
         """
         metrics.rebalances.inc()
         self.positions = {}
         consumer = self._subscriber.consumer
-        if consumer is None or not partitions:
-            return
-        known = await self._offsets_in_database(partitions)
-        beginnings = await consumer.beginning_offsets(partitions)
-        for partition in partitions:
-            start = known.get(partition)
-            if start is None:
-                start = await consumer.committed(partition) or 0
-            start = max(start, beginnings[partition])
-            consumer.seek(partition, start)
-            self.positions[partition.topic, partition.partition] = start
+        if consumer is not None and partitions:
+            consumer.pause(*partitions)
+            self._placing = asyncio.create_task(self._place(consumer, partitions))
 
-    async def _offsets_in_database(
-        self, partitions: Sequence[TopicPartition]
-    ) -> dict[TopicPartition, int]:
-        if self._engine is None:
-            return {}
+    async def release(self) -> None:
+        """Stops placing partitions that may be another's by now.
+
+        A batch in hand may still commit its unit: the new owner finds its offsets moved.
+        """
+        if self._placing is not None:
+            self._placing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._placing
+
+    async def _place(
+        self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+    ) -> None:
         try:
-            async with self._engine.begin() as connection:
-                found = await inbox.lock_offsets(connection, partitions)
-        except (DBAPIError, OSError) as error:
-            # only the first net will have more to catch
-            log.warning("offsets.database_away", error=str(error)[:200])
-            return {}
-        return {TopicPartition(*place): offset for place, offset in found.items()}
+            starts = await until_up(lambda: self._starts(consumer, partitions), who="assignment")
+            for partition in partitions:
+                consumer.seek(partition, starts[partition])
+            self.positions = starts
+            consumer.resume(*partitions)
+        except Exception as error:
+            log.exception("assignment.failed")
+            self._failed(f"partitions can't be placed: {type(error).__name__}: {error}")
 
-    async def _settle(self, records: Any) -> None:
+    async def _starts(
+        self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
+    ) -> inbox.Offsets:
+        """Where to read on, per partition; the database follows where the log has it otherwise."""
+        if self._engine is None:
+            committed = {tuple(place): await consumer.committed(place) or 0 for place in partitions}
+            return await _within_log(consumer, committed)
+        async with self._engine.begin() as connection:
+            known = await inbox.lock_offsets(connection, partitions)
+            # asked under the lock: nobody can move an offset past the end that Kafka tells
+            starts = await _within_log(consumer, known)
+            await inbox.move_offsets(connection, starts)
+        return starts
+
+    async def settle(self, records: Any) -> None:
         for topic, count in _per_topic(records).items():
             metrics.events_received.labels(topic).inc(count)
-        await self._stage.settle(records)
-        self.positions.update(inbox.ends(records))
+        try:
+            await self._follow_back(records)
+            await self._stage.settle(records)
+        except Exception:
+            # FastStream would swallow it and read the batch again at once, 900 times a second
+            log.exception("batch.failed", events=len(records), action="reading it again")
+            await asyncio.sleep(PAUSE_AFTER_A_FAILURE_SECONDS)
+            raise
+        for place, end in inbox.ends(records).items():
+            # a partition revoked meanwhile moves elsewhere: here it would seem to stand still
+            if place in self.positions:
+                self.positions[place] = max(end, self.positions[place])
+
+    async def _follow_back(self, records: Sequence[ConsumerRecord]) -> None:
+        """Takes a log that was shortened while it was read as new.
+
+        The client then reads from its beginning: nothing else brings records that were handled.
+        """
+        firsts = {(r.topic, r.partition): r.offset for r in reversed(records)}
+        back = {
+            place: first for place, first in firsts.items() if first < self.positions.get(place, 0)
+        }
+        if not back:
+            return
+        for place, first in back.items():
+            _report_shortened(place, handled_to=self.positions[place], reading_from=first)
+        if self._engine is not None:
+            await until_up(lambda: self._move(back), who="assignment")
+        self.positions.update(back)
+
+    async def _move(self, offsets: inbox.Offsets) -> None:
+        assert self._engine is not None
+        async with self._engine.begin() as connection:
+            await inbox.lock_offsets(connection, offsets)
+            await inbox.move_offsets(connection, offsets)
 
     async def _parse(self, records: tuple[ConsumerRecord, ...]) -> KafkaAckableMessage:
         # FastStream's own parser decodes headers as UTF-8: a bad one would block the partition
@@ -151,10 +212,51 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """A batch in hand may still commit its unit: the new owner finds its offsets moved."""
+        await self._consumer.release()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        await self._consumer.assigned(sorted(assigned))
+        self._consumer.assigned(sorted(assigned))
+
+
+async def _within_log(consumer: AIOKafkaConsumer, known: inbox.Offsets) -> inbox.Offsets:
+    """`known` where the log holds it; else the log's beginning, with an error and a count."""
+    partitions = [TopicPartition(*place) for place in known]
+    beginnings = await consumer.beginning_offsets(partitions)
+    ends = await consumer.end_offsets(partitions)
+    starts = dict(known)
+    for partition in partitions:
+        place, beginning = (partition.topic, partition.partition), beginnings[partition]
+        if known[place] > ends[partition]:
+            _report_shortened(place, handled_to=known[place], reading_from=beginning)
+            starts[place] = beginning
+        elif known[place] < beginning:
+            # records that nobody here hears move only Kafka's offset
+            read_to = max(known[place], await consumer.committed(partition) or 0)
+            if read_to < beginning:
+                _report_expired(place, read_to=read_to, begins_at=beginning)
+            starts[place] = beginning
+    return starts
+
+
+def _report_shortened(place: tuple[str, int], *, handled_to: int, reading_from: int) -> None:
+    """Kafka lost records (a broker crashed before they were on disk) and gives their offsets to new
+    ones. Which are new can't be told: all are read again, and the inbox knows what was handled.
+    """
+    topic, partition = place
+    metrics.logs_shortened.labels(topic).inc()
+    log.error(
+        "log.shortened",
+        topic=topic,
+        partition=partition,
+        handled_to=handled_to,
+        reading_from=reading_from,
+    )
+
+
+def _report_expired(place: tuple[str, int], *, read_to: int, begins_at: int) -> None:
+    topic, partition = place
+    metrics.events_expired.labels(topic).inc(begins_at - read_to)
+    log.error("log.expired", topic=topic, partition=partition, read_to=read_to, begins_at=begins_at)
 
 
 async def _raw(message: KafkaAckableMessage) -> tuple[ConsumerRecord, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -32,7 +32,9 @@ _AWAY_SQLSTATE_CLASSES = ("08", "53", "57P")
 
 def is_infrastructure(error: BaseException) -> bool:
     """Whether waiting can heal `error`: the database or the broker is away or busy."""
-    if isinstance(error, (TryLater, PoolTimeoutError, InterfaceError, KafkaConnectionError)):
+    if isinstance(error, (TryLater, PoolTimeoutError, InterfaceError)):
+        return True
+    if isinstance(error, (KafkaConnectionError, KafkaTimeoutError)):
         return True
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", "") or "")

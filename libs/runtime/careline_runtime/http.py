@@ -3,17 +3,26 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import structlog
+from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from careline_runtime import tracing
+from careline_runtime.errors import TryLater, is_infrastructure
 
 if TYPE_CHECKING:
     from careline_runtime.service import Service
 
+log = structlog.get_logger(__name__)
+
 PROBLEM = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
 
 
 def problem(status: int, title: str, detail: str = "", **more: Any) -> Response:
@@ -37,6 +46,23 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
     async def explain(request: Request, error: HTTPException) -> Response:
         return problem(error.status_code, str(error.detail), instance=request.url.path)
 
+    @app.exception_handler(RequestValidationError)
+    async def refuse(request: Request, error: RequestValidationError) -> Response:
+        flaws = [_flaw(flaw["loc"], flaw["msg"]) for flaw in error.errors()]
+        return problem(422, "invalid request", instance=request.url.path, errors=flaws)
+
+    async def come_again(request: Request, error: Exception) -> Response:
+        if not is_infrastructure(error):
+            raise error
+        log.warning("request.not_answered", path=request.url.path, error=type(error).__name__)
+        words = "a server that this service needs is away; ask again"
+        response = problem(503, "not available", words, instance=request.url.path)
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return response
+
+    for away in (DBAPIError, PoolTimeoutError, KafkaError, OSError, TryLater):
+        app.add_exception_handler(away, come_again)
+
     @app.get("/health/live", tags=["operations"], summary="The process runs and makes progress")
     async def live() -> Response:
         reason = service.stalled
@@ -44,7 +70,11 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
 
     @app.get("/health/ready", tags=["operations"], summary="Events and requests are being taken")
     async def ready() -> Response:
-        return Response("ready\n") if service.is_ready else problem(503, "not ready")
+        if not service.is_ready:
+            return problem(503, "not ready", service.waits_for or "starting or stopping")
+        if service.waits_for:
+            return problem(503, "not ready", service.waits_for)
+        return Response("ready\n")
 
     @app.get("/metrics", tags=["operations"], summary="Prometheus metrics")
     async def metrics() -> Response:
@@ -57,3 +87,10 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
     for router in routers:
         app.include_router(router)
     return app
+
+
+def _flaw(location: Sequence[str | int], detail: str) -> dict[str, str]:
+    """One flaw of a request: in which part of it, where there (RFC 6901), and what is wrong."""
+    part, *path = location
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return {"in": str(part), "pointer": "".join(f"/{step}" for step in steps), "detail": detail}

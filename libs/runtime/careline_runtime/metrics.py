@@ -43,6 +43,16 @@ commit_failures = Counter(
     "careline_consumer_commit_failures_total",
     "Offset commits that Kafka refused; harmless, the database holds the truth.",
 )
+logs_shortened = Counter(
+    "careline_consumer_logs_shortened_total",
+    "Partitions found shorter than what was handled of them: Kafka lost records.",
+    ["topic"],
+)
+events_expired = Counter(
+    "careline_consumer_events_expired_total",
+    "Offsets that Kafka deleted before they were read: retention shorter than the outage.",
+    ["topic"],
+)
 producer_rebuilds = Counter("careline_producer_rebuilds_total", "Producers thrown away.")
 outbox_pending = Gauge(
     "careline_outbox_pending_units", "Units said but not yet published; 0 where another leads."
@@ -60,7 +70,7 @@ timer_lateness_seconds = Histogram(
     buckets=(0.1, 0.5, 1, 2, 5, 10, 60, 600, 3600),
 )
 infrastructure_waits = Counter(
-    "careline_infrastructure_waits_total", "Times a unit waited for a server that was away."
+    "careline_infrastructure_waits_total", "Times that a server was away and waited for."
 )
 
 

@@ -5,7 +5,6 @@ until the poison record stands alone in the dead letters and the rest has gone o
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,9 +18,10 @@ from careline_contracts.envelope import Record, traceparent_of
 from careline_runtime import inbox, metrics, timers, tracing
 from careline_runtime.batch import Heard, Hears, Poison, read
 from careline_runtime.dead_letter import Streak, dead_letter
-from careline_runtime.errors import InvalidMessage, is_infrastructure
+from careline_runtime.errors import InvalidMessage
 from careline_runtime.publisher import Publisher
 from careline_runtime.unit_of_work import Unit
+from careline_runtime.waiting import until_up
 
 log = structlog.get_logger(__name__)
 
@@ -29,33 +29,16 @@ Handle = Callable[[Unit, Sequence[Heard]], Awaitable[None]]
 Fire = Callable[[Unit, Sequence[timers.Due]], Awaitable[None]]
 Transform = Callable[[Sequence[ConsumerRecord]], Awaitable[Sequence[Record]]]
 
-LONGEST_PAUSE_SECONDS = 5.0
 DUE_A_UNIT = 500
 PUT_OFF_HOURS = 1
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Stage(Protocol):
     """Takes the records of one poll; when it returns, their effects are durable."""
 
     async def settle(self, records: Sequence[ConsumerRecord]) -> None: ...
-
-
-async def until_up(attempt: Callable[[], Awaitable[Result]]) -> Result:
-    """Runs `attempt`, again and again while a server is away; other errors pass through."""
-    pause = 0.05
-    while True:
-        try:
-            return await attempt()
-        except Exception as error:
-            if not is_infrastructure(error):
-                raise
-            metrics.infrastructure_waits.inc()
-            log.warning("unit.waits", error=str(error).splitlines()[0][:200], seconds=pause)
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (jitter)
-            pause = min(LONGEST_PAUSE_SECONDS, pause * 2)
 
 
 async def bisect(

@@ -104,5 +104,7 @@ class Unit:
 
     def committed(self) -> None:
         """Called by the runtime after the commit."""
-        for callback in self._after_commit:
+        # a callback that knows its unit would keep the whole batch for the garbage collector
+        callbacks, self._after_commit = self._after_commit, []
+        for callback in callbacks:
             callback()

@@ -1,0 +1,110 @@
+"""While a server is away the service waits: it stays alive, says so, and loses nothing."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+import httpx
+import psutil
+import pytest
+
+from careline_localstack import LocalStack
+from careline_localstack.server import Server
+from careline_runtime import service as service_module
+from tests.runtime.echo import Echo, publish, published, running, until
+
+pytestmark = pytest.mark.stack
+
+Outage = Callable[[Server], AbstractAsyncContextManager[None]]
+STALLED_SECONDS = 1.0
+
+
+@contextlib.asynccontextmanager
+async def gone(server: Server) -> AsyncIterator[None]:
+    """The server is killed, and started again."""
+    await asyncio.to_thread(server.kill)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(server.start)
+
+
+@contextlib.asynccontextmanager
+async def hung(server: Server) -> AsyncIterator[None]:
+    """Every process of the server stands still: it takes connections and answers nothing."""
+    parent = psutil.Process(server.pid)
+    processes = [parent, *parent.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "WATCH_SECONDS", 0.3)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("outage", [gone, hung])
+@pytest.mark.parametrize("which", ["postgres", "kafka"])
+async def test_an_outage_longer_than_a_stall_is_waited_out(
+    stack: LocalStack, echo: Echo, database_url: str, which: str, outage: Outage
+) -> None:
+    server = {"postgres": stack.postgres, "kafka": stack.kafka}[which]
+    service = echo.service(stack, database_url, stalled_seconds=STALLED_SECONDS)
+    async with running(service) as http:
+        await publish(stack, [echo.visit(n) for n in range(20)])
+        await published(stack, echo.outlet.name, 20)
+        async with outage(server):
+            if which == "postgres":
+                await publish(stack, [echo.visit(n) for n in range(20, 40)])
+            await until(lambda: answers(http, "/health/ready", 503))
+            assert (await http.get("/health/ready")).json()["detail"]
+            begun = time.monotonic()
+
+            async def is_long_over() -> bool:
+                assert await answers(http, "/health/live", 200)
+                assert await answers(http, "/health/ready", 503)
+                return time.monotonic() - begun > 4 * STALLED_SECONDS
+
+            await until(is_long_over)
+        if which == "kafka":
+            await publish(stack, [echo.visit(n) for n in range(20, 40)])
+        out = await published(stack, echo.outlet.name, 40)
+        await until(lambda: answers(http, "/health/ready", 200))
+    assert {id for _, id in out} == {f"echo-e{n}" for n in range(40)}
+
+
+async def test_without_its_database_a_service_asks_to_come_again(
+    stack: LocalStack, echo: Echo, database_url: str
+) -> None:
+    async with running(echo.service(stack, database_url)) as http:
+        async with gone(stack.postgres):
+            answer = await http.get("/status")
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_service_started_without_its_database_begins_once_that_is_there(
+    stack: LocalStack, echo: Echo, database_url: str
+) -> None:
+    await publish(stack, [echo.visit(n) for n in range(20)])
+    service = echo.service(stack, database_url)
+    async with contextlib.AsyncExitStack() as life:
+        async with gone(stack.postgres):
+            http = await life.enter_async_context(running(service))
+            await until(lambda: answers(http, "/health/ready", 503))
+        out = await published(stack, echo.outlet.name, 20)
+        await until(lambda: answers(http, "/health/ready", 200))
+    assert {id for _, id in out} == {f"echo-e{n}" for n in range(20)}
+
+
+async def answers(http: httpx.AsyncClient, path: str, status: int) -> bool:
+    return (await http.get(path)).status_code == status

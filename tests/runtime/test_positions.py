@@ -1,0 +1,137 @@
+"""Where a partition is read on, whatever Kafka has done to its log."""
+
+import asyncio
+
+import pytest
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from faststream.kafka import KafkaBroker
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from careline_contracts.topics import ACTIVITIES
+from careline_localstack import LocalStack
+from careline_runtime import consumer as consumer_module
+from careline_runtime import inbox, metrics
+from careline_runtime.consumer import Consumer
+from careline_runtime.database import create_engine
+from careline_runtime.errors import Misconfigured
+from careline_runtime.publisher import partition_hash
+from careline_runtime.settings import ServiceSettings
+from tests.runtime.echo import Echo, publish, published, running
+
+
+async def run_sql(database_url: str, statement: str) -> None:
+    engine = create_engine(database_url, service="test")
+    async with engine.begin() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()
+
+
+def echoes(*numbers: int) -> list[str]:
+    return sorted(f"echo-e{n}" for n in numbers)
+
+
+@pytest.mark.stack
+async def test_events_that_take_the_offsets_of_lost_ones_are_handled_and_no_other_twice(
+    stack: LocalStack, echo: Echo, database_url: str
+) -> None:
+    shortened = metrics.total(metrics.logs_shortened)
+    await publish(stack, [echo.visit(n) for n in range(30)])
+    async with running(echo.service(stack, database_url)):
+        await published(stack, echo.outlet.name, 30)
+    # as after a crash of the machine, in which the broker lost what the database had made durable
+    await run_sql(database_url, "UPDATE consumer_offsets SET next_offset = next_offset + 50")
+    await publish(stack, [echo.visit(n) for n in range(30, 40)])
+    async with running(echo.service(stack, database_url)):
+        out = await published(stack, echo.outlet.name, 40)
+    assert sorted(id for _, id in out) == echoes(*range(40))
+    assert metrics.total(metrics.logs_shortened) - shortened == 3
+
+
+@pytest.mark.stack
+async def test_what_retention_deleted_before_it_was_read_is_counted(
+    stack: LocalStack, echo: Echo, database_url: str, kafka_admin: AIOKafkaAdminClient
+) -> None:
+    expired = metrics.total(metrics.events_expired)
+    of_one_customer = range(0, 70, 7)
+    await publish(stack, [echo.visit(n) for n in of_one_customer])
+    place = TopicPartition(echo.inlet.name, partition_hash("C0") % 3)
+    await kafka_admin.delete_records({place: RecordsToDelete(9)})
+    async with running(echo.service(stack, database_url)):
+        out = await published(stack, echo.outlet.name, 1)
+    assert [id for _, id in out] == echoes(of_one_customer[-1])
+    assert metrics.total(metrics.events_expired) - expired == 9
+
+
+@pytest.mark.stack
+async def test_a_service_that_can_never_place_its_partitions_ends_with_the_reason(
+    stack: LocalStack, echo: Echo, database_url: str
+) -> None:
+    await run_sql(database_url, "ALTER TABLE consumer_offsets RENAME TO elsewhere")
+    with pytest.raises(Misconfigured, match="partitions can't be placed"):
+        await asyncio.wait_for(echo.service(stack, database_url).serve(), timeout=30)
+
+
+class Settles:
+    """A stage that does nothing, or fails."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self._failure = failure
+
+    async def settle(self, records: object) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
+def a_consumer(stage: Settles, engine: AsyncEngine | None = None) -> Consumer:
+    return Consumer(
+        KafkaBroker(logger=None),
+        [ACTIVITIES],
+        group="test",
+        stage=stage,
+        engine=engine,
+        settings=ServiceSettings(),
+        failed=lambda _: None,
+    )
+
+
+def a_record(partition: int, offset: int) -> ConsumerRecord:
+    return ConsumerRecord(ACTIVITIES.name, partition, offset, 0, 0, b"", b"", None, 0, 0, ())
+
+
+async def test_a_batch_that_outlived_its_assignment_moves_no_position() -> None:
+    consumer = a_consumer(Settles())
+    mine, revoked = (ACTIVITIES.name, 0), (ACTIVITIES.name, 1)
+    consumer.positions = {mine: 5}
+    await consumer.settle([a_record(0, 5), a_record(1, 7)])
+    assert revoked not in consumer.positions
+    assert consumer.positions[mine] == 6
+
+
+@pytest.mark.stack
+async def test_a_log_that_goes_back_while_it_is_read_takes_the_database_with_it(
+    database_url: str,
+) -> None:
+    place = (ACTIVITIES.name, 0)
+    engine = create_engine(database_url, service="test")
+    consumer = a_consumer(Settles(), engine)
+    async with engine.begin() as connection:
+        await inbox.lock_offsets(connection, [place])
+        await inbox.move_offsets(connection, {place: 40})
+    consumer.positions = {place: 40}
+    await consumer.settle([a_record(0, 3), a_record(0, 4)])
+    async with engine.begin() as connection:
+        assert await inbox.lock_offsets(connection, [place]) == {place: 3}
+    assert consumer.positions == {place: 5}
+    await engine.dispose()
+
+
+async def test_a_batch_that_no_stage_can_settle_is_told_before_it_is_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(consumer_module, "PAUSE_AFTER_A_FAILURE_SECONDS", 0)
+    with structlog.testing.capture_logs() as logs, pytest.raises(RuntimeError):
+        await a_consumer(Settles(RuntimeError("a bug"))).settle([a_record(0, 5)])
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["batch.failed"]
