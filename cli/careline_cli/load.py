@@ -21,7 +21,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Literal, NamedTuple, Self
 
-from careline_contracts.envelope import Envelope, Headers, Record, to_headers
+from careline_cli.outgoing import Outgoing
+from careline_contracts.envelope import Envelope, Headers, Record, from_headers, to_headers
 from careline_contracts.events import touchpoints as said
 from careline_contracts.events.touchpoints import Channel, ChannelEvent, Identity
 from careline_contracts.topics import RAW
@@ -34,6 +35,12 @@ MAX_DELAY = 200
 
 ROAMS_EVERY = 8
 """One customer of so many comes through all channels, now and then known by phone alone."""
+
+OVER_HTTP_EVERY = 4
+"""One customer of so many is heard over HTTP, the others over Kafka; none of them roams."""
+
+PRIVATE_WORDS = "nobody but us knows of"
+"""Begins every free text of the load, and nothing else anywhere."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,16 @@ class Loaded(NamedTuple):
     def customer(self) -> int:
         """Whose event it is; of poison, nobody's."""
         return -1 if self.id.startswith("poison") else int(self.id.partition("-")[0])
+
+    @property
+    def is_over_http(self) -> bool:
+        """Whether it comes over HTTP, as all of its customer's events do, in one order."""
+        return self.customer % OVER_HTTP_EVERY == 1
+
+    def to_outgoing(self) -> Outgoing:
+        """The same event, to be sent over HTTP."""
+        source = from_headers(self.record.headers).source
+        return Outgoing(self.id, source, self.event.type, self.occurred_at, self.event.to_json())
 
 
 def records(load: Load) -> Iterator[Loaded]:
@@ -139,6 +156,11 @@ def _loaded(load: Load, id: str, at: datetime, event: ChannelEvent) -> Loaded:
     return Loaded(record, id, ACCEPTED, event, at, at)
 
 
+def phone_number(customer: int) -> str:
+    """A number that is this customer's alone."""
+    return f"+86139{customer:08}"
+
+
 class _Crowd:
     """The customers of a shop, and what they do next.
 
@@ -163,7 +185,7 @@ class _Crowd:
         self._numbers[customer] += 1
         number = self._numbers[customer]
         identities: tuple[Identity, ...] = (Identity(kind="member_card", value=f"{customer:07}"),)
-        phone = Identity(kind="phone", value=f"+86139{customer:08}")
+        phone = Identity(kind="phone", value=phone_number(customer))
         links = content.random()
         if links < 0.2:
             identities += (phone,)
@@ -222,13 +244,15 @@ def _chat(identities: tuple[Identity, ...], amount: int, is_end: bool) -> Channe
         return said.ChatSessionClosed(
             identities=identities, session="s", duration_seconds=amount // 1_000, messages=3
         )
-    return said.ChatMessageReceived(identities=identities, session="s", text="hello")
+    return said.ChatMessageReceived(
+        identities=identities, session="s", text=f"{PRIVATE_WORDS} {amount}"
+    )
 
 
 def _sms(identities: tuple[Identity, ...], amount: int, is_receipt: bool) -> ChannelEvent:
     if is_receipt:
         return said.SmsDelivered(identities=identities)
-    return said.SmsReplied(identities=identities, text="yes")
+    return said.SmsReplied(identities=identities, text=f"{PRIVATE_WORDS} {amount}")
 
 
 def _community(identities: tuple[Identity, ...], amount: int, is_like: bool) -> ChannelEvent:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
-from careline_cli.load import ACCEPTED, DUPLICATE, MAX_DELAY, Load, records
+from careline_cli.load import ACCEPTED, DUPLICATE, MAX_DELAY, ROAMS_EVERY, Load, records
 from careline_contracts.events.touchpoints import ComplaintRaised
 
 LOAD = Load(events=5_000, customers=300, seed=11, poison_share=0.01)
@@ -61,3 +61,15 @@ def test_late_events_overtake_nothing_that_decides() -> None:
         if isinstance(loaded.event, ComplaintRaised):
             complained[customer] = at
     assert overtaken > 0.01 * LOAD.events, "but other events of the same customer are overtaken"
+
+
+def test_a_customer_over_http_never_comes_another_way() -> None:
+    heard = [loaded for loaded in records(LOAD) if loaded.is_over_http]
+
+    assert 0.2 < len(heard) / LOAD.events < 0.3
+    assert {loaded.expected for loaded in heard} == {ACCEPTED, DUPLICATE}, "poison has no customer"
+    assert all(loaded.customer % ROAMS_EVERY for loaded in heard)
+    for loaded in heard:
+        sent = loaded.to_outgoing()
+        assert (sent.id, sent.occurred_at) == (loaded.id, loaded.occurred_at)
+        assert (sent.source, sent.data) == (LOAD.source, loaded.record.value)

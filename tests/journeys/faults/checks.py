@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -28,7 +29,8 @@ from careline_contracts.topics import (
     Topic,
 )
 from careline_runtime.keyring import Keyring
-from tests.journeys.faults.evidence import Evidence, Said
+from tests.journeys.faults.evidence import Evidence
+from tests.journeys.faults.said import Said
 
 SHOWN = 5
 """So many differences are shown, and the number of the others."""
@@ -76,6 +78,11 @@ class Input:
             self.ref(Identity(kind="member_card", value=key))
             for [(_, key)] in (place for place in places.values() if len(place) == 1)
         )
+
+    @property
+    def over_http(self) -> set[str]:
+        """The events that come over HTTP."""
+        return {loaded.id for loaded in self.accepted if loaded.is_over_http}
 
     @cached_property
     def customers(self) -> int:
@@ -127,6 +134,24 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
     ]
 
 
+def answered(evidence: Evidence, sent: Input) -> list[str]:
+    """Ingest took every event that came over HTTP, and what it has taken is not lost."""
+    refused = [
+        f"{loaded.id}: {verdict}"
+        for loaded, verdict in evidence.answers
+        if verdict.status == "rejected"
+    ]
+    taken = {loaded.id for loaded, _ in evidence.answers}
+    keys = {key: id for key, id in sent.event_keys.items() if id in taken}
+    inbox, touchpoints = _inbox(evidence, "profile"), evidence.said[TOUCHPOINTS.name]
+    return [
+        *refused,
+        *_differ("answered", sent.over_http, taken),
+        *_differ("touchpoints of what was answered", taken, taken & touchpoints.keys()),
+        *_differ("profile's inbox of what was answered", keys, keys.keys() & inbox),
+    ]
+
+
 def dead_letters(evidence: Evidence, sent: Input) -> list[str]:
     """Poison was put aside with its reason, each record that was sent; nothing else was."""
     expected = Counter(
@@ -157,7 +182,7 @@ def order(evidence: Evidence) -> list[str]:
         for topic in topics:
             # a merge gives the changes of a case or ticket another key, and so another partition
             newest: Counter[tuple[str, str]] = Counter()
-            for id, said in evidence.said.get(topic.name, {}).items():
+            for id, said in evidence.said[topic.name].items():
                 name, version = said.payload[whose], said.payload["version"]
                 versions[name].append(version)
                 if version < newest[said.key, name]:
@@ -175,7 +200,7 @@ def order(evidence: Evidence) -> list[str]:
 
 def _not_ascending(evidence: Evidence, topic: Topic) -> Iterator[str]:
     newest: Counter[str] = Counter()
-    for id, said in evidence.said.get(topic.name, {}).items():
+    for id, said in evidence.said[topic.name].items():
         version = said.payload["version"]
         if version < newest[said.key]:
             yield f"{topic.name} {id}: version {version} after {newest[said.key]}"
@@ -195,7 +220,7 @@ def _of(evidence: Evidence, topic: str, steady: frozenset[str]) -> dict[str, Sai
     """What was said on a topic about steady customers."""
     components = evidence.components
     found = {}
-    for id, said in evidence.said.get(topic, {}).items():
+    for id, said in evidence.said[topic].items():
         whose = said.key
         if topic in (TICKETS.name, CASES.name):
             whose = said.payload["customer"]
@@ -208,6 +233,12 @@ def final_state(evidence: Evidence, other: Evidence, service: str, sent: Input) 
     """Both runs ended with the same facts and decisions."""
     here, there = (FINAL_STATES[service](each, sent.steady) for each in (evidence, other))
     return [problem for name in here for problem in _unequal(name, there[name], here[name])]
+
+
+def replayed(evidence: Evidence, service: str, sent: Input) -> list[str]:
+    """Whoever loses all and hears everything again has the same facts and decisions."""
+    tables = {**evidence.tables, service: evidence.heard_again[service]}
+    return final_state(replace(evidence, tables=tables), evidence, service, sent)
 
 
 State = Mapping[str, Mapping[Hashable, Any]]
@@ -372,7 +403,7 @@ def _last(evidence: Evidence, topic: Topic, fields: Iterable[str]) -> dict[str, 
     """The present as the topic has it, by key."""
     return {
         key: tuple(_typed(name, said.payload.get(name)) for name in fields)
-        for key, said in evidence.last.get(topic.name, {}).items()
+        for key, said in evidence.said[topic.name].present()
     }
 
 

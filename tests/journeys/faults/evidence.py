@@ -1,44 +1,26 @@
 """What a run leaves behind, read once it is drained: every record of every topic, every table."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import asyncpg
-import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from careline_cli.replay import Status
+from careline_cli.load import Loaded
+from careline_cli.sending import Verdict
 from careline_contracts.topics import CATALOGUE, DEAD_LETTERS, SERVICES, TOUCHPOINTS, Topic
-from careline_localstack import Endpoints
+from careline_localstack import LocalStack
+from tests.journeys.faults import privacy
 from tests.journeys.faults.nemesis import Strike
+from tests.journeys.faults.said import Said, Topics
 
 Rows = list[dict[str, Any]]
 
-TABLES: Mapping[str, tuple[str, ...]] = {
-    "profile": ("identities", "customers", "links", "reviews", "contacts"),
-    "scoring": ("members", "buckets", "customers"),
-    "engagement": ("aliases", "customers", "facts", "warnings", "cases"),
-    "ticketing": ("customers", "members", "facts", "tickets"),
-}
-"""The business tables of each service."""
-RUNTIME_TABLES = ("inbox", "outbox", "timers")
-
-
-class Said(NamedTuple):
-    """A record of a service, as a subscriber sees it."""
-
-    key: str
-    headers: tuple[tuple[str, bytes], ...]
-    """Without the trace, which tells one try from another and is meant to."""
-    value: bytes
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = orjson.loads(self.value)
-        return loaded
+WITH_DATABASE = tuple(service for service in SERVICES if service != "ingest")
+_TABLE_NAMES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
 
 
 class DeadLetter(NamedTuple):
@@ -53,23 +35,26 @@ class DeadLetter(NamedTuple):
 
 @dataclass
 class Evidence:
-    """One run, in memory. A million events need some gigabytes."""
+    """One run: what was said is on disk, the rest in memory."""
 
-    name: str
     clock: datetime
-    statuses: Mapping[str, Status]
     strikes: list[Strike]
     deaths: list[str]
+    said: Topics
+    answers: list[tuple[Loaded, Verdict]]
+    """What ingest has said of each event that came over HTTP."""
     raw: dict[tuple[str, int, int], str] = field(default_factory=dict)
     """The event id of each record that was sent, by topic, partition and offset."""
-    said: dict[str, dict[str, Said]] = field(default_factory=dict)
-    """By topic and id, in the order in which they were first said (per partition)."""
     repeated_otherwise: list[str] = field(default_factory=list)
     """What a service decided and then said again with another content."""
-    last: dict[str, dict[str, Said]] = field(default_factory=dict)
-    """The last record of each key: what a subscriber of a state topic is left with."""
     dead_letters: dict[str, set[DeadLetter]] = field(default_factory=dict)
     tables: dict[str, dict[str, Rows]] = field(default_factory=dict)
+    heard_again: dict[str, dict[str, Rows]] = field(default_factory=dict)
+    """The tables of services that were emptied afterwards and have heard everything again."""
+    allowed_in_clear: int = 0
+    """Records with personal data on the topics that may have them."""
+    leaks: list[str] = field(default_factory=list)
+    """Personal data in clear, wherever else they were found."""
 
     @cached_property
     def components(self) -> dict[str, str]:
@@ -90,6 +75,11 @@ class Evidence:
     def add_record(self, topic: Topic, record: ConsumerRecord) -> None:
         """Takes note of one record; called in order of offset."""
         headers = dict(record.headers)
+        if found := privacy.personal_in(record):
+            if privacy.may_be_clear(topic):
+                self.allowed_in_clear += 1
+            else:
+                self.leaks.append(f"{topic.name}: {found}")
         id = headers.get("ce_id", b"").decode()
         if topic.owner == "channels":
             self.raw[record.topic, record.partition, record.offset] = id
@@ -104,31 +94,41 @@ class Evidence:
             )
             self.dead_letters.setdefault(topic.owner, set()).add(letter)
         else:
-            kept = tuple(header for header in record.headers if header[0] != "traceparent")
-            said = Said((record.key or b"").decode(), kept, record.value or b"")
-            first = self.said.setdefault(topic.name, {}).setdefault(id, said)
+            said = Said.of(record)
+            first = self.said[topic.name].keep(id, said)
             # a sender's duplicate is another touchpoint: recorded when it came, dropped by profile
             if first != said and topic is not TOUCHPOINTS:
                 self.repeated_otherwise.append(f"{topic.name} {id}:\n{first}\n{said}")
-            self.last.setdefault(topic.name, {})[said.key] = said
 
 
-async def gather(evidence: Evidence, endpoints: Endpoints) -> Evidence:
+async def gather(evidence: Evidence, stack: LocalStack) -> None:
     """Reads everything into `evidence`."""
-    topics = [topic for topic in CATALOGUE if topic.owner in ("channels", *SERVICES)]
-    for topic in topics:
-        async for record in _records(endpoints.kafka, topic):
-            evidence.add_record(topic, record)
-    for service, names in TABLES.items():
-        connection = await asyncpg.connect(endpoints.databases[service])
-        try:
-            evidence.tables[service] = {
-                name: [dict(row) for row in await connection.fetch(f"SELECT * FROM {name}")]  # noqa: S608 (a constant)
-                for name in (*names, *RUNTIME_TABLES)
-            }
-        finally:
-            await connection.close()
-    return evidence
+    for topic in CATALOGUE:
+        if topic.owner in ("channels", *SERVICES):
+            async for record in _records(stack.endpoints.kafka, topic):
+                evidence.add_record(topic, record)
+    for service in WITH_DATABASE:
+        evidence.tables[service] = await read_tables(stack.endpoints.databases[service])
+        for name, rows in evidence.tables[service].items():
+            if found := privacy.personal("\n".join(map(repr, rows)).encode()):
+                evidence.leaks.append(f"{service}, table {name}: {found}")
+    # PostgreSQL's files hold its log (WAL) too, and so what stood in a table for a moment
+    for directory in (stack.home.logs, stack.postgres.directory):
+        evidence.leaks += privacy.in_files(directory)
+    evidence.leaks += [leak async for leak in privacy.in_valkey(stack.endpoints.valkey)]
+
+
+async def read_tables(database_url: str) -> dict[str, Rows]:
+    """Every row of every table of a service."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        names = await connection.fetch(_TABLE_NAMES)
+        return {
+            name: [dict(row) for row in await connection.fetch(f"SELECT * FROM {name}")]  # noqa: S608 (the catalogue's names)
+            for (name,) in names
+        }
+    finally:
+        await connection.close()
 
 
 async def _records(bootstrap_servers: str, topic: Topic) -> AsyncIterator[ConsumerRecord]:

@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Self
 
@@ -18,9 +18,16 @@ class Numbers:
 
     seed: int
     events: int = 20_000
-    faults: int = 25
-    disturbed_percent: int = 10
-    """So many events come twice, and so many late."""
+    service_kills: int = 15
+    service_pauses: int = 0
+    broker_faults: int = 2
+    """Every other one a kill, the others pauses; so with PostgreSQL."""
+    postgres_faults: int = 2
+    valkey_wipes: int = 2
+    network_faults: int = 4
+    duplicate_percent: int = 10
+    late_percent: int = 10
+    poison_per_thousand: int = 1
     longest_pause_seconds: int = 5
     days: int = 120
     """Of events; then come days of silence, in which windows roll and promises fall due."""
@@ -34,17 +41,26 @@ class Numbers:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Without a seed in the environment a new one is drawn."""
         given = {
-            name: int(value)
-            for name in cls.__dataclass_fields__
-            if (value := environment.get(f"CARELINE_FAULTS_{name.upper()}"))
+            field.name: int(value)
+            for field in fields(cls)
+            if (value := environment.get(_variable(field.name)))
         }
         return cls(**{"seed": secrets.randbelow(1_000_000), **given})
 
     def __str__(self) -> str:
-        """What to put before pytest to see the same again."""
+        """What to put before pytest to see the same again: all of it, defaults may move."""
+        return " ".join(f"{_variable(f.name)}={getattr(self, f.name)}" for f in fields(self))
+
+    @property
+    def faults(self) -> int:
+        """Of all kinds."""
         return (
-            f"CARELINE_FAULTS_SEED={self.seed} CARELINE_FAULTS_EVENTS={self.events} "
-            f"CARELINE_FAULTS_FAULTS={self.faults}"
+            self.service_kills
+            + self.service_pauses
+            + self.broker_faults
+            + self.postgres_faults
+            + self.valkey_wipes
+            + self.network_faults
         )
 
     @property
@@ -54,8 +70,9 @@ class Numbers:
             customers=max(1, self.events // EVENTS_A_CUSTOMER),
             seed=self.seed,
             days=self.days,
-            duplicate_share=self.disturbed_percent / 100,
-            late_share=self.disturbed_percent / 100,
+            duplicate_share=self.duplicate_percent / 100,
+            late_share=self.late_percent / 100,
+            poison_share=self.poison_per_thousand / 1_000,
         )
 
     @property
@@ -68,6 +85,14 @@ class Numbers:
         return timedelta(days=13)
 
     @property
-    def steps(self) -> int:
-        """Of the clock, in the whole run."""
-        return -(-self.days // self.days_a_step) + -(-self.silent_days // self.silent_step.days)
+    def eventful_steps(self) -> int:
+        """Of the clock, those in which events come in."""
+        return -(-self.days // self.days_a_step)
+
+    @property
+    def silent_steps(self) -> int:
+        return -(-self.silent_days // self.silent_step.days)
+
+
+def _variable(name: str) -> str:
+    return f"CARELINE_FAULTS_{name.upper()}"

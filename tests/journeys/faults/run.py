@@ -2,22 +2,100 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
+import httpx
+from aiokafka.errors import KafkaError
+
 from careline_cli.console import CommandError
-from careline_cli.load import Load, records
+from careline_cli.load import Load, Loaded, records
 from careline_cli.replay import Pipeline
-from careline_contracts.envelope import Record
-from careline_localstack import LocalStack
+from careline_cli.sending import Sender, Verdict
+from careline_contracts.topics import SERVICES
+from careline_localstack import Endpoints, LocalStack
+from careline_localstack.ports import LOOPBACK
 from careline_localstack.services import ServiceOptions
 from tests.journeys.faults.evidence import Evidence, gather
-from tests.journeys.faults.nemesis import Fault, Nemesis
+from tests.journeys.faults.links import Link
+from tests.journeys.faults.nemesis import TICK, Fault, Nemesis
 from tests.journeys.faults.numbers import Numbers
+from tests.journeys.faults.replaying import hear_again
+from tests.journeys.faults.said import Topics
 
-RECORDS_A_PUBLICATION = 200
+RECORDS_A_PUBLICATION = 100
+LONGEST_PAUSE_OF_SENDER_SECONDS = 0.5
+"""A fault is healed in seconds; who waits longer before trying again only makes the run longer."""
+LOOK_SECONDS = 1.0
+"""A server that can't say within this time what it has to do is no target worth waiting for."""
+
+
+class LinkedStack(LocalStack):
+    """A stack whose services reach PostgreSQL and Valkey over links that can fail."""
+
+    def __init__(self, home: Path, *, environment: Mapping[str, str]) -> None:
+        super().__init__(home, environment=environment)
+        self.links = {
+            "postgres": Link(lambda: self.postgres.port),
+            "valkey": Link(lambda: self.valkey.port),
+            "ingest": Link(lambda: self.services["ingest"].port),
+        }
+
+    @property
+    def endpoints(self) -> Endpoints:
+        direct = super().endpoints
+        postgres, valkey = self.links["postgres"].port, self.links["valkey"].port
+        return replace(
+            direct,
+            databases={
+                name: url.replace(f":{self.postgres.port}/", f":{postgres}/")
+                for name, url in direct.databases.items()
+            },
+            valkey=direct.valkey.replace(f":{self.valkey.port}/", f":{valkey}/"),
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything is up, under the replay clock, as long as this lasts."""
+        async with AsyncExitStack() as network:
+            for link in self.links.values():
+                await network.enter_async_context(link.open())
+            try:
+                await asyncio.to_thread(self.start)
+                await asyncio.to_thread(self.start_services, ServiceOptions(clock="replay"))
+                yield
+            finally:
+                await asyncio.to_thread(self.stop)
+
+
+class Channels:
+    """The ways in: HTTP for some customers, Kafka for the others."""
+
+    def __init__(self, pipeline: Pipeline, sender: Sender) -> None:
+        self.answers: list[tuple[Loaded, Verdict]] = []
+        """What ingest has said of each event that came over HTTP."""
+        self.in_flight = 0
+        """Events that wait for such an answer."""
+        self._pipeline = pipeline
+        self._sender = sender
+
+    async def send(self, arrived: Sequence[Loaded]) -> None:
+        """Returns once Kafka, or ingest, has confirmed every one."""
+        others = [loaded.record for loaded in arrived if not loaded.is_over_http]
+        await asyncio.gather(
+            self._pipeline.publish(others),
+            self._post([loaded for loaded in arrived if loaded.is_over_http]),
+        )
+
+    async def _post(self, events: Sequence[Loaded]) -> None:
+        self.in_flight = len(events)
+        verdicts = await self._sender.send([loaded.to_outgoing() for loaded in events])
+        self.in_flight = 0
+        self.answers += zip(events, verdicts, strict=True)
 
 
 def play(
@@ -34,52 +112,89 @@ def play(
     All runs share a keyring, so that an identity has the same token in each.
     """
     environment = {**os.environ, "CARELINE_KEYRING": str(keyring)}
-    stack = LocalStack(directory / name, environment=environment)
+
+    async def run() -> Evidence:
+        stack = LinkedStack(directory / name, environment=environment)
+        async with stack.running():
+            return await _play(stack, load, numbers, faults)
+
     try:
-        stack.start()
-        stack.start_services(ServiceOptions(clock="replay"))
-        return asyncio.run(_play(name, stack, load, numbers, faults))
+        return asyncio.run(run())
     except CommandError as error:
         error.add_note(f"{numbers}, run {name}: {error.why}")
         raise
-    finally:
-        stack.stop()
 
 
 async def _play(
-    name: str, stack: LocalStack, load: Load, numbers: Numbers, faults: Sequence[Fault]
+    stack: LinkedStack, load: Load, numbers: Numbers, faults: Sequence[Fault]
 ) -> Evidence:
-    nemesis = Nemesis(stack, faults)
-    async with Pipeline(stack.endpoints) as pipeline, nemesis.supervising():
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(min(seconds, LONGEST_PAUSE_OF_SENDER_SECONDS))
+
+    async def work_in_hand(target: str) -> int:
+        return await _work_in_hand(target, pipeline, channels)
+
+    sender = Sender(
+        f"http://{LOOPBACK}:{stack.links['ingest'].port}",
+        patience_seconds=numbers.drain_seconds,
+        sleep=sleep,
+    )
+    pipeline = Pipeline(stack.endpoints)
+    channels = Channels(pipeline, sender)
+    nemesis = Nemesis(stack, stack.links, faults, work_in_hand)
+    async with pipeline, sender, nemesis.supervising():
         await pipeline.tick(load.start, timeout_seconds=numbers.drain_seconds)
-        for step, (until, slice) in enumerate(steps(load, numbers)):
-            nemesis.begin(step)
-            await _publish(pipeline, slice)
+        for step, (until, arrived) in enumerate(steps(load, numbers)):
+            for first in range(0, len(arrived), RECORDS_A_PUBLICATION):
+                await channels.send(arrived[first : first + RECORDS_A_PUBLICATION])
+                nemesis.reach(step, TICK * min(1.0, (first + RECORDS_A_PUBLICATION) / len(arrived)))
             await pipeline.drain(timeout_seconds=numbers.drain_seconds)
+            nemesis.reach(step + 1, 0.0)
             await pipeline.tick(until, timeout_seconds=numbers.drain_seconds)
         await nemesis.rest()
-        statuses = await pipeline.drain(by=until, timeout_seconds=numbers.drain_seconds)
-    evidence = Evidence(name, until, statuses, nemesis.strikes, nemesis.deaths)
-    return await gather(evidence, stack.endpoints)
+        await pipeline.drain(by=until, timeout_seconds=numbers.drain_seconds)
+    said = Topics(stack.home.root.with_suffix(".sqlite"))
+    evidence = Evidence(until, nemesis.strikes, nemesis.deaths, said, channels.answers)
+    await gather(evidence, stack)
+    if faults:
+        evidence.heard_again = await hear_again(
+            stack, clock=until, timeout_seconds=numbers.drain_seconds
+        )
+    return evidence
 
 
-def steps(load: Load, numbers: Numbers) -> Iterator[tuple[datetime, list[Record]]]:
+async def _work_in_hand(target: str, pipeline: Pipeline, channels: Channels) -> int:
+    """What waits for this server: for Kafka and PostgreSQL, what waits for any service."""
+    if target == "valkey":
+        return channels.in_flight
+    asked = [target] if target in SERVICES else SERVICES
+    found = await asyncio.gather(*(_left_to_do(service, pipeline) for service in asked))
+    return sum(found) + (channels.in_flight if target == "ingest" else 0)
+
+
+async def _left_to_do(service: str, pipeline: Pipeline) -> int:
+    """By the service's own word; 0 when it does not answer."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            status = await pipeline.get(service, "/status")
+            lags = await pipeline.lags({service: status})
+    except (httpx.HTTPError, KafkaError, OSError):
+        return 0
+    return lags[service] + int(status["outbox"] + status["timers_due"])
+
+
+def steps(load: Load, numbers: Numbers) -> Iterator[tuple[datetime, list[Loaded]]]:
     """Each step of the clock: what arrives before it, and to when it goes then."""
     arrivals = {
-        place: [loaded.record for loaded in arrived]
+        place: list(arrived)
         for place, arrived in groupby(
             records(load), lambda loaded: (loaded.arrives_at - load.start) // numbers.step
         )
     }
     now = load.start
-    for place in range(-(-numbers.days // numbers.days_a_step)):
+    for place in range(numbers.eventful_steps):
         now += numbers.step
         yield now, arrivals.get(place, [])
-    for _ in range(place + 1, numbers.steps):
+    for _ in range(numbers.silent_steps):
         now += numbers.silent_step
         yield now, []
-
-
-async def _publish(pipeline: Pipeline, slice: Sequence[Record]) -> None:
-    for first in range(0, len(slice), RECORDS_A_PUBLICATION):
-        await pipeline.publish(slice[first : first + RECORDS_A_PUBLICATION])
