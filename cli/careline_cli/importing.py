@@ -9,10 +9,9 @@ import csv
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 from urllib.parse import quote
@@ -27,13 +26,16 @@ from careline_cli.meter import Meter
 from careline_cli.outgoing import Outgoing, TooManyEvents, in_order_of_time, slices
 from careline_cli.replay import Pipeline
 from careline_cli.rows import Row, Rows, UnreadableFile
-from careline_cli.sending import MAX_BATCH_EVENTS, NotSent, Sender
 from careline_cli.translation import Refused, Translation
+from careline_client import CarelineClient, NotLetIn, NotSent
 from careline_localstack import Endpoints
 from careline_runtime.errors import Misconfigured
 
 REPLAY_STEP = timedelta(days=7)
 """How far the replay clock moves at a time: what is published doesn't depend on it."""
+
+SHOWN_EVENTS = 1_000
+"""After so many the bar moves; drawing it costs more than an event does."""
 
 
 @dataclass
@@ -97,22 +99,23 @@ def touchpoints_of(
 
 async def send_all(
     events: Iterable[Outgoing],
-    sender: Sender,
+    client: CarelineClient,
     tally: Tally,
     rejects: RejectFile,
     *,
     sent: Callable[[], None] = lambda: None,
 ) -> None:
-    """Sends the events batch by batch, holding one batch in memory; `sent` is told after each."""
-    remaining = iter(events)
-    while batch := list(islice(remaining, MAX_BATCH_EVENTS)):
-        for event, verdict in zip(batch, await sender.send(batch), strict=True):
-            if verdict.status == "rejected":
-                reason = f"{verdict.pointer} {verdict.detail}".strip()
-                rejects.add(Refused(event.line, verdict.code, reason, event.text))
-            else:
-                tally.events[verdict.status] += 1
-        sent()
+    """Sends the events, holding one batch in memory; `sent` is told now and then."""
+    answered = 0
+    async for event, verdict in client.stream(events):
+        if verdict.status == "rejected":
+            reason = f"{verdict.pointer} {verdict.detail}".strip()
+            rejects.add(Refused(event.line, verdict.code, reason, event.text))
+        else:
+            tally.events[verdict.status] += 1
+        answered += 1
+        if answered % SHOWN_EVENTS == 0:
+            sent()
 
 
 async def send_by_clock(
@@ -148,6 +151,13 @@ def import_file(
     source: Annotated[
         str, typer.Option(help="CloudEvents source; default: /import/ and the file's name.")
     ] = "",
+    key: Annotated[
+        str,
+        typer.Option(
+            envvar="CARELINE_KEY",
+            help="A channel system's key, where ingest wants one; the source must be its own.",
+        ),
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON on stdout.")
     ] = False,
@@ -175,17 +185,8 @@ def import_file(
         reject_file = RejectFile(_opened(rejects, stack), tally)
         translation = Translation(rules, source=source or f"/import/{quote(file.name)}")
         rows = Rows(file, rules.layout, needs=rules.used_columns)
-        try:
-            asyncio.run(run(rows, translation, tally, reject_file, running_endpoints()))
-        except (UnreadableFile, TooManyEvents) as error:
-            raise CommandError(f"{file.name} cannot be imported.", why=str(error)) from error
-        except NotSent as error:
-            raise CommandError(
-                f"The import stopped after {tally.events['accepted']:,} accepted events.",
-                why=str(error),
-                fix="See that ingest runs (careline status), then repeat the command: what is "
-                "already there is not taken twice.",
-            ) from error
+        with _explained(file, tally):
+            asyncio.run(run(rows, translation, tally, reject_file, running_endpoints(), key))
     tally.seconds = time.monotonic() - started
     if as_json:
         stdout.print_json(data=tally.as_json())
@@ -193,15 +194,43 @@ def import_file(
         stdout.print(_summary(file, tally, rules, rejects))
 
 
+@contextmanager
+def _explained(file: Path, tally: Tally) -> Iterator[None]:
+    """Turns what can end an import into words about what to do."""
+    try:
+        yield
+    except (UnreadableFile, TooManyEvents) as error:
+        raise CommandError(f"{file.name} cannot be imported.", why=str(error)) from error
+    except NotLetIn as error:
+        raise CommandError(
+            "Ingest does not let the import in.",
+            why=str(error),
+            fix="careline channel create NAME --channel … makes a key: give it with --key or in "
+            "CARELINE_KEY, and name one of its sources with --source.",
+        ) from error
+    except NotSent as error:
+        raise CommandError(
+            f"The import stopped after {tally.events['accepted']:,} accepted events.",
+            why=str(error),
+            fix="See that ingest runs (careline status), then repeat the command: what is "
+            "already there is not taken twice.",
+        ) from error
+
+
 async def _streamed(
-    rows: Rows, translation: Translation, tally: Tally, rejects: RejectFile, endpoints: Endpoints
+    rows: Rows,
+    translation: Translation,
+    tally: Tally,
+    rejects: RejectFile,
+    endpoints: Endpoints,
+    key: str,
 ) -> None:
     with Meter(rows.path.name, rows.total_bytes) as meter:
-        async with Sender(endpoints.services["ingest"], say=meter.say) as sender:
+        async with CarelineClient(endpoints.services["ingest"], key=key, say=meter.say) as client:
             events = touchpoints_of(rows, translation, tally, rejects)
             await send_all(
                 events,
-                sender,
+                client,
                 tally,
                 rejects,
                 sent=lambda: meter.show(rows.read_bytes, f"{tally.rows:,} rows"),
@@ -209,7 +238,12 @@ async def _streamed(
 
 
 async def _replayed(
-    rows: Rows, translation: Translation, tally: Tally, rejects: RejectFile, endpoints: Endpoints
+    rows: Rows,
+    translation: Translation,
+    tally: Tally,
+    rejects: RejectFile,
+    endpoints: Endpoints,
+    key: str,
 ) -> None:
     events = in_order_of_time(touchpoints_of(rows, translation, tally, rejects))
     with Meter(rows.path.name, len(events)) as meter:
@@ -217,7 +251,7 @@ async def _replayed(
             first, last = events[0].occurred_at, events[-1].occurred_at
             meter.say(f"replaying {len(events):,} events, {first:%Y-%m-%d} to {last:%Y-%m-%d}")
         async with (
-            Sender(endpoints.services["ingest"], say=meter.say) as sender,
+            CarelineClient(endpoints.services["ingest"], key=key, say=meter.say) as client,
             Pipeline(endpoints) as pipeline,
         ):
 
@@ -227,7 +261,7 @@ async def _replayed(
                 meter.show(tally.events.total(), f"replaying {end:%Y-%m-%d}")
 
             async def send(slice_of_events: list[Outgoing]) -> None:
-                await send_all(slice_of_events, sender, tally, rejects)
+                await send_all(slice_of_events, client, tally, rejects)
 
             await send_by_clock(events, send, tick=tick)
 

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Literal, NamedTuple, Self
 
-from careline_cli.outgoing import Outgoing
+from careline_client import Event
 from careline_contracts.envelope import Envelope, Headers, Record, from_headers, to_headers
 from careline_contracts.events import touchpoints as said
 from careline_contracts.events.touchpoints import Channel, ChannelEvent, Identity
@@ -98,10 +98,10 @@ class Loaded(NamedTuple):
         """Whether it comes over HTTP, as all of its customer's events do, in one order."""
         return self.customer % OVER_HTTP_EVERY == 1
 
-    def to_outgoing(self) -> Outgoing:
+    def to_event(self) -> Event:
         """The same event, to be sent over HTTP."""
         source = from_headers(self.record.headers).source
-        return Outgoing(self.id, source, self.event.type, self.occurred_at, self.event.to_json())
+        return Event(self.id, source, self.event.type, self.occurred_at, self.event.to_json())
 
 
 def records(load: Load) -> Iterator[Loaded]:

@@ -1,41 +1,22 @@
 """An event on its way to ingest, and how events of several sources become one stream in time."""
 
-import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import NamedTuple
 
-from careline_contracts.envelope import to_text
+from careline_client import Event
 
 MAX_SORTED_EVENTS = 2_000_000
 """About 1 GB of memory: what a replay may hold, since it must send in order of time."""
 
 
-class Outgoing(NamedTuple):
-    """A CloudEvent as a channel sends it; `line` and `text` are the row that it came from."""
+@dataclass(frozen=True, slots=True)
+class Outgoing(Event):
+    """An event that was made of a row; `line` and `text` say which."""
 
-    id: str
-    source: str
-    type: str
-    occurred_at: datetime
-    data: bytes
-    """JSON."""
     line: int = 0
     text: str = ""
-
-    def to_json(self) -> bytes:
-        """The event in the JSON event format."""
-        return (
-            b'{"specversion":"1.0","id":%s,"source":%s,"type":%s,"time":"%s",'
-            b'"datacontenttype":"application/json","data":%s}'
-        ) % (
-            _quoted(self.id),
-            _quoted(self.source),
-            _quoted(self.type),
-            to_text(self.occurred_at).encode(),
-            self.data,
-        )
 
 
 class TooManyEvents(Exception):
@@ -71,7 +52,3 @@ def slices(
 
     for end, group in groupby(events, key=slice_end):
         yield end, list(group)
-
-
-def _quoted(text: str) -> bytes:
-    return json.dumps(text).encode()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from careline_cli.outgoing import Outgoing
+from careline_client import Event, event
 from careline_contracts.events import touchpoints as said
 from careline_contracts.events.touchpoints import ChannelEvent, Identity
 
@@ -40,7 +40,7 @@ class Step(NamedTuple):
 
 def synthetic_events(
     purchases: Iterable[Purchase], *, seed: int, since: datetime, until: datetime
-) -> list[Outgoing]:
+) -> list[Event]:
     """Made-up touchpoints of the purchases' customers in a period, in order of time."""
     by_card: dict[str, list[Purchase]] = {}
     for purchase in sorted(purchases):
@@ -54,14 +54,14 @@ def synthetic_events(
     return sorted(events, key=lambda event: (event.occurred_at, event.source, event.id))
 
 
-def purchases_in(events: Iterable[Outgoing]) -> list[Purchase]:
+def purchases_in(events: Iterable[Event]) -> list[Purchase]:
     """The purchases among imported events, for `synthetic_events`."""
     found = []
-    for event in events:
-        if event.type == said.PurchaseCompleted.type:
-            data = said.PurchaseCompleted.parse(event.data)
-            card = next(one.value for one in data.identities if one.kind == "member_card")
-            found.append(Purchase(card, event.occurred_at, data.amount_minor))
+    for one in events:
+        if one.type == said.PurchaseCompleted.type:
+            data = said.PurchaseCompleted.parse(one.data)
+            card = next(id.value for id in data.identities if id.kind == "member_card")
+            found.append(Purchase(card, one.occurred_at, data.amount_minor))
     return found
 
 
@@ -317,20 +317,19 @@ JOURNEYS: Sequence[tuple[float, Journey]] = (
 """How often each happens per purchase."""
 
 
-def _events_of(person: _Person, purchases: Sequence[Purchase]) -> Iterator[Outgoing]:
+def _events_of(person: _Person, purchases: Sequence[Purchase]) -> Iterator[Event]:
     """A customer's events, numbered in the order in which they were drawn."""
     number = 0
     for purchase in purchases:
         for share, journey in JOURNEYS:
             if not person.happens(share):
                 continue
-            for at, event in journey(person, purchase):
+            for at, touchpoint in journey(person, purchase):
                 number += 1
-                channel = getattr(event, "via", event.channel)
-                yield Outgoing(
+                channel = getattr(touchpoint, "via", touchpoint.channel)
+                yield event(
+                    touchpoint,
                     id=f"{purchase.card}-{number}",
                     source=f"{SOURCE}{channel}",
-                    type=event.type,
                     occurred_at=at,
-                    data=event.to_json(),
                 )

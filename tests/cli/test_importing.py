@@ -21,7 +21,7 @@ from careline_cli.console import CommandError
 from careline_cli.importing import RejectFile, Tally, send_all, send_by_clock
 from careline_cli.mapping import Condition, EventMapping, Mapping, Time, Value
 from careline_cli.outgoing import Outgoing, in_order_of_time, slices
-from careline_cli.sending import MAX_BATCH_BYTES, NotSent, Sender, batches
+from careline_client import CarelineClient
 
 START = datetime(2021, 1, 1, 12, tzinfo=UTC)
 DOCS = Path(__file__).parents[2] / "docs"
@@ -37,7 +37,7 @@ class FakeIngest:
         self.first_answers: list[tuple[int, dict[str, str]]] = []
         """Statuses and headers given before the first good answer; 0 hangs up."""
         self.refused_ids: set[str] = set()
-        self.max_bytes = 5_000_000
+        self.authorizations: set[str | None] = set()
         self._seen: set[tuple[str, str]] = set()
         fake = self
 
@@ -58,9 +58,8 @@ class FakeIngest:
                 request.close_connection = True
             else:
                 self._reply(request, status, {"title": "come again"}, headers)
-        elif len(body) > self.max_bytes:
-            self._reply(request, 413, {"title": "too large"}, {})
         else:
+            self.authorizations.add(request.headers["authorization"])
             assert request.headers["content-type"] == "application/cloudevents-batch+json"
             events = json.loads(body)
             self.batch_sizes.append(len(events))
@@ -102,28 +101,24 @@ def ingest() -> Iterator[FakeIngest]:
     fake.server.server_close()
 
 
-class Naps:
-    """Stands in for sleeping, and remembers how long."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    async def __call__(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-
-
 def an_event(number: int, *, occurred_at: datetime = START, text: str = "") -> Outgoing:
     data = json.dumps({"identities": [{"kind": "phone", "value": "1"}], "text": text}).encode()
     return Outgoing(
-        str(number), "/test", "careline.sms.replied.v1", occurred_at, data, number, "row"
+        id=str(number),
+        source="/test",
+        type="careline.sms.replied.v1",
+        occurred_at=occurred_at,
+        data=data,
+        line=number,
+        text="row",
     )
 
 
 async def test_events_arrive_once_in_order_in_batches_of_a_thousand(ingest: FakeIngest) -> None:
     tally = Tally()
-    async with Sender(ingest.url) as sender:
-        await send_all(map(an_event, range(2_500)), sender, tally, RejectFile(None, tally))
-        await send_all(map(an_event, range(100)), sender, tally, RejectFile(None, tally))
+    async with CarelineClient(ingest.url) as client:
+        await send_all(map(an_event, range(2_500)), client, tally, RejectFile(None, tally))
+        await send_all(map(an_event, range(100)), client, tally, RejectFile(None, tally))
 
     assert [event["id"] for event in ingest.events] == [str(number) for number in range(2_500)]
     assert ingest.batch_sizes == [1_000, 1_000, 500, 100]
@@ -139,10 +134,10 @@ async def test_no_more_than_one_batch_is_held(ingest: FakeIngest) -> None:
             yield an_event(made)
 
     tally = Tally()
-    async with Sender(ingest.url) as sender:
+    async with CarelineClient(ingest.url) as client:
         await send_all(
             events(),
-            sender,
+            client,
             tally,
             RejectFile(None, tally),
             sent=lambda: held.append(made - len(ingest.events)),
@@ -150,62 +145,6 @@ async def test_no_more_than_one_batch_is_held(ingest: FakeIngest) -> None:
 
     assert tally.events["accepted"] == 5_000
     assert held == [0] * 5
-
-
-@pytest.mark.parametrize(
-    ("answers", "least_wait"),
-    [
-        pytest.param([(429, {"retry-after": "7"})], 7.0, id="too many requests"),
-        pytest.param([(503, {"retry-after": "3"}), (503, {})], 3.0, id="unavailable twice"),
-        pytest.param([(503, {"retry-after": "86400"})], 30.0, id="a wait is bounded"),
-        pytest.param([(502, {})], 0.2, id="bad gateway"),
-        pytest.param([(0, {}), (0, {})], 0.2, id="connection lost twice"),
-    ],
-)
-async def test_what_was_not_answered_is_sent_again(
-    ingest: FakeIngest, answers: list[tuple[int, dict[str, str]]], least_wait: float
-) -> None:
-    ingest.first_answers = [*answers]
-    naps = Naps()
-    async with Sender(ingest.url, sleep=naps) as sender:
-        verdicts = await sender.send([an_event(1), an_event(2)])
-
-    assert [verdict.status for verdict in verdicts] == ["accepted", "accepted"]
-    assert naps.seconds[0] == least_wait
-    assert len(naps.seconds) == len(answers)
-
-
-async def test_an_answer_that_waiting_cannot_heal_ends_at_once(ingest: FakeIngest) -> None:
-    ingest.first_answers = [(401, {})]
-    async with Sender(ingest.url) as sender:
-        with pytest.raises(NotSent, match="401 come again"):
-            await sender.send([an_event(1)])
-
-
-async def test_patience_ends_where_nobody_answers() -> None:
-    async with Sender("http://127.0.0.1:9", patience_seconds=0.0, sleep=Naps()) as sender:
-        with pytest.raises(NotSent, match="ConnectError"):
-            await sender.send([an_event(1)])
-
-
-async def test_a_batch_that_is_too_large_is_halved_down_to_the_event(ingest: FakeIngest) -> None:
-    ingest.max_bytes = 5_000
-    events = [an_event(number) for number in range(40)]
-    events[17] = an_event(17, text="x" * 6_000)
-    async with Sender(ingest.url) as sender:
-        verdicts = await sender.send(events)
-
-    assert [verdict.status for verdict in verdicts].count("accepted") == 39
-    assert verdicts[17].code == "too_large"
-
-
-def test_a_batch_never_exceeds_the_bytes_that_ingest_takes() -> None:
-    events = [an_event(number, text="x" * 10_000) for number in range(900)]
-
-    sizes = [sum(map(len, batch)) for batch in batches(events)]
-
-    assert max(sizes) <= MAX_BATCH_BYTES
-    assert sum(len(batch) for batch in batches(events)) == 900
 
 
 instants = st.datetimes(
@@ -314,6 +253,36 @@ def test_importing_twice_changes_nothing(home: Path, ingest: FakeIngest) -> None
     assert run_import(*arguments)["touchpoints"] == {"accepted": 0, "rejected": 2, "duplicate": 7}
     assert run_import(*arguments, "--source", "/desk")["touchpoints"]["accepted"] == 7
     assert len(ingest.events) == 14
+
+
+def test_an_ingest_that_hangs_up_and_is_busy_is_waited_for(home: Path, ingest: FakeIngest) -> None:
+    ingest.first_answers = [(0, {}), (503, {"retry-after": "0"})]
+
+    summary = run_import("--mapping", str(EXAMPLES / "calls.yaml"), str(EXAMPLES / "calls.csv"))
+
+    assert summary["touchpoints"]["accepted"] == len(ingest.events) > 0
+
+
+@pytest.mark.parametrize("is_variable", [True, False])
+def test_the_key_is_shown_to_ingest(
+    home: Path, ingest: FakeIngest, monkeypatch: pytest.MonkeyPatch, is_variable: bool
+) -> None:
+    if is_variable:
+        monkeypatch.setenv("CARELINE_KEY", "ck_1_secret")
+    option = () if is_variable else ("--key", "ck_1_secret")
+
+    run_import("--mapping", str(EXAMPLES / "calls.yaml"), str(EXAMPLES / "calls.csv"), *option)
+
+    assert ingest.authorizations == {"Bearer ck_1_secret"}
+
+
+def test_an_ingest_that_wants_a_key_is_explained(home: Path, ingest: FakeIngest) -> None:
+    ingest.first_answers = [(401, {})]
+
+    with pytest.raises(CommandError, match="does not let the import in") as caught:
+        run_import("--mapping", str(EXAMPLES / "calls.yaml"), str(EXAMPLES / "calls.csv"))
+
+    assert "--key" in caught.value.fix
 
 
 def test_a_mapping_that_does_not_hold_is_explained(home: Path, tmp_path: Path) -> None:

@@ -70,6 +70,6 @@ def test_a_customer_over_http_never_comes_another_way() -> None:
     assert {loaded.expected for loaded in heard} == {ACCEPTED, DUPLICATE}, "poison has no customer"
     assert all(loaded.customer % ROAMS_EVERY for loaded in heard)
     for loaded in heard:
-        sent = loaded.to_outgoing()
+        sent = loaded.to_event()
         assert (sent.id, sent.occurred_at) == (loaded.id, loaded.occurred_at)
         assert (sent.source, sent.data) == (LOAD.source, loaded.record.value)

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from careline_cli.mapping import EVENT_TYPES
-from careline_cli.outgoing import Outgoing
 from careline_cli.synthetic import SOURCE, Purchase, purchases_in, synthetic_events
+from careline_client import Event
 from careline_contracts.events.touchpoints import ChannelEvent, IssueResponded, PurchaseCompleted
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -28,16 +28,16 @@ def purchases() -> list[Purchase]:
 
 
 @pytest.fixture(scope="module")
-def events(purchases: list[Purchase]) -> list[Outgoing]:
+def events(purchases: list[Purchase]) -> list[Event]:
     return synthetic_events(purchases, seed=7, since=SINCE, until=UNTIL)
 
 
-def parsed(event: Outgoing) -> ChannelEvent:
+def parsed(event: Event) -> ChannelEvent:
     return EVENT_TYPES[event.type].parse(event.data)
 
 
 def test_the_same_seed_gives_the_same_events_and_another_seed_others(
-    purchases: list[Purchase], events: list[Outgoing]
+    purchases: list[Purchase], events: list[Event]
 ) -> None:
     again = synthetic_events(reversed(purchases), seed=7, since=SINCE, until=UNTIL)
 
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_events_and_another_seed_others(
     assert synthetic_events(purchases, seed=8, since=SINCE, until=UNTIL) != events
 
 
-def test_events_are_in_order_of_time_within_the_period(events: list[Outgoing]) -> None:
+def test_events_are_in_order_of_time_within_the_period(events: list[Event]) -> None:
     times = [event.occurred_at for event in events]
 
     assert times == sorted(times)
@@ -53,7 +53,7 @@ def test_events_are_in_order_of_time_within_the_period(events: list[Outgoing]) -
     assert times[-1] < UNTIL
 
 
-def test_every_event_fits_its_contract_and_is_labelled_synthetic(events: list[Outgoing]) -> None:
+def test_every_event_fits_its_contract_and_is_labelled_synthetic(events: list[Event]) -> None:
     for event in events:
         payload = parsed(event)
         channel = getattr(payload, "via", payload.channel)
@@ -61,17 +61,17 @@ def test_every_event_fits_its_contract_and_is_labelled_synthetic(events: list[Ou
     assert len({(event.source, event.id) for event in events}) == len(events)
 
 
-def test_all_types_but_the_purchase_occur(events: list[Outgoing]) -> None:
+def test_all_types_but_the_purchase_occur(events: list[Event]) -> None:
     assert {event.type for event in events} == set(EVENT_TYPES) - {PurchaseCompleted.type}
 
 
 def test_there_are_about_six_events_to_ten_purchases(
-    purchases: list[Purchase], events: list[Outgoing]
+    purchases: list[Purchase], events: list[Event]
 ) -> None:
     assert 0.5 < len(events) / len(purchases) < 0.7
 
 
-def test_the_card_comes_first_or_the_phone_alone(events: list[Outgoing]) -> None:
+def test_the_card_comes_first_or_the_phone_alone(events: list[Event]) -> None:
     kinds = Counter(tuple(one.kind for one in parsed(event).identities) for event in events)
 
     assert {key[0] for key in kinds} == {"member_card", "phone"}
@@ -80,7 +80,7 @@ def test_the_card_comes_first_or_the_phone_alone(events: list[Outgoing]) -> None
     assert kinds["phone",] > 10
 
 
-def test_some_phones_known_alone_are_later_linked_to_a_card(events: list[Outgoing]) -> None:
+def test_some_phones_known_alone_are_later_linked_to_a_card(events: list[Event]) -> None:
     alone: set[str] = set()
     linked: set[str] = set()
     for event in events:
@@ -93,7 +93,7 @@ def test_some_phones_known_alone_are_later_linked_to_a_card(events: list[Outgoin
     assert alone - linked
 
 
-def test_answers_name_the_problem_that_they_are_about(events: list[Outgoing]) -> None:
+def test_answers_name_the_problem_that_they_are_about(events: list[Event]) -> None:
     raised = {reference_of(event) for event in events if ".raised." in event.type}
     raised |= {reference_of(event) for event in events if ".reported." in event.type}
     answered = {reference_of(event) for event in events if event.type == IssueResponded.type}
@@ -102,13 +102,13 @@ def test_answers_name_the_problem_that_they_are_about(events: list[Outgoing]) ->
     assert raised - answered, "some are never answered"
 
 
-def reference_of(event: Outgoing) -> str:
+def reference_of(event: Event) -> str:
     reference: str = getattr(parsed(event), "reference")  # noqa: B009 - several types have it
     return reference
 
 
 def test_purchases_are_found_among_imported_events() -> None:
     data = b'{"identities":[{"kind":"member_card","value":"7"}],"amount_minor":5,"currency":"USD"}'
-    event = Outgoing("1", "/import/x", PurchaseCompleted.type, SINCE, data)
+    event = Event("1", "/import/x", PurchaseCompleted.type, SINCE, data)
 
     assert purchases_in([event]) == [Purchase("7", SINCE, 5)]

@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from careline_cli.outgoing import Outgoing
 from careline_cli.replay import Pipeline
-from careline_cli.sending import Sender
+from careline_client import CarelineClient, event
 from careline_contracts.events.touchpoints import (
     ChannelEvent,
     ComplaintRaised,
@@ -23,17 +22,12 @@ PHONE = Identity(kind="phone", value="+8613912340001")
 MONDAY = datetime(2024, 3, 4, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 
 
-async def happens(pipeline: Pipeline, at: datetime, event: ChannelEvent) -> None:
+async def happens(pipeline: Pipeline, at: datetime, touchpoint: ChannelEvent) -> None:
     """The event is taken by the edge and has all its effects, and the clock reaches it."""
-    async with Sender(pipeline.endpoints.services["ingest"]) as sender:
-        outgoing = Outgoing(
-            id=f"story-{at.isoformat()}-{event.type}",
-            source="/story",
-            type=event.type,
-            occurred_at=at,
-            data=event.to_json(),
-        )
-        assert [verdict.status for verdict in await sender.send([outgoing])] == ["accepted"]
+    async with CarelineClient(pipeline.endpoints.services["ingest"]) as client:
+        id = f"story-{at.isoformat()}-{touchpoint.type}"
+        verdict = await client.publish(event(touchpoint, id=id, source="/story", occurred_at=at))
+        assert verdict.status == "accepted"
     await pipeline.drain()
     await pipeline.tick(at)
 

@@ -71,13 +71,14 @@ def a_spring_of_good_customers() -> Story:
     """Those who spent most in winter, until May: few enough for a test, and worth a case."""
     whole = read_story(real_only=False, seed=SEED)
     winter_ends_at, ends_at = (BEGINS_AT + timedelta(days=days) for days in (95, 130))
+    card_of = {e.id: json.loads(e.data)["identities"][0]["value"] for e in whole.real}
     spent: Counter[str] = Counter()
     for purchase in purchases_in(whole.real):
         if purchase.at < winter_ends_at:
             spent[purchase.card] += purchase.amount_minor
     cards = {card for card, _ in spent.most_common(200)}
     return Story(
-        real=[e for e in whole.real if e.text.split()[0] in cards and e.occurred_at < ends_at],
+        real=[e for e in whole.real if card_of[e.id] in cards and e.occurred_at < ends_at],
         synthetic=[
             e
             for e in whole.synthetic

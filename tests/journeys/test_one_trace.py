@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from careline_cli.outgoing import Outgoing
 from careline_cli.replay import Pipeline
-from careline_cli.sending import Sender
+from careline_client import CarelineClient, Event
 from careline_contracts.envelope import event_key, from_headers
 from careline_contracts.events.touchpoints import (
     ChannelEvent,
@@ -26,8 +25,8 @@ MONDAY = datetime(2024, 5, 6, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 
 
 async def happens(pipeline: Pipeline, id: str, at: datetime, event: ChannelEvent) -> None:
-    async with Sender(pipeline.endpoints.services["ingest"]) as sender:
-        await sender.send([Outgoing(id, "/trace", event.type, at, event.to_json())])
+    async with CarelineClient(pipeline.endpoints.services["ingest"]) as client:
+        await client.publish(Event(id, "/trace", event.type, at, event.to_json()))
     await pipeline.drain()
     await pipeline.tick(at)
 

@@ -15,7 +15,7 @@ from careline_cli.demo.story import POLICIES, Story, read_story, tell
 from careline_cli.demo.summary import print_summary, summarise
 from careline_cli.demo.view import View, summaries_of
 from careline_cli.replay import Pipeline
-from careline_cli.sending import NotSent, Sender
+from careline_client import CarelineClient, NotSent
 from careline_localstack import LocalStack, ServiceOptions
 
 SEED = 20210101
@@ -79,14 +79,14 @@ async def _run(stack: LocalStack, story: Story, *, answers: bool, seed: int) -> 
     progress(f"Replaying {what} …")
     async with (
         Pipeline(stack.endpoints) as pipeline,
-        Sender(stack.endpoints.services["ingest"], say=progress) as sender,
+        CarelineClient(stack.endpoints.services["ingest"], say=progress) as client,
     ):
         if responder:
             await responder.start()
         try:
             started = time.monotonic()
             with View(pipeline, stderr) as view:
-                await tell(story, pipeline, sender, responder, show=view.show)
+                await tell(story, pipeline, client, responder, show=view.show)
             seconds = time.monotonic() - started
             statuses = await pipeline.drain()
             return summarise(story, await summaries_of(pipeline), statuses, seconds=seconds)

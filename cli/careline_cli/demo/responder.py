@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer
 
-from careline_cli.outgoing import Outgoing
 from careline_cli.synthetic import SOURCE
+from careline_client import Event, event
 from careline_contracts.envelope import Envelope, from_headers
 from careline_contracts.events.engagement import OutreachRequested
 from careline_contracts.events.touchpoints import OutreachAnswered
@@ -32,7 +32,7 @@ class Responder:
             bootstrap_servers=bootstrap_servers,
             auto_offset_reset="earliest",
         )
-        self._answers: list[tuple[datetime, str, Outgoing]] = []
+        self._answers: list[tuple[datetime, str, Event]] = []
 
     async def start(self) -> None:
         await self._consumer.start()
@@ -51,7 +51,7 @@ class Responder:
                     for answer in _answers(from_headers(record.headers), request):
                         heapq.heappush(self._answers, (answer.occurred_at, answer.id, answer))
 
-    def due(self, until: datetime) -> list[Outgoing]:
+    def due(self, until: datetime) -> list[Event]:
         """The answers that happen before `until`, in order of time."""
         found = []
         while self._answers and self._answers[0][0] < until:
@@ -59,7 +59,7 @@ class Responder:
         return found
 
 
-def _answers(envelope: Envelope, request: OutreachRequested) -> Iterator[Outgoing]:
+def _answers(envelope: Envelope, request: OutreachRequested) -> Iterator[Event]:
     chance = random.Random(envelope.id)  # noqa: S311 - a demo, not a secret
     hours = chance.uniform(1, 20) if chance.random() < IN_TIME_SHARE else chance.uniform(25, 72)
     reached = chance.random() < REACHED_SHARE
@@ -70,10 +70,9 @@ def _answers(envelope: Envelope, request: OutreachRequested) -> Iterator[Outgoin
         cause=chance.choice(CAUSES) if reached else None,
         offer=chance.choice(OFFERS) if reached else None,
     )
-    yield Outgoing(
+    yield event(
+        answer,
         id=f"{envelope.id}-answer",
         source=f"{SOURCE}outreach",
-        type=OutreachAnswered.type,
         occurred_at=envelope.recorded_at + timedelta(hours=hours),
-        data=answer.to_json(),
     )

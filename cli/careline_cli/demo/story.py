@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from careline_cli.demo.responder import Responder
 from careline_cli.importing import RejectFile, Tally, touchpoints_of
 from careline_cli.mapping import read_mapping
-from careline_cli.outgoing import Outgoing, in_order_of_time
+from careline_cli.outgoing import in_order_of_time
 from careline_cli.replay import Pipeline
 from careline_cli.rows import Rows
-from careline_cli.sending import Sender
 from careline_cli.synthetic import purchases_in, synthetic_events
 from careline_cli.translation import Translation
+from careline_client import CarelineClient, Event
 
 DATA = Path(__file__).resolve().parents[1] / "demo_data"
 PURCHASES = DATA / "cdnow_master.txt.gz"
@@ -35,8 +35,8 @@ STEP = timedelta(days=7)
 class Story:
     """The input, and how far it has been told."""
 
-    real: Sequence[Outgoing]
-    synthetic: Sequence[Outgoing]
+    real: Sequence[Event]
+    synthetic: Sequence[Event]
     ends_at: datetime = ENDS_AT
     now: datetime = BEGINS_AT
     sent: int = 0
@@ -54,7 +54,7 @@ def read_story(*, real_only: bool, seed: int) -> Story:
     rows = Rows(PURCHASES, mapping.layout, needs=mapping.used_columns)
     translation = Translation(mapping, source=f"/import/{PURCHASES.name}")
     real = in_order_of_time(touchpoints_of(rows, translation, tally, RejectFile(None, tally)))
-    synthetic: list[Outgoing] = []
+    synthetic: list[Event] = []
     if not real_only:
         synthetic = synthetic_events(
             purchases_in(real), seed=seed, since=BEGINS_AT, until=ENDS_AT - timedelta(minutes=1)
@@ -67,7 +67,7 @@ def read_story(*, real_only: bool, seed: int) -> Story:
 async def tell(
     story: Story,
     pipeline: Pipeline,
-    sender: Sender,
+    client: CarelineClient,
     responder: Responder | None,
     *,
     show: Callable[[Story], Awaitable[None]],
@@ -84,7 +84,7 @@ async def tell(
         answers = responder.due(until) if responder else []
         batch = sorted((*events[first:place], *answers), key=lambda event: event.occurred_at)
         if batch:
-            story.verdicts.update(verdict.status for verdict in await sender.send(batch))
+            story.verdicts.update(verdict.status for verdict in await client.publish_all(batch))
             story.sent += len(batch)
             await pipeline.drain()
         await pipeline.tick(until)

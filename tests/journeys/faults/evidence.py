@@ -10,7 +10,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from careline_cli.load import Loaded
-from careline_cli.sending import Verdict
+from careline_client import Verdict
 from careline_contracts.topics import CATALOGUE, DEAD_LETTERS, SERVICES, TOUCHPOINTS, Topic
 from careline_localstack import LocalStack
 from tests.journeys.faults import privacy

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from careline_cli.console import CommandError
 from careline_cli.load import Load, Loaded, records
 from careline_cli.replay import Pipeline
-from careline_cli.sending import Sender, Verdict
+from careline_client import CarelineClient, Verdict
 from careline_contracts.topics import SERVICES
 from careline_localstack import Endpoints, LocalStack
 from careline_localstack.ports import LOOPBACK
@@ -75,13 +75,13 @@ class LinkedStack(LocalStack):
 class Channels:
     """The ways in: HTTP for some customers, Kafka for the others."""
 
-    def __init__(self, pipeline: Pipeline, sender: Sender) -> None:
+    def __init__(self, pipeline: Pipeline, client: CarelineClient) -> None:
         self.answers: list[tuple[Loaded, Verdict]] = []
         """What ingest has said of each event that came over HTTP."""
         self.in_flight = 0
         """Events that wait for such an answer."""
         self._pipeline = pipeline
-        self._sender = sender
+        self._client = client
 
     async def send(self, arrived: Sequence[Loaded]) -> None:
         """Returns once Kafka, or ingest, has confirmed every one."""
@@ -93,7 +93,7 @@ class Channels:
 
     async def _post(self, events: Sequence[Loaded]) -> None:
         self.in_flight = len(events)
-        verdicts = await self._sender.send([loaded.to_outgoing() for loaded in events])
+        verdicts = await self._client.publish_all(loaded.to_event() for loaded in events)
         self.in_flight = 0
         self.answers += zip(events, verdicts, strict=True)
 
@@ -134,15 +134,15 @@ async def _play(
     async def work_in_hand(target: str) -> int:
         return await _work_in_hand(target, pipeline, channels)
 
-    sender = Sender(
+    client = CarelineClient(
         f"http://{LOOPBACK}:{stack.links['ingest'].port}",
         patience_seconds=numbers.drain_seconds,
         sleep=sleep,
     )
     pipeline = Pipeline(stack.endpoints)
-    channels = Channels(pipeline, sender)
+    channels = Channels(pipeline, client)
     nemesis = Nemesis(stack, stack.links, faults, work_in_hand)
-    async with pipeline, sender, nemesis.supervising():
+    async with pipeline, client, nemesis.supervising():
         await pipeline.tick(load.start, timeout_seconds=numbers.drain_seconds)
         for step, (until, arrived) in enumerate(steps(load, numbers)):
             for first in range(0, len(arrived), RECORDS_A_PUBLICATION):
