@@ -1,6 +1,13 @@
 """The numbers the edge decides by; the reason for each stands beside it in `policy.yaml`."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from careline_ingest.senders import TYPES
+
+Treatment = Literal["ignore", "count", "reject"]
+"""What becomes of an event with a field that its contract doesn't have."""
 
 
 class RateLimitPolicy(BaseModel):
@@ -13,6 +20,25 @@ class RateLimitPolicy(BaseModel):
     fails_open: bool
 
 
+def _is_said(type: str) -> str:
+    if type not in TYPES:
+        raise ValueError("channels say no such type")
+    return type
+
+
+class UnknownFieldsPolicy(BaseModel):
+    """How strict the edge is, type by type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    default: Treatment
+    types: dict[Annotated[str, AfterValidator(_is_said)], Treatment]
+
+    def of(self, type: str) -> Treatment:
+        """What becomes of an event of this type."""
+        return self.types.get(type, self.default)
+
+
 class IngestPolicy(BaseModel):
     """Limits of what is taken in."""
 
@@ -21,6 +47,8 @@ class IngestPolicy(BaseModel):
     version: str
     future_tolerance_minutes: float = Field(ge=0)
     oldest_days: int = Field(gt=0, le=36_525)
+    unknown_fields: UnknownFieldsPolicy
+    violation_sources: int = Field(gt=0, le=1_000)
     # what a touchpoint becomes must fit a record of 4 MiB, sealed text and all
     max_event_bytes: int = Field(gt=0, le=1_048_576)
     # and a batch the arguments of one Valkey script
