@@ -172,6 +172,7 @@ def an_intake(
             tolerance_seconds=policy.signature_tolerance_seconds,
         )
         known: dict[str, Any] = {
+            "edge": edge,
             "policy": policy,
             "gate": gate,
             "rate_limit": no_limit,
@@ -179,7 +180,7 @@ def an_intake(
             "publisher": fake_publisher,
             "is_ready": lambda: True,
         }
-        return Intake(edge, **(known | parts))
+        return Intake(**(known | parts))
 
     return build
 
