@@ -14,6 +14,7 @@ COMMANDS = {
     "import": "careline_cli.importing:import_file",
     "channel": "careline_cli.channel:app",
     "deadletter": "careline_cli.deadletter.command:app",
+    "contracts": "careline_cli.contracts:app",
     "demo": "careline_cli.demo.command:demo",
     "bench": "careline_cli.bench.command:bench",
     "check": "careline_cli.check:check",

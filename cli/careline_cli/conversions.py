@@ -4,7 +4,7 @@ Each function raises `ValueError` with words for the reject file.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Literal
@@ -15,6 +15,7 @@ DurationUnit = Literal["milliseconds", "seconds", "minutes", "hours", "clock"]
 MAX_DIGITS = 20
 """More than any amount has, and less than Decimal computes with exactly (28)."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = {
     "milliseconds": Decimal("0.001"),
     "seconds": Decimal(1),
@@ -103,8 +104,8 @@ def _parse(text: str, format: str) -> datetime:
     if format == "iso":
         return datetime.fromisoformat(text)
     if format in {"unix", "unix_ms"}:
-        seconds = to_decimal(text) / (1000 if format == "unix_ms" else 1)
-        return datetime.fromtimestamp(float(seconds), UTC)
+        microseconds = to_decimal(text) * (1_000 if format == "unix_ms" else 1_000_000)
+        return _EPOCH + timedelta(microseconds=int(microseconds))
     return datetime.strptime(text, format)  # noqa: DTZ007 - the zone follows from the mapping
 
 

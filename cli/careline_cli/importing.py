@@ -5,28 +5,27 @@ ends with 0 if the import ran through, whatever the verdicts; the summary has th
 """
 
 import asyncio
-import csv
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, TextIO
 from urllib.parse import quote
 
 import typer
 from rich.table import Table
 
 from careline_cli.console import CommandError, stdout
+from careline_cli.dry_run import rehearse, report
 from careline_cli.endpoints import running_endpoints
 from careline_cli.mapping import Mapping, read_mapping
 from careline_cli.meter import Meter
 from careline_cli.outgoing import Outgoing, TooManyEvents, in_order_of_time, slices
 from careline_cli.replay import Pipeline
-from careline_cli.rows import Row, Rows, UnreadableFile
-from careline_cli.translation import Refused, Translation
+from careline_cli.rows import Rows, UnreadableFile
+from careline_cli.tally import RejectFile, Tally, touchpoints_of
+from careline_cli.translation import Translation
 from careline_client import CarelineClient, NotLetIn, NotSent
 from careline_localstack import Endpoints
 from careline_runtime.errors import Misconfigured
@@ -36,65 +35,6 @@ REPLAY_STEP = timedelta(days=7)
 
 SHOWN_EVENTS = 1_000
 """After so many the bar moves; drawing it costs more than an event does."""
-
-
-@dataclass
-class Tally:
-    """What became of a file. Events accepted, duplicate and rejected add up to all there were."""
-
-    rows: int = 0
-    skipped_rows: int = 0
-    """Rows in which no event's conditions held."""
-    rejected_lines: set[int] = field(default_factory=set)
-    events: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        touchpoints = {name: self.events[name] for name in ("accepted", "rejected", "duplicate")}
-        sent = sum(touchpoints.values())
-        return {
-            "touchpoints": touchpoints,
-            "rows": self.rows,
-            "skipped_rows": self.skipped_rows,
-            "rejected_rows": len(self.rejected_lines),
-            "rejected_by_code": dict(self.reasons.most_common()),
-            "seconds": round(self.seconds, 3),
-            "events_per_second": round(sent / self.seconds) if self.seconds else 0,
-        }
-
-
-class RejectFile:
-    """A CSV of what was refused: line, code, reason, and the row as it stood in the file."""
-
-    def __init__(self, file: TextIO | None, tally: Tally) -> None:
-        self._writer = csv.writer(file) if file is not None else None
-        self._tally = tally
-        if self._writer is not None:
-            self._writer.writerow(("line", "code", "reason", "text"))
-
-    def add(self, refused: Refused) -> None:
-        self._tally.events["rejected"] += 1
-        self._tally.reasons[refused.code] += 1
-        self._tally.rejected_lines.add(refused.line)
-        if self._writer is not None:
-            self._writer.writerow(refused)
-
-
-def touchpoints_of(
-    rows: Iterable[Row], translation: Translation, tally: Tally, rejects: RejectFile
-) -> Iterator[Outgoing]:
-    """The events that the rows give; what cannot be mapped goes to the reject file."""
-    for row in rows:
-        tally.rows += 1
-        is_skipped = True
-        for touchpoint in translation.touchpoints(row):
-            is_skipped = False
-            if isinstance(touchpoint, Refused):
-                rejects.add(touchpoint)
-            else:
-                yield touchpoint
-        tally.skipped_rows += is_skipped
 
 
 async def send_all(
@@ -109,8 +49,7 @@ async def send_all(
     answered = 0
     async for event, verdict in client.stream(events):
         if verdict.status == "rejected":
-            reason = f"{verdict.pointer} {verdict.detail}".strip()
-            rejects.add(Refused(event.line, verdict.code, reason, event.text))
+            rejects.add_event(event, verdict)
         else:
             tally.events[verdict.status] += 1
         answered += 1
@@ -158,11 +97,15 @@ def import_file(
             help="A channel system's key, where ingest wants one; the source must be its own.",
         ),
     ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing: show what would be sent and refused.")
+    ] = False,
+    show: Annotated[int, typer.Option(min=0, help="With --dry-run: so many of the events.")] = 5,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON on stdout.")
     ] = False,
 ) -> None:
-    """Import a CSV, TSV or space-separated file as touchpoints.
+    """Import a CSV, TSV, space-separated or JSON lines file as touchpoints.
 
     Repeating an import changes nothing: an event is known by its source and its line.
     docs/import.md explains mapping files with worked examples.
@@ -172,26 +115,38 @@ def import_file(
     careline import --mapping cli/careline_cli/demo_data/cdnow.yaml purchases.txt.gz
 
     careline import --mapping calls.yaml --rejects rejected.csv calls.csv
+
+    careline import --mapping orders.yaml --dry-run orders.jsonl
     """
-    try:
-        rules = read_mapping(mapping)
-    except (Misconfigured, OSError, UnicodeError) as error:
-        raise CommandError("The mapping cannot be used.", why=str(error)) from error
+    rules = _read(mapping)
     tally = Tally()
     started = time.monotonic()
-    run = _replayed if replay_clock else _streamed
-    with ExitStack() as stack:
-        _refuse_overwriting(rejects, file, mapping)
+    translation = Translation(rules, source=source or f"/import/{quote(file.name)}")
+    rows = Rows(file, rules.layout, needs=rules.used_columns)
+    _refuse_overwriting(rejects, file, mapping)
+    with ExitStack() as stack, _explained(file, tally):
         reject_file = RejectFile(_opened(rejects, stack), tally)
-        translation = Translation(rules, source=source or f"/import/{quote(file.name)}")
-        rows = Rows(file, rules.layout, needs=rules.used_columns)
-        with _explained(file, tally):
+        if dry_run:
+            preview = rehearse(
+                rows, translation, tally, reject_file, show=show, is_replay=replay_clock
+            )
+        else:
+            run = _replayed if replay_clock else _streamed
             asyncio.run(run(rows, translation, tally, reject_file, running_endpoints(), key))
     tally.seconds = time.monotonic() - started
-    if as_json:
+    if dry_run:
+        report(preview, tally, rows, as_json=as_json)
+    elif as_json:
         stdout.print_json(data=tally.as_json())
     else:
-        stdout.print(_summary(file, tally, rules, rejects))
+        stdout.print(_summary(file, tally, rejects))
+
+
+def _read(mapping: Path) -> Mapping:
+    try:
+        return read_mapping(mapping)
+    except (Misconfigured, OSError, UnicodeError) as error:
+        raise CommandError("The mapping cannot be used.", why=str(error)) from error
 
 
 @contextmanager
@@ -287,7 +242,7 @@ def _opened(path: Path | None, stack: ExitStack) -> TextIO | None:
         raise CommandError(f"{path} cannot be written.", why=str(error)) from error
 
 
-def _summary(file: Path, tally: Tally, rules: Mapping, rejects: Path | None) -> Table:
+def _summary(file: Path, tally: Tally, rejects: Path | None) -> Table:
     table = Table(box=None, show_header=False, title=file.name, title_justify="left")
     counts = tally.as_json()
     for name, count in counts["touchpoints"].items():

@@ -220,6 +220,12 @@ class Mapping(Part):
             raise ValueError("no encoding is called so; it looks like utf-8 or gbk") from None
         return name
 
+    @model_validator(mode="after")
+    def _fits_the_format(self) -> Self:
+        if self.format == "jsonl" and (self.columns or self.delimiter):
+            raise ValueError("JSON lines name their values: leave out columns and delimiter")
+        return self
+
     @property
     def zone(self) -> tzinfo:
         return ZoneInfo(self.timezone)

@@ -7,14 +7,17 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
-Format = Literal["csv", "tsv", "whitespace"]
+from careline_cli.json_lines import Steps, read_line, steps
+
+Format = Literal["csv", "tsv", "whitespace", "jsonl"]
 
 MAX_LINE_CHARACTERS = 1_000_000
 """A longer line is cut there, so that a file without line ends cannot fill the memory."""
+FOREIGN_BYTES = "not written in the mapping's encoding"
 Cells = dict[str, str]
 
 
@@ -48,6 +51,8 @@ class Rows:
         self.path = path
         self.layout = layout
         self._needs = needs
+        self.unseen = set(needs) if layout.format == "jsonl" else set()
+        """Columns that no row has had so far; only JSON lines may leave one out."""
         self.total_bytes = path.stat().st_size
         self._file: IO[bytes] | None = None
 
@@ -63,8 +68,9 @@ class Rows:
             raw: IO[bytes] = self._file
             if self.path.suffix == ".gz":
                 raw = gzip.GzipFile(fileobj=self._file)  # type: ignore[assignment]
+            read = self._json_rows if self.layout.format == "jsonl" else self._rows
             try:
-                yield from self._rows(_Lines(_decoded(raw, self.layout.encoding)))
+                yield from read(_Lines(_decoded(raw, self.layout.encoding)))
             except (OSError, EOFError, zlib.error, UnicodeError) as error:
                 raise UnreadableFile(f"{self.path.name}: {error}") from error
 
@@ -88,6 +94,24 @@ class Rows:
                 columns = self._header(cells)
                 continue
             yield _row(lines, columns, cells)
+
+    def _json_rows(self, lines: "_Lines") -> Iterator[Row]:
+        places = {column: steps(column) for column in self._needs}
+        lines.start_row()
+        for line in lines:
+            if line.strip():
+                yield self._json_row(lines, places)
+            lines.start_row()
+
+    def _json_row(self, lines: "_Lines", places: Mapping[str, Steps]) -> Row:
+        if lines.has_foreign_bytes:
+            return Row(lines.first, lines.text, {}, FOREIGN_BYTES)
+        try:
+            found = read_line(lines.text, places)
+        except ValueError as error:
+            return Row(lines.first, lines.text, {}, str(error))
+        self.unseen.difference_update(found)
+        return Row(lines.first, lines.text, dict.fromkeys(places, "") | found)
 
     def _header(self, cells: list[str]) -> tuple[str, ...]:
         names = tuple(cell.strip() for cell in cells)
@@ -114,8 +138,8 @@ class Rows:
 def _row(lines: "_Lines", columns: tuple[str, ...], cells: list[str]) -> Row:
     if len(cells) != len(columns):
         flaw = f"{len(columns)} columns expected, {len(cells)} found"
-    elif not lines.text.isascii() and any("\udc80" <= char <= "\udcff" for char in lines.text):
-        flaw = "not written in the mapping's encoding"
+    elif lines.has_foreign_bytes:
+        flaw = FOREIGN_BYTES
     else:
         stripped = (cell.strip() for cell in cells)
         return Row(lines.first, lines.text, dict(zip(columns, stripped, strict=True)))
@@ -138,6 +162,10 @@ class _Lines:
     @property
     def text(self) -> str:
         return "".join(self._texts).rstrip("\r\n")
+
+    @property
+    def has_foreign_bytes(self) -> bool:
+        return not self.text.isascii() and any("\udc80" <= char <= "\udcff" for char in self.text)
 
     def __iter__(self) -> "_Lines":
         return self

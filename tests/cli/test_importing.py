@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 
 from careline_cli.app import app
 from careline_cli.console import CommandError
-from careline_cli.importing import RejectFile, Tally, send_all, send_by_clock
+from careline_cli.importing import send_all, send_by_clock
 from careline_cli.mapping import Condition, EventMapping, Mapping, Time, Value
 from careline_cli.outgoing import Outgoing, in_order_of_time, slices
+from careline_cli.tally import RejectFile, Tally
 from careline_client import CarelineClient
 
 START = datetime(2021, 1, 1, 12, tzinfo=UTC)
@@ -346,7 +347,9 @@ def test_every_command_of_the_page_runs(
 
     summary = run_import(*arguments)
 
-    assert summary["touchpoints"]["accepted"] == len(ingest.events) > 0
+    assert summary["touchpoints"]["accepted"] > 0
+    sent = 0 if "--dry-run" in arguments else summary["touchpoints"]["accepted"]
+    assert len(ingest.events) == sent
 
 
 def test_every_mapping_that_the_page_shows_is_part_of_one_that_is_tested() -> None:
@@ -359,7 +362,7 @@ def test_every_mapping_that_the_page_shows_is_part_of_one_that_is_tested() -> No
     ]
     shown = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
-    assert len(shown) == 4
+    assert len(shown) == 5
     for part in shown:
         assert any(part in mapping for mapping in tested), part
 

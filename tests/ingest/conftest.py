@@ -174,6 +174,7 @@ def an_intake(
             tolerance_seconds=policy.signature_tolerance_seconds,
         )
         known: dict[str, Any] = {
+            "edge": edge,
             "policy": policy,
             "gate": gate,
             "rate_limit": no_limit,
@@ -182,7 +183,7 @@ def an_intake(
             "publisher": fake_publisher,
             "is_ready": lambda: True,
         }
-        return Intake(edge, **(known | parts))
+        return Intake(**(known | parts))
 
     return build
 

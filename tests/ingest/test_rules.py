@@ -16,7 +16,8 @@ from careline_contracts.examples import examples
 from careline_contracts.topics import OUTREACH_RESULTS, TOUCHPOINTS
 from careline_ingest import cloudevents
 from careline_ingest.edge import Edge
-from careline_ingest.rules import TYPES, Accepted, Code, Rejected
+from careline_ingest.rules import Accepted, Code, Rejected
+from careline_ingest.senders import TYPES
 from careline_runtime.keyring import Keyring
 
 Purchase = Callable[..., dict[str, Any]]

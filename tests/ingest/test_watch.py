@@ -10,7 +10,7 @@ from careline_contracts.envelope import Envelope, from_headers
 from careline_contracts.events.ingest import ChannelDrifting, ChannelRecovered, ChannelSilent
 from careline_contracts.events.touchpoints import CallCompleted
 from careline_ingest import metrics
-from careline_ingest.observer import Observer, Sources
+from careline_ingest.observer import Observer
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.rules import Accepted
 from careline_ingest.valkey import Valkey
@@ -107,7 +107,7 @@ def accepted(source: str, occurred_at: datetime, recorded_at: datetime) -> Accep
 def test_what_is_late_early_or_out_of_order_is_counted_by_source(policy: IngestPolicy) -> None:
     noted: list[Seen] = []
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    observer = Observer(policy.watch, note=noted.extend)
+    observer = Observer(policy, note=noted.extend)
     source = "/phone/odd"
 
     def odd(what: str) -> float:
@@ -128,8 +128,3 @@ def test_what_is_late_early_or_out_of_order_is_counted_by_source(policy: IngestP
         "duplicate": 2,
     }
     assert len(noted) == len(events)
-
-
-def test_sources_are_bounded() -> None:
-    sources = Sources(2)
-    assert [sources.name(source) for source in ("a", "b", "c", "a")] == ["a", "b", "other", "a"]

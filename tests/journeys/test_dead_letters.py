@@ -63,7 +63,7 @@ async def test_what_is_still_wrong_is_put_aside_again(
 ) -> None:
     [result] = careline("deadletter", "replay", refused["id"], "--json", exit_code=1)
     assert result["before"].startswith("missing_identity: ")
-    assert result["after"].startswith("dead letter again, as ingest/")
+    assert result["after"].startswith("dead letter again, as ingest-")
 
     [left] = careline("deadletter", "replay", refused["id"], "--json")
     assert left["after"].startswith("left alone: replayed on ")
@@ -89,7 +89,7 @@ async def test_what_was_put_right_counts_once_however_often_it_is_replayed(
 
 
 def test_what_is_not_there_is_said(careline: Careline) -> None:
-    careline("deadletter", "replay", "profile/999999", exit_code=1)
-    careline("deadletter", "replay", "nobody/1", exit_code=2)
+    careline("deadletter", "replay", "profile-999999", exit_code=1)
+    careline("deadletter", "replay", "nobody-1", exit_code=2)
     careline("deadletter", "replay", exit_code=2)
     careline("deadletter", "list", "--service", "nobody", exit_code=2)

@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 60
 
 app = typer.Typer(
     help="What could not be handled, why, and how it is put right.\n\n[bold]Examples[/]\n\n"
-    "careline deadletter list\n\ncareline deadletter replay profile/12",
+    "careline deadletter list\n\ncareline deadletter replay profile-12",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -79,13 +79,13 @@ def list_letters(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="SERVICE/OFFSET.")], as_json: AsJson = False
+    name: Annotated[str, typer.Argument(help="SERVICE-OFFSET.")], as_json: AsJson = False
 ) -> None:
     """Show one dead letter whole: reason, origin, attributes, data. It may hold personal data.
 
     [bold]Examples[/]
 
-    careline deadletter show ingest/3
+    careline deadletter show ingest-3
     """
     service, offset = _parse(name)
     record = _record(running_endpoints(), service, offset)
@@ -103,7 +103,7 @@ def show(
 @app.command()
 def replay(
     names: Annotated[
-        list[str] | None, typer.Argument(help="SERVICE/OFFSET, as the list names them.")
+        list[str] | None, typer.Argument(help="SERVICE-OFFSET, as the list names them.")
     ] = None,
     service: Service = None,
     reason: Reason = None,
@@ -121,11 +121,11 @@ def replay(
 
     [bold]Examples[/]
 
-    careline deadletter replay profile/12
+    careline deadletter replay profile-12
 
     careline deadletter replay --all --service ticketing --reason handler_failed
 
-    EDITOR=nano careline deadletter replay ingest/3 --edit
+    EDITOR=nano careline deadletter replay ingest-3 --edit
     """
     endpoints = running_endpoints()
     letters = _chosen(names or [], service=service, reason=reason, every=every)
@@ -226,14 +226,14 @@ def _select(letters: Sequence[Letter], *, reason: str | None, waiting: bool) -> 
 def _record(endpoints: Endpoints, service: str, offset: int) -> ConsumerRecord:
     record = asyncio.run(read_record(endpoints.kafka, service, offset))
     if record is None:
-        raise _unknown(f"{service}/{offset}")
+        raise _unknown(f"{service}-{offset}")
     return record
 
 
 def _parse(name: str) -> tuple[str, int]:
-    service, _, offset = name.partition("/")
+    service, _, offset = name.partition("-")
     if service not in DEAD_LETTERS or not offset.isdecimal():
-        raise typer.BadParameter(f"{name!r} is not SERVICE/OFFSET, such as profile/12")
+        raise typer.BadParameter(f"{name!r} is not SERVICE-OFFSET, such as profile-12")
     return service, int(offset)
 
 

@@ -1,6 +1,6 @@
 """The dead letters of all services as their topics keep them, and which were replayed.
 
-A letter is named by service and offset: `profile/12`. A replay leaves a mark on the same topic, so
+A letter is named by service and offset: `profile-12`. A replay leaves a mark on the same topic, so
 that everybody sees what was done, for as long as the letters are kept.
 """
 
@@ -34,7 +34,7 @@ class Letter:
 
     @property
     def name(self) -> str:
-        return f"{self.service}/{self.offset}"
+        return f"{self.service}-{self.offset}"
 
     @property
     def is_whole(self) -> bool:

@@ -8,12 +8,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from careline_cli.demo.responder import Responder
-from careline_cli.importing import RejectFile, Tally, touchpoints_of
 from careline_cli.mapping import read_mapping
 from careline_cli.outgoing import in_order_of_time
 from careline_cli.replay import Pipeline
 from careline_cli.rows import Rows
 from careline_cli.synthetic import purchases_in, synthetic_events
+from careline_cli.tally import RejectFile, Tally, touchpoints_of
 from careline_cli.translation import Translation
 from careline_client import CarelineClient, Event
 

@@ -135,7 +135,7 @@ class Intake:
         async with self._parsing:
             events = cloudevents.parse(body)
             if isinstance(events, Rejected):
-                metrics.count("http", [events])
+                metrics.count("http", [self._edge.judge(events, sender)])
                 return problem(400, "unreadable body", events.detail, code=events.code)
             if not isinstance(events, list):
                 return problem(

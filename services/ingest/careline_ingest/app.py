@@ -53,7 +53,7 @@ def build(settings: ServiceSettings) -> Service:
     )
     edge = Edge(sealer=sealer, policy=policy, clock=service.clock)
     watch = Watch(valkey, service.publisher, policy=policy.watch, now=service.clock.now)
-    observer = Unobserving() if service.clock.is_replay else Observer(policy.watch, note=watch.note)
+    observer = Unobserving() if service.clock.is_replay else Observer(policy, note=watch.note)
     raw_topics = RawTopics(edge, observer)
     intake = api.Intake(
         edge,

@@ -80,21 +80,33 @@ def from_object(event: object) -> Event | Rejected:
     if not isinstance(event, dict):
         return Rejected(Code.MALFORMED_JSON, "", "a CloudEvent is a JSON object")
     attributes = {name: event[name] for name in KEPT if event.get(name) is not None}
+    data = (
+        _flaw_of_attributes(attributes)
+        or _flaw_of_content_type(event.get(CONTENT_TYPE) or "application/json")
+        or _data(event)
+    )
+    if isinstance(data, Rejected):
+        return data._replace(attributes=attributes)
+    return _event(attributes, data)
+
+
+def _flaw_of_attributes(attributes: Mapping[str, object]) -> Rejected | None:
     for name, value in attributes.items():
         if not isinstance(value, str):
             return Rejected(Code.INVALID_ATTRIBUTE, f"/{name}", f"attribute {name} is not a text")
-    flaw = _flaw_of_content_type(event.get(CONTENT_TYPE) or "application/json")
-    if flaw is not None:
-        return flaw
+    return None
+
+
+def _data(event: Mapping[str, Any]) -> bytes | Rejected:
     if "data" in event:
         try:
-            return _event(attributes, orjson.dumps(event["data"]))
+            return orjson.dumps(event["data"])
         except TypeError:
             return Rejected(Code.MALFORMED_JSON, "/data", "the data is nested too deep")
     if "data_base64" not in event:
         return Rejected(Code.MISSING_ATTRIBUTE, "/data", "the event has no data")
     try:
-        return _event(attributes, base64.b64decode(event["data_base64"], validate=True))
+        return base64.b64decode(event["data_base64"], validate=True)
     except (binascii.Error, ValueError, TypeError):
         return Rejected(Code.BAD_ENCODING, "/data_base64", "not base64")
 
@@ -113,8 +125,9 @@ def parse(body: bytes) -> Any:
 
 
 def _binary(texts: Mapping[str, str], content_type: str, data: bytes) -> Event | Rejected:
+    attributes = {name: texts[name] for name in KEPT if name in texts}
     flaw = _flaw_of_content_type(content_type or "application/json")
-    return flaw or _event({name: texts[name] for name in KEPT if name in texts}, data)
+    return flaw._replace(attributes=attributes) if flaw else _event(attributes, data)
 
 
 def _event(attributes: dict[str, str], data: bytes) -> Event:

@@ -7,8 +7,10 @@ from typing import Protocol
 from careline_contracts.envelope import InvalidEnvelope, from_attributes, to_text
 from careline_ingest.cloudevents import Event
 from careline_ingest.policy import IngestPolicy
-from careline_ingest.rules import NO_CHANNEL, TYPES, Code, Rejected, Sealer, Verdict, accept
-from careline_ingest.senders import ANONYMOUS, Sender
+from careline_ingest.rules import NO_CHANNEL, Code, Rejected, Sealer, Verdict, accept
+from careline_ingest.senders import ANONYMOUS, TYPES, Sender
+from careline_ingest.sources import Sources
+from careline_ingest.violations import Violations
 
 
 class Clock(Protocol):
@@ -27,11 +29,20 @@ class Edge:
         self._sealer = sealer
         self._policy = policy
         self._clock = clock
+        self._violations = Violations(Sources(policy.most_sources))
 
     def judge(self, event: Event | Rejected, sender: Sender = ANONYMOUS) -> Verdict:
         """The record that the event becomes, or why it is refused."""
-        if isinstance(event, Rejected):
-            return event
+        verdict = event if isinstance(event, Rejected) else self._judge(event, sender)
+        if isinstance(verdict, Rejected):
+            code = verdict.code
+        elif verdict.has_unknown_field:
+            code = Code.UNKNOWN_FIELD
+        else:
+            return verdict
+        return verdict._replace(violation=self._violations.of(event.attributes, sender, code))
+
+    def _judge(self, event: Event, sender: Sender) -> Verdict:
         now = None if self._clock.is_replay else self._clock.now()
         attributes = dict(event.attributes)
         if now is not None and "time" not in attributes:

@@ -21,6 +21,11 @@ rejected = Counter(
     "Events refused, by machine-readable reason.",
     ["way", "channel", "code"],
 )
+violations = Counter(
+    "careline_contract_violations_total",
+    "Events that break their contract: rejected ones, and unknown fields where these are counted.",
+    ["source", "type", "version", "code"],
+)
 duplicate = Counter(
     "careline_touchpoints_duplicate_total",
     "Events answered as duplicates: the window knew them, or their batch held them before.",
@@ -72,6 +77,8 @@ def count(way: Way, verdicts: Iterable[Accepted | Rejected]) -> None:
             accepted.labels(way, channel).inc(events)
         else:
             rejected.labels(way, channel, code).inc(events)
+    for violation in filter(None, (v.violation for v in verdicts)):
+        violations.labels(*violation).inc()
 
 
 def summary() -> dict[str, int]:

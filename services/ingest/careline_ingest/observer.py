@@ -8,35 +8,18 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from careline_ingest import metrics
-from careline_ingest.policy import WatchPolicy
+from careline_ingest.policy import IngestPolicy
 from careline_ingest.rules import Accepted
+from careline_ingest.sources import Sources
 from careline_ingest.watch import Seen
-
-OTHERS = "other"
-
-
-class Sources:
-    """Names of sources for metrics and memory: the first so many, then one for all others."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._known: set[str] = set()
-
-    def name(self, source: str) -> str:
-        """`source`, or `other` where there are too many."""
-        if source not in self._known:
-            if len(self._known) >= self._most:
-                return OTHERS
-            self._known.add(source)
-        return source
 
 
 class Observer:
     """Counts by source, and hands what was seen to the watch."""
 
-    def __init__(self, policy: WatchPolicy, *, note: Callable[[Iterable[Seen]], None]) -> None:
-        self._late_after = timedelta(minutes=policy.late_after_minutes)
-        self._skewed_after = timedelta(seconds=policy.skewed_after_seconds)
+    def __init__(self, policy: IngestPolicy, *, note: Callable[[Iterable[Seen]], None]) -> None:
+        self._late_after = timedelta(minutes=policy.watch.late_after_minutes)
+        self._skewed_after = timedelta(seconds=policy.watch.skewed_after_seconds)
         self._sources = Sources(policy.most_sources)
         self._note = note
         self._newest: dict[str, datetime] = {}

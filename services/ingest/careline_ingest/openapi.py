@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from careline_ingest.rules import TYPES, Code
+from careline_ingest.rules import Code
+from careline_ingest.senders import TYPES
 
 _DATA = {
     "identities": [{"kind": "phone", "value": "+8613912345678"}],

@@ -1,6 +1,13 @@
 """The numbers the edge decides by; the reason for each stands beside it in `policy.yaml`."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from careline_ingest.senders import TYPES
+
+Treatment = Literal["ignore", "count", "reject"]
+"""What becomes of an event with a field that its contract doesn't have."""
 
 
 class RateLimitPolicy(BaseModel):
@@ -20,7 +27,6 @@ class WatchPolicy(BaseModel):
 
     late_after_minutes: float = Field(gt=0)
     skewed_after_seconds: float = Field(ge=0)
-    most_sources: int = Field(gt=0, le=10_000)
     check_every_seconds: int = Field(gt=0)
     learn_days: int = Field(ge=7)
     past_days: int = Field(ge=7, le=60)
@@ -28,6 +34,25 @@ class WatchPolicy(BaseModel):
     least_events: int = Field(gt=0)
     rate_ratio: float = Field(gt=1)
     share_difference: float = Field(gt=0, le=1)
+
+
+def _is_said(type: str) -> str:
+    if type not in TYPES:
+        raise ValueError("channels say no such type")
+    return type
+
+
+class UnknownFieldsPolicy(BaseModel):
+    """How strict the edge is, type by type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    default: Treatment
+    types: dict[Annotated[str, AfterValidator(_is_said)], Treatment]
+
+    def of(self, type: str) -> Treatment:
+        """What becomes of an event of this type."""
+        return self.types.get(type, self.default)
 
 
 class IngestPolicy(BaseModel):
@@ -38,6 +63,8 @@ class IngestPolicy(BaseModel):
     version: str
     future_tolerance_minutes: float = Field(ge=0)
     oldest_days: int = Field(gt=0, le=36_525)
+    unknown_fields: UnknownFieldsPolicy
+    most_sources: int = Field(gt=0, le=10_000)
     # what a touchpoint becomes must fit a record of 4 MiB, sealed text and all
     max_event_bytes: int = Field(gt=0, le=1_048_576)
     # and a batch the arguments of one Valkey script

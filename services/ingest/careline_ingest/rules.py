@@ -3,38 +3,32 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from careline_contracts.envelope import Envelope, Record, begin_trace, to_headers, to_text
 from careline_contracts.events.touchpoints import (
     CHANNEL_EVENTS,
     AnyChannelEvent,
     ChannelEvent,
+    Identity,
     OutreachAnswered,
 )
 from careline_contracts.payload import Payload, personal_fields
 from careline_contracts.topics import OUTREACH_RESULTS, TOUCHPOINTS
 from careline_ingest.policy import IngestPolicy
-from careline_ingest.senders import Sender
-
-_SAID_BY_CHANNELS: tuple[type[Payload], ...] = (*CHANNEL_EVENTS, OutreachAnswered)
-
-TYPES: Final[Mapping[str, type[Payload]]] = {said.type: said for said in _SAID_BY_CHANNELS}
-"""What channels may say."""
-
-OPTIONAL_FIELDS: Final[Mapping[str, frozenset[str]]] = {
-    said.type: frozenset(
-        name for name, field in said.model_fields.items() if not field.is_required()
-    )
-    for said in _SAID_BY_CHANNELS
-}
-"""What a sender may leave out, per type."""
+from careline_ingest.senders import TYPES, Sender
+from careline_ingest.violations import Violation
 
 NO_CHANNEL: Final = "none"
 """Stands in metrics for the channel of an event that has none, or whose type is unknown."""
+
+LONGEST_NAME: Final = 200
+"""Of an unknown field that is repeated to its sender."""
 
 REPLAYABLE: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 """Under the replay clock only this is asked of a time: the past is what is being replayed."""
@@ -55,6 +49,7 @@ class Code(StrEnum):
     MISSING_IDENTITY = "missing_identity"
     INVALID_IDENTITY = "invalid_identity"
     INVALID_FIELD = "invalid_field"
+    UNKNOWN_FIELD = "unknown_field"
     SOURCE_NOT_ALLOWED = "source_not_allowed"
     TYPE_NOT_ALLOWED = "type_not_allowed"
     CHANNEL_NOT_ALLOWED = "channel_not_allowed"
@@ -68,6 +63,9 @@ class Accepted(NamedTuple):
     channel: str
     fields: frozenset[str] = frozenset()
     """Those that the sender filled in."""
+    has_unknown_field: bool = False
+    """A field that its contract doesn't have, where the policy counts these."""
+    violation: Violation | None = None
 
 
 class Rejected(NamedTuple):
@@ -77,6 +75,9 @@ class Rejected(NamedTuple):
     pointer: str
     detail: str
     channel: str = NO_CHANNEL
+    attributes: Mapping[str, object] = MappingProxyType({})
+    """What could be read of the event's own, where it was refused before it was judged."""
+    violation: Violation | None = None
 
 
 Verdict = Accepted | Rejected
@@ -131,12 +132,27 @@ def accept(
         payload = payload_type.parse(data)
     except ValidationError as error:
         return _flaw_of_data(error, data)._replace(channel=channel)
+    treatment = policy.unknown_fields.of(envelope.type)
+    unknown_field = "" if treatment == "ignore" else _unknown_field(payload_type, data)
+    if unknown_field and treatment == "reject":
+        words = f"{envelope.type} has no such field"
+        return Rejected(Code.UNKNOWN_FIELD, unknown_field, words, channel)
     if isinstance(payload, ChannelEvent):
-        return _touchpoint(envelope, payload, sealer, recorded_at, sender)
-    assert isinstance(payload, OutreachAnswered)
+        verdict = _touchpoint(envelope, payload, sealer, recorded_at, sender)
+    else:
+        assert isinstance(payload, OutreachAnswered)
+        verdict = _outreach_result(envelope, payload, recorded_at)
+    if unknown_field and isinstance(verdict, Accepted):
+        return verdict._replace(has_unknown_field=True)
+    return verdict
+
+
+def _outreach_result(
+    envelope: Envelope, payload: OutreachAnswered, recorded_at: datetime
+) -> Accepted:
     said = _stamped(envelope, payload.customer, recorded_at)
     record = Record(OUTREACH_RESULTS.name, said.key, to_headers(said), payload.to_json())
-    return Accepted(record, said, channel, frozenset(payload.model_fields_set))
+    return Accepted(record, said, NO_CHANNEL, frozenset(payload.model_fields_set))
 
 
 def _touchpoint(
@@ -246,6 +262,27 @@ def _flaw_of_data(error: ValidationError, data: bytes) -> Rejected:
     if place[:1] == ("identities",):
         return Rejected(Code.INVALID_IDENTITY, pointer, words)
     return Rejected(Code.INVALID_FIELD, pointer, words)
+
+
+def _unknown_field(payload_type: type[Payload], data: bytes) -> str:
+    """A pointer to the first field that the contract doesn't have; empty where there is none.
+
+    The data has passed the model, so it has the model's shape.
+    """
+    event = from_json(data)
+    for name in event:
+        if name not in payload_type.model_fields:
+            return _pointer_to_name(("data",), name)
+    for index, identity in enumerate(event.get("identities", ())):
+        for name in identity:
+            if name not in Identity.model_fields:
+                return _pointer_to_name(("data", "identities", index), name)
+    return ""
+
+
+def _pointer_to_name(place: tuple[Any, ...], name: str) -> str:
+    """A sender's own name can be as long as the event: then the pointer ends where it stands."""
+    return _pointer((*place, name) if len(name) <= LONGEST_NAME else place)
 
 
 def _pointer(steps: tuple[Any, ...]) -> str:

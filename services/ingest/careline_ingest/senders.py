@@ -4,8 +4,22 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from careline_contracts.events.operations import ChannelRegistered
-from careline_contracts.events.touchpoints import Channel
+from careline_contracts.events.touchpoints import CHANNEL_EVENTS, Channel, OutreachAnswered
+from careline_contracts.payload import Payload
 from careline_contracts.topics import RAW
+
+_SAID_BY_CHANNELS: tuple[type[Payload], ...] = (*CHANNEL_EVENTS, OutreachAnswered)
+
+TYPES: Final[Mapping[str, type[Payload]]] = {said.type: said for said in _SAID_BY_CHANNELS}
+"""What channels may say."""
+
+OPTIONAL_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    said.type: frozenset(
+        name for name, field in said.model_fields.items() if not field.is_required()
+    )
+    for said in _SAID_BY_CHANNELS
+}
+"""What a sender may leave out, per type."""
 
 
 class Sender(NamedTuple):
