@@ -178,16 +178,6 @@ TICKET_CHANGES = Topic(
         ticketing.TicketCorrected,
     ),
 )
-POLICIES = Topic(
-    "careline.policies.v1",
-    "operations",
-    "service",
-    "state",
-    (operations.PolicyPublished,),
-    SERVICES,
-    partitions=1,
-    personal="none",
-)
 CLOCK = Topic(
     "careline.clock.v1",
     "operations",
@@ -230,7 +220,6 @@ CATALOGUE: tuple[Topic, ...] = (
     REMINDERS,
     TICKETS,
     TICKET_CHANGES,
-    POLICIES,
     CLOCK,
     *DEAD_LETTERS.values(),
 )

@@ -1,8 +1,8 @@
-"""What operations say: the replay clock, and which policy is in force."""
+"""What operations say: the replay clock."""
 
 from typing import ClassVar
 
-from careline_contracts.payload import Instant, Payload, ShortText
+from careline_contracts.payload import Instant, Payload
 
 
 class ClockTicked(Payload):
@@ -10,13 +10,3 @@ class ClockTicked(Payload):
 
     type: ClassVar[str] = "careline.clock.ticked.v1"
     now: Instant
-
-
-class PolicyPublished(Payload):
-    """A service decides by this policy from `effective_at` on (compacted by service)."""
-
-    type: ClassVar[str] = "careline.policy.published.v1"
-    service: ShortText
-    version: str
-    effective_at: Instant
-    text: str
