@@ -1,25 +1,60 @@
-"""One real Kafka, PostgreSQL and Valkey for the whole test run, in a home of its own."""
+"""One real Kafka, PostgreSQL and Valkey for the whole test run, in a home of its own.
+
+They are the local stack's, or containers where `CARELINE_TEST_STACK=docker` says so.
+"""
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
 from careline_localstack import LocalStack
+from tests import containers
+from tests.containers import OnlyEndpoints, Servers
+
+SHARED_SERVERS = {"stack", "running_services"}
+"""Fixtures whose servers may be containers."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not containers.are_chosen():
+        return
+    skip = pytest.mark.skip(reason=f"{containers.VARIABLE}=docker: starts local servers of its own")
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if item.get_closest_marker("stack") and not fixtures & SHARED_SERVERS:
+            item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def container_servers() -> Iterator[Servers | None]:
+    """The containers that serve, where containers do."""
+    if not containers.are_chosen():
+        yield None
+        return
+    with containers.servers() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, container_servers: Servers | None
+) -> Iterator[LocalStack]:
     """The three servers, shared by all tests: use topics and rows that no other test uses.
 
-    A test that kills a server starts it again before it ends.
+    A test that kills a server starts it again before it ends; where containers serve, it is
+    skipped.
     """
-    stack = LocalStack(tmp_path_factory.mktemp("home"))
+    if container_servers is not None:
+        yield cast(LocalStack, OnlyEndpoints(container_servers.endpoints))
+        return
+    stack = LocalStack(tmp_path_factory.mktemp("home"), environment=containers.without_servers())
     stack.start()
     yield stack
     stack.stop()
 
 
 @pytest.fixture(scope="session")
-def admin_url(stack: LocalStack) -> str:
+def admin_url(stack: LocalStack, container_servers: Servers | None) -> str:
     """PostgreSQL's superuser: `careline_runtime.testing.fresh_database` makes databases with it."""
-    return stack.postgres.url("postgres")
+    return container_servers.admin_url if container_servers else stack.postgres.url("postgres")

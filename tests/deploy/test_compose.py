@@ -71,6 +71,15 @@ def test_a_service_understands_its_environment(
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_an_operator_s_policy_reaches_the_service(service: str, compose: Any, root: Path) -> None:
+    container = compose["services"][service]
+    [[source, target, mode]] = mounts(container)
+
+    assert (root / source).is_dir()
+    assert (target, mode) == (container["environment"]["CARELINE_POLICIES"], "ro")
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_service_is_given_no_more_than_it_needs(service: str, compose: Any, root: Path) -> None:
     container, code = compose["services"][service], package_of(service, root)
     environment = container["environment"]

@@ -1,5 +1,6 @@
 """All five services on a stack of their own, under the replay clock: what a journey travels on."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from careline_cli.replay import Pipeline
 from careline_localstack import LocalStack
 from careline_localstack.services import ServiceOptions
+from tests import containers
 
 Careline = Callable[..., Any]
 
@@ -19,13 +21,16 @@ Careline = Callable[..., Any]
 @pytest.fixture(scope="session")
 def running_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """The whole product, shared by the journeys: use customers that no other journey uses."""
-    stack = LocalStack(tmp_path_factory.mktemp("journeys"))
-    try:
+    with contextlib.ExitStack() as ending:
+        environment = containers.without_servers()
+        if containers.are_chosen():
+            # not those of the other tests, which say things on the same topics
+            environment = ending.enter_context(containers.servers()).environment
+        stack = LocalStack(tmp_path_factory.mktemp("journeys"), environment=environment)
+        ending.callback(stack.stop)
         stack.start()
         stack.start_services(ServiceOptions(clock="replay"))
         yield stack
-    finally:
-        stack.stop()
 
 
 @pytest.fixture

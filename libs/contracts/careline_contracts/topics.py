@@ -200,7 +200,6 @@ POLICIES = Topic(
     "service",
     "state",
     (operations.PolicyPublished,),
-    SERVICES,
     partitions=1,
     personal="none",
 )

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "engagement_0002"
-down_revision = "engagement_0001"
+revision = "engagement_0003"
+down_revision = "engagement_0002"
 
 
 def upgrade() -> None:
