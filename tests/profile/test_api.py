@@ -70,11 +70,14 @@ async def test_any_number_leads_to_the_customer(client: httpx.AsyncClient, numbe
     ],
 )
 async def test_an_identity_leads_to_the_customer(client: httpx.AsyncClient, identity: str) -> None:
-    answer = await client.get("/v1/customers", params={"identity": identity})
-    assert answer.status_code == 200
-    assert answer.json()["customer"] == NUMBER
-    assert "13911112222" not in answer.text
-    assert "example.org" not in answer.text.lower()
+    for answer in (
+        await client.get("/v1/customers", params={"identity": identity}),
+        await client.post("/v1/customers/lookup", json={"identity": identity}),
+    ):
+        assert answer.status_code == 200
+        assert answer.json()["customer"] == NUMBER
+        assert "13911112222" not in answer.text
+        assert "example.org" not in answer.text.lower()
 
 
 @pytest.mark.parametrize(
@@ -93,6 +96,23 @@ async def test_what_is_not_there_is_said_in_words(
     client: httpx.AsyncClient, path: str, status: int, words: str
 ) -> None:
     answer = await client.get(path)
+    assert answer.status_code == status
+    assert words in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        ({"identity": "phone:13977778888"}, 404, "no customer has this identity"),
+        ({"identity": "13977778888"}, 422, "an identity is kind:value"),
+        ({"identity": f"phone:{'1' * 300}"}, 422, "300 characters"),
+        ({}, 422, "identity"),
+    ],
+)
+async def test_a_lookup_that_finds_nobody_says_why(
+    client: httpx.AsyncClient, body: dict[str, str], status: int, words: str
+) -> None:
+    answer = await client.post("/v1/customers/lookup", json=body)
     assert answer.status_code == status
     assert words in answer.text
 

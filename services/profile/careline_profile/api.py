@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, HTTPException, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.touchpoints import IdentityKind
@@ -22,13 +22,15 @@ from careline_runtime.keyring import Keyring
 Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 Number = Annotated[str, Path(pattern="^C[0-9A-HJKMNP-TV-Z]{12}$", description="Customer number")]
-Identity = Annotated[
-    str,
-    Query(
-        max_length=300,
-        description="`kind:value` in clear, for example `phone:+8613912345670` or `member_card:7`.",
-    ),
-]
+MAX_IDENTITY_LENGTH = 300
+IN_CLEAR = "`kind:value` in clear, for example `phone:+8613912345670` or `member_card:7`."
+Identity = Annotated[str, Query(max_length=MAX_IDENTITY_LENGTH, description=IN_CLEAR)]
+
+
+class Lookup(BaseModel):
+    """Whom one looks for."""
+
+    identity: str = Field(max_length=MAX_IDENTITY_LENGTH, description=IN_CLEAR)
 
 
 class IdentityView(BaseModel):
@@ -72,14 +74,19 @@ def router(connect: Connect, keyring: Keyring) -> APIRouter:
     """The routes; `connect` opens a connection to profile's database."""
     routes = APIRouter(prefix="/v1", tags=["customers"])
 
-    @routes.get("/customers", summary="The customer who has an identity")
+    @routes.get(
+        "/customers",
+        summary="The customer who has an identity",
+        description="Proxies log addresses: for a phone number or an e-mail, POST is the way.",
+    )
     async def customer_by_identity(identity: Identity) -> CustomerView:
-        ref = _reference(identity, keyring)
         async with connect() as connection:
-            number = await queries.customer_of(connection, ref)
-            if number is None:
-                raise HTTPException(404, "no customer has this identity")
-            return await _view(connection, number)
+            return await _find(connection, _reference(identity, keyring))
+
+    @routes.post("/customers/lookup", summary="The same, with the identity in the body")
+    async def lookup(lookup: Lookup) -> CustomerView:
+        async with connect() as connection:
+            return await _find(connection, _reference(lookup.identity, keyring))
 
     @routes.get("/customers/{number}", summary="A customer by number; absorbed numbers resolve")
     async def customer_by_number(number: Number) -> CustomerView:
@@ -104,6 +111,13 @@ def _reference(identity: str, keyring: Keyring) -> str:
             except ValueError as error:
                 raise HTTPException(422, str(error)) from error
     raise HTTPException(422, f"an identity is kind:value, the kind one of {', '.join(kinds)}")
+
+
+async def _find(connection: AsyncConnection, ref: str) -> CustomerView:
+    number = await queries.customer_of(connection, ref)
+    if number is None:
+        raise HTTPException(404, "no customer has this identity")
+    return await _view(connection, number)
 
 
 async def _view(connection: AsyncConnection, requested: str) -> CustomerView:
