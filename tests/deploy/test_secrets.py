@@ -20,7 +20,8 @@ def made(root: Path, tmp_path: Path) -> Path:
 
 
 def run(root: Path, target: Path, *, expected: int) -> None:
-    command = [sys.executable, str(root / "deploy/new-secrets"), str(target)]
+    bare_python = [sys.executable, "-I", "-S"]  # no package is installed where it runs
+    command = [*bare_python, str(root / "deploy/new-secrets"), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == expected, done.stderr
 

@@ -18,7 +18,8 @@ from careline_ingest.policy import IngestPolicy
 from careline_ingest.rate_limit import TooFast
 from careline_ingest.sealing import KeyringSealer
 from careline_ingest.senders import Sender
-from careline_runtime.keyring import KeyFile, Keyring, create_key_file
+from careline_runtime.key_file import create_key_file
+from careline_runtime.keyring import KeyFile, Keyring
 from careline_runtime.policy import parse_policy
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careline_runtime.errors import Misconfigured
-from careline_runtime.keyring import CannotOpen, KeyFile, Keyring, create_key_file
+from careline_runtime.key_file import create_key_file
+from careline_runtime.keyring import CannotOpen, KeyFile, Keyring
 
 
 def key(letter: str) -> str:
@@ -89,8 +90,11 @@ def test_a_new_key_file_is_private_and_never_overwrites(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     ring = Keyring.load(path)
     assert ring.open("phone", ring.seal("phone", "7")) == "7"
+    before = path.read_bytes()
     with pytest.raises(FileExistsError):
         create_key_file(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

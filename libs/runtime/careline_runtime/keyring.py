@@ -8,8 +8,6 @@ they sealed. The token key can't be changed without renaming every identity.
 import base64
 import binascii
 import hmac
-import json
-import secrets
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
@@ -26,8 +24,8 @@ from pydantic import (
 )
 
 from careline_runtime.errors import Misconfigured
+from careline_runtime.key_file import KEY_BYTES
 
-KEY_BYTES = 32
 TOKEN_BYTES = 16
 NONCE_BYTES = 12
 TOO_OPEN = 0o027
@@ -140,14 +138,3 @@ class Keyring:
         except (binascii.Error, ValueError, InvalidTag) as error:
             raise CannotOpen(f"sealed text of {field!r} is damaged or of another field") from error
         return clear.decode()
-
-
-def create_key_file(path: Path) -> None:
-    """Writes fresh random keys, readable by the owner only; an existing file is left alone."""
-
-    def fresh() -> str:
-        return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-
-    keys = {"token_key": fresh(), "seal_keys": {"k1": fresh()}, "current_seal_key": "k1"}
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(json.dumps(keys, indent=2) + "\n")
