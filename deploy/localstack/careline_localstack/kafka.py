@@ -52,8 +52,8 @@ _SETTINGS = {
     "group.initial.rebalance.delay.ms": "0",
     # Lets a test notice a killed consumer sooner than the default of six seconds.
     "group.min.session.timeout.ms": "1000",
-    # A producer may send 1 MiB; its dead letter wraps those bytes in base64 with the reason and the
-    # headers, which needs 1.4 MiB and more, and must never be too large for the broker.
+    # A producer may send 1 MiB, which compression makes more of; tokens, sealed values and the
+    # marks of a dead letter come on top, and must never be too large for the broker.
     "message.max.bytes": str(4 * 1024 * 1024),
     # A broker killed -9 may register again only when its old session has ended: 9 s by default, and
     # under 6 s a laptop with all cores busy now and then misses its own heartbeat.

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from careline_contracts.dead_letters import CUT, CUT_MEANING, MARKS
 from careline_contracts.schemas import payloads
 from careline_contracts.topics import CATALOGUE, Topic
 
@@ -29,6 +30,24 @@ ENVELOPE_HEADERS = {
         "traceparent": {"type": "string", "description": "W3C trace context."},
         "content-type": {"const": "application/json"},
     },
+}
+
+DEAD_LETTER_HEADERS = {
+    "type": "object",
+    "description": "The original's headers, whatever they are, and these.",
+    "required": list(MARKS),
+    "properties": {
+        name: {"type": "string", "description": meaning}
+        for name, meaning in {**MARKS, CUT: CUT_MEANING}.items()
+    },
+}
+DEAD_LETTER = "dead-letter"
+DEAD_LETTER_MESSAGE = {
+    "name": DEAD_LETTER,
+    "summary": "A record that could not be handled, as it came.",
+    "contentType": "application/octet-stream",
+    "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
+    "payload": {"description": "The original value: any bytes, or null."},
 }
 
 
@@ -58,8 +77,13 @@ def document() -> dict[str, Any]:
                     "payload": references[payload, "serialization"],
                 }
                 for payload in payloads()
+            }
+            | {DEAD_LETTER: DEAD_LETTER_MESSAGE},
+            "schemas": {
+                "EnvelopeHeaders": ENVELOPE_HEADERS,
+                "DeadLetterHeaders": DEAD_LETTER_HEADERS,
+                **schemas["$defs"],
             },
-            "schemas": {"EnvelopeHeaders": ENVELOPE_HEADERS, **schemas["$defs"]},
         },
     }
 
@@ -74,6 +98,8 @@ def _channel(topic: Topic) -> dict[str, Any]:
     if "retention.ms" in topic.config:
         configuration["retention.ms"] = int(topic.config["retention.ms"])
     names = [_message_name(payload.type) for payload in topic.says]
+    if topic.kind == "dead-letters":
+        names = [DEAD_LETTER]
     return {
         "address": topic.name,
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
@@ -89,7 +115,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "x-readers": list(topic.readers),
         "x-key": topic.key,
         "x-kind": topic.kind,
-        "x-retention-days": topic.retention_days if topic.kind == "events" else None,
+        "x-retention-days": None if topic.kind == "state" else topic.retention_days,
         "x-personal-data": topic.personal,
     }
 

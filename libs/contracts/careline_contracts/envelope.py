@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 Headers = Sequence[tuple[str, bytes]]
+"""As Kafka has them: any order, any number of one name. Only in a dead letter may one be null."""
 
 STRUCTURED = "application/cloudevents"
 
@@ -62,7 +63,8 @@ class Record(NamedTuple):
     """One record to be published: `value` None is a tombstone."""
 
     topic: str
-    key: str
+    key: str | bytes
+    """Bytes are published as they are, which may be no text; an empty text is no key."""
     headers: Headers
     value: bytes | None
 

@@ -1,24 +1,41 @@
 """The topic catalogue as a page to read: `python -m careline_contracts.topic_table` prints it."""
 
+from careline_contracts.dead_letters import CUT, CUT_MEANING, MARKS
 from careline_contracts.topics import CATALOGUE, Topic
 
 HEAD = """# Topics
 
 Printed from the catalogue in `careline_contracts/topics.py` by
 `python -m careline_contracts.topic_table > docs/topics.md`; a test holds the two together.
-Every record is a CloudEvent in binary mode (`ce_` headers, JSON value). A *state* topic is
-compacted by key: read it from the start for the present, then follow it. Personal data on a
-topic is readable (clear), tokens and sealed values (sealed), customer numbers only
-(pseudonymous), or none. Schemas: `careline_contracts/schemas/<type>.json`, examples beside them.
+Every record but a [dead letter](#dead-letters) is a CloudEvent in binary mode (`ce_` headers,
+JSON value). A *state* topic is compacted by key: read it from the start for the present, then
+follow it. Personal data on a topic is readable (clear), tokens and sealed values (sealed), customer
+numbers only (pseudonymous), or none. Schemas: `careline_contracts/schemas/<type>.json`, examples
+beside them.
 
 | Topic | Said by | Heard by | Key | Partitions | Kept | Personal data |
 |---|---|---|---|---|---|---|
 """
+DEAD_LETTERS = """
+## Dead letters
+
+On a dead-letter topic lies a record that could not be handled, as it came: its key, its headers,
+its value, whatever bytes these are. It keeps the `ce_type` that it had, if it had one. These
+headers are added, each a text in UTF-8, and replace those of an earlier failure:
+
+"""
 
 
 def topics_page() -> str:
-    """The catalogue in Markdown: a table of topics, then the types said on each."""
-    return HEAD + "".join(map(_row, CATALOGUE)) + "\n## Types\n" + "".join(map(_types, CATALOGUE))
+    """The catalogue in Markdown: a table of topics, the types said on each, and dead letters."""
+    said = [topic for topic in CATALOGUE if topic.says]
+    marks = "".join(f"- `{mark}`: {meaning}\n" for mark, meaning in MARKS.items())
+    return (
+        HEAD
+        + "".join(map(_row, CATALOGUE))
+        + f"\n## Types\n{''.join(map(_types, said))}"
+        + f"{DEAD_LETTERS}{marks}- `{CUT}`, if need be: {CUT_MEANING}\n"
+    )
 
 
 def _row(topic: Topic) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from careline_contracts.events import engagement, operations, profile, scoring, ticketing
-from careline_contracts.events.ingest import DeadLettered, Touchpoint
+from careline_contracts.events.ingest import Touchpoint
 from careline_contracts.events.touchpoints import (
     CHANNEL_EVENTS,
     AnyChannelEvent,
@@ -22,12 +22,15 @@ Personal = Literal["clear", "sealed", "pseudonymous", "none"]
 
 @dataclass(frozen=True)
 class Topic:
-    """One Kafka topic. `state` topics are compacted: the last record of a key is the present."""
+    """One Kafka topic. `state` topics are compacted: the last record of a key is the present.
+
+    On `dead-letters` lie records of other topics as they came (see `dead_letters.py`).
+    """
 
     name: str
     owner: str
     key: str
-    kind: Literal["events", "state"]
+    kind: Literal["events", "state", "dead-letters"]
     says: tuple[type[Payload], ...]
     readers: tuple[str, ...] = ()
     partitions: int = 6
@@ -210,8 +213,8 @@ DEAD_LETTERS = {
         name=f"careline.{service}.dead-letters.v1",
         owner=service,
         key="as the original",
-        kind="events",
-        says=(DeadLettered,),
+        kind="dead-letters",
+        says=(),
         readers=("operations",),
         partitions=1,
         # The original bytes travel along: at the edge these may hold identities in clear.

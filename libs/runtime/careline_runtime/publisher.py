@@ -33,7 +33,7 @@ SEND_TIMEOUT_SECONDS = 10.0
 @lru_cache(maxsize=100_000)
 def partition_hash(key: str) -> int:
     """Kafka's own hash of a key (murmur2), so that any client finds the same partition."""
-    return int(murmur2(key.encode()) & 0x7FFFFFFF)
+    return int(murmur2(key.encode() if isinstance(key, str) else key) & 0x7FFFFFFF)
 
 
 class Publisher:
@@ -139,7 +139,7 @@ def _fill(batch: object, queue: list[Record]) -> int:
     for taken, record in enumerate(queue):
         appended = batch.append(  # type: ignore[attr-defined]
             timestamp=timestamp,
-            key=record.key.encode() if record.key else None,
+            key=(record.key.encode() or None) if isinstance(record.key, str) else record.key,
             value=record.value,
             headers=list(record.headers),
         )

@@ -121,7 +121,9 @@ class StageInTest:
         return [
             Said(r.topic, r.key, from_headers(r.headers), r.value)
             for r in await self.records()
-            if r.value is not None and not r.topic.endswith("dead-letters.v1")
+            if isinstance(r.key, str)
+            and r.value is not None
+            and not r.topic.endswith("dead-letters.v1")
         ]
 
     async def records(self) -> list[Record]:

@@ -21,9 +21,6 @@ log = structlog.get_logger(__name__)
 EVENTS_A_TURN = 100
 """After so many events (3 ms) HTTP requests have their turn."""
 
-WHOLE_BYTES = 3 * 1024 * 1024
-"""A record that compression hid and that no dead letter can hold is cut to this."""
-
 
 class RawTopics:
     """The transformation of the raw topics. It has no state but what it counted."""
@@ -69,7 +66,4 @@ class RawTopics:
 
 def _put_aside(record: ConsumerRecord, verdict: Rejected) -> Record:
     detail = f"{verdict.pointer}: {verdict.detail}" if verdict.pointer else verdict.detail
-    letter = dead_letter(record, "ingest", reason=verdict.code, detail=detail)
-    if letter.value is not None and len(letter.value) > WHOLE_BYTES:
-        return letter._replace(value=letter.value[:WHOLE_BYTES])
-    return letter
+    return dead_letter(record, "ingest", reason=verdict.code, detail=detail)

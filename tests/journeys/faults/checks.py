@@ -71,7 +71,7 @@ class Input:
         places = defaultdict(set)
         for loaded in self.accepted:
             if loaded.customer % ROAMS_EVERY:
-                places[loaded.customer].add((loaded.record.topic, loaded.record.key))
+                places[loaded.customer].add((loaded.record.topic, str(loaded.record.key)))
         return frozenset(
             self.ref(Identity(kind="member_card", value=key))
             for [(_, key)] in (place for place in places.values() if len(place) == 1)

@@ -34,15 +34,3 @@ class Touchpoint(Payload):
     identities: Annotated[tuple[IdentityToken, ...], Field(min_length=1, max_length=10)]
     body: dict[str, Any]
     sealed: dict[ShortText, str] = Field(default_factory=dict)
-
-
-class DeadLettered(Payload):
-    """Why a record could not be handled; travels in `dlq_*` headers beside the original bytes."""
-
-    type: ClassVar[str] = "careline.record.dead-lettered.v1"
-    reason: ShortText
-    detail: str
-    topic: str
-    partition: int
-    offset: int
-    attempts: int
