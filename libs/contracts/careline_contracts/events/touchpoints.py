@@ -28,6 +28,8 @@ IdentityKind = Literal[
     "community_user",
     "member_card",
     "crm_number",
+    "id_number",
+    "bank_account",
     "device",
 ]
 
