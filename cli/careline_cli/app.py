@@ -13,6 +13,7 @@ COMMANDS = {
     "run": "careline_cli.run:run",
     "import": "careline_cli.importing:import_file",
     "channel": "careline_cli.channel:app",
+    "keys": "careline_cli.keys:app",
     "demo": "careline_cli.demo.command:demo",
     "bench": "careline_cli.bench.command:bench",
     "check": "careline_cli.check:check",

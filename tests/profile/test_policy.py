@@ -28,9 +28,14 @@ def test_the_shipped_policy_keeps_what_is_shared_weak_and_what_is_personal_singl
 
 def test_two_id_numbers_keep_customers_apart_until_a_person_decides() -> None:
     graph = Graph()
-    for event in (("phone:13911112222", "id_number:G12345678"), ("email:b@b.cn", "id_number:E7654")):
+    for event in (
+        ("phone:13911112222", "id_number:G12345678"),
+        ("email:b@b.cn", "id_number:E7654"),
+    ):
         attach(known(*event), graph, LINK_RULES, at=NOON)
-    [change] = attach(known("phone:13911112222", "email:b@b.cn"), graph, LINK_RULES, at=NOON).changes
+    [change] = attach(
+        known("phone:13911112222", "email:b@b.cn"), graph, LINK_RULES, at=NOON
+    ).changes
     assert isinstance(change, Refused)
     assert (change.reason, change.kind) == ("single_valued_conflict", "id_number")
 

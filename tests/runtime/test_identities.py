@@ -41,7 +41,9 @@ from careline_runtime.identities import normalise
         ("id_number", "军字第2001988号", "军字第2001988号"),
         ("bank_account", "de89 3704 0044 0532 0130 00", "DE89370400440532013000"),
         pytest.param("bank_account", "6222 0212-3456 7894", "6222021234567894", id="UnionPay"),
-        pytest.param("bank_account", "0200 0033 0901 4440 123", "0200003309014440123", id="account"),
+        pytest.param(
+            "bank_account", "0200 0033 0901 4440 123", "0200003309014440123", id="account"
+        ),
         ("member_card", " 00001 ", "00001"),
         ("app_user", "Ann", "Ann"),
         ("chat_open_id", "oX_7-z", "oX_7-z"),

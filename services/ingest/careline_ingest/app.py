@@ -12,7 +12,7 @@ from careline_ingest.sealing import KeyringSealer
 from careline_ingest.valkey import Valkey
 from careline_ingest.window import ValkeyWindow
 from careline_runtime.clock import SystemClock
-from careline_runtime.keyring import Keyring
+from careline_runtime.keyring import FollowedKeyring
 from careline_runtime.policy import load_policy
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
@@ -23,7 +23,7 @@ def build(settings: ServiceSettings) -> Service:
     """Ingest as the settings want it; raises `Misconfigured`."""
     loaded = load_policy(IngestPolicy, package="careline_ingest", settings=settings)
     policy = loaded.policy
-    keyring = Keyring.load(settings.keyring)
+    keyring = FollowedKeyring.load(settings.keyring)
     sealer = KeyringSealer(keyring, remembered_identities=policy.remembered_identities)
     registry = Registry()
     channels = StateTopic(settings.kafka_bootstrap_servers, CHANNELS, registry.hear)
