@@ -56,10 +56,10 @@ def test_state_topics_are_compacted_and_events_expire() -> None:
             assert int(topic.config["retention.ms"]) == topic.retention_days * 86_400_000
 
 
-def test_identities_in_clear_are_on_raw_topics_and_the_edges_dead_letters_only() -> None:
+def test_identities_in_clear_are_on_raw_topics_only() -> None:
     clear = {topic.name for topic in CATALOGUE if topic.personal == "clear"}
 
-    assert clear == {topic.name for topic in RAW.values()} | {"careline.ingest.dead-letters.v1"}
+    assert clear == {topic.name for topic in RAW.values()}
 
 
 def test_what_a_customer_wrote_is_sealed_and_the_rest_is_listed_as_open() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -135,7 +135,7 @@ def test_what_was_sealed_stays_open_through_any_sequence_of_add_and_use(
 
 class TestARunningService:
     @pytest.fixture
-    def reads(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path | None]]:
+    def reads(self, monkeypatch: pytest.MonkeyPatch) -> list[Path | None]:
         """The key file as often as it was read."""
         found: list[Path | None] = []
 
@@ -151,7 +151,7 @@ class TestARunningService:
         self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = 100.0
-        monkeypatch.setattr(keyring.time, "monotonic", lambda: now)
+        monkeypatch.setattr(time, "monotonic", lambda: now)
         ring = FollowedKeyring.load(path)
         new = new_current_key(path)
         now += 0.99

@@ -1,6 +1,6 @@
 """The topic catalogue as a page to read: `python -m careline_contracts.topic_table` prints it."""
 
-from careline_contracts.dead_letters import CUT, CUT_MEANING, MARKS
+from careline_contracts.dead_letters import IF_NEED_BE, MARKS
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
 from careline_contracts.payload import Payload, open_texts, personal_fields
 from careline_contracts.topics import CATALOGUE, Topic
@@ -34,23 +34,25 @@ DEAD_LETTERS = """
 ## Dead letters
 
 On a dead-letter topic lies a record that could not be handled, as it came: its key, its headers,
-its value, whatever bytes these are. It keeps the `ce_type` that it had, if it had one. These
-headers are added, each a text in UTF-8, and replace those of an earlier failure:
+its value, whatever bytes these are; ingest's are sealed. It keeps the `ce_type` that it had, if it
+had one. These headers are added, each a text in UTF-8, and replace those of an earlier failure:
 
 """
+_CHANNELS_SAY: tuple[type[Payload], ...] = (*CHANNEL_EVENTS, OutreachAnswered)
 
 
 def topics_page() -> str:
     """The catalogue in Markdown: topics, the types said on each, personal data, dead letters."""
     said = [topic for topic in CATALOGUE if topic.says]
     marks = "".join(f"- `{mark}`: {meaning}\n" for mark, meaning in MARKS.items())
+    others = "".join(f"- `{mark}`, if need be: {words}\n" for mark, words in IF_NEED_BE.items())
     return (
         HEAD
         + "".join(map(_row, CATALOGUE))
         + f"\n## Types\n{''.join(map(_types, said))}"
         + PERSONAL
-        + "".join(map(_personal, (*CHANNEL_EVENTS, OutreachAnswered)))
-        + f"{DEAD_LETTERS}{marks}- `{CUT}`, if need be: {CUT_MEANING}\n"
+        + "".join(map(_personal, _CHANNELS_SAY))
+        + f"{DEAD_LETTERS}{marks}{others}"
     )
 
 

@@ -23,7 +23,6 @@ from faststream.kafka import KafkaBroker
 from sqlalchemy import text
 
 from careline_contracts.envelope import to_text
-from careline_contracts.topics import Topic
 from careline_runtime import metrics, telemetry
 from careline_runtime.batch import Hears
 from careline_runtime.clock import clock_for
@@ -35,7 +34,7 @@ from careline_runtime.http import create_app
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.stages import Fire, Handle, TransactionalStage, Transform, TransformStage
+from careline_runtime.stages import Fire, Handle, TransactionalStage, Transforms, TransformStage
 from careline_runtime.unit_of_work import Unit
 
 log = structlog.get_logger(__name__)
@@ -49,7 +48,7 @@ WATCH_SECONDS = 5.0
 
 
 class Service:
-    """One service of the five: either `handle` (with a database) or `transform` (without)."""
+    """One service of the five: either `handle` (with a database) or `transforms` (without)."""
 
     def __init__(
         self,
@@ -59,8 +58,7 @@ class Service:
         hears: Sequence[Hears] = (),
         handle: Handle | None = None,
         fire: Fire | None = None,
-        transform: Transform | None = None,
-        transforms: Sequence[Topic] = (),
+        transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
         policy_version: str = "",
         on_start: Callable[["Service"], Coroutine[Any, Any, None]] | None = None,
@@ -99,12 +97,12 @@ class Service:
                 committed=self._after_commit,
             )
             topics = [h.topic for h in hears]
-        elif transform is not None:
+        elif transforms is not None:
             self._relay = None
             self._stage = TransformStage(
-                self.publisher, service=name, transform=transform, attempts=settings.attempts
+                self.publisher, transforms, service=name, attempts=settings.attempts
             )
-            topics = list(transforms)
+            topics = list(transforms.topics)
         else:
             raise ValueError("a service handles or transforms")
         self._consumer = Consumer(

@@ -8,6 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -17,11 +18,13 @@ from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Record
+from careline_contracts.topics import Topic
 from careline_runtime import inbox, metrics, timers
 from careline_runtime.batch import Heard, Hears, Poison, read
 from careline_runtime.dead_letter import Streak, dead_letter
 from careline_runtime.errors import InvalidMessage, is_infrastructure
 from careline_runtime.publisher import Publisher
+from careline_runtime.sealed_letter import FinishLetter
 from careline_runtime.unit_of_work import Unit
 
 log = structlog.get_logger(__name__)
@@ -254,6 +257,16 @@ class TransactionalStage:
             metrics.end_to_end_seconds.observe(waited.total_seconds())
 
 
+@dataclass(frozen=True)
+class Transforms:
+    """What a service without a database makes of the records of some topics."""
+
+    topics: Sequence[Topic]
+    transform: Transform
+    finish_letter: FinishLetter
+    """For a record that `transform` fails on; what it puts aside itself is its own to finish."""
+
+
 class TransformStage:
     """Records turned into other records without state of its own; published before it returns.
 
@@ -261,11 +274,11 @@ class TransformStage:
     """
 
     def __init__(
-        self, publisher: Publisher, *, service: str, transform: Transform, attempts: int
+        self, publisher: Publisher, transforms: Transforms, *, service: str, attempts: int
     ) -> None:
         self._publisher = publisher
+        self._transforms = transforms
         self._service = service
-        self._transform = transform
         self._attempts = attempts
 
     async def settle(self, records: Sequence[ConsumerRecord]) -> None:
@@ -273,7 +286,7 @@ class TransformStage:
 
     async def _unit(self, records: Sequence[ConsumerRecord]) -> None:
         started = time.perf_counter()
-        await self._publisher.publish(await self._transform(records))
+        await self._publisher.publish(await self._transforms.transform(records))
         metrics.unit_seconds.labels("events").observe(time.perf_counter() - started)
         metrics.unit_events.observe(len(records))
         metrics.last_progress.set_to_current_time()
@@ -281,6 +294,7 @@ class TransformStage:
     async def _give_up(self, record: ConsumerRecord, failure: Exception) -> None:
         detail = f"{type(failure).__name__}; see the service's log"
         letter = dead_letter(record, self._service, reason="handler_failed", detail=detail)
-        await until_up(lambda: self._publisher.publish([letter]))
+        finished = self._transforms.finish_letter(letter)
+        await until_up(lambda: self._publisher.publish([finished]))
         metrics.dead_letters.labels(record.topic, "handler_failed").inc()
         log.error("record.dead_lettered", topic=record.topic, offset=record.offset)
