@@ -15,6 +15,7 @@ COMMANDS = {
     "channel": "careline_cli.channel:app",
     "deadletter": "careline_cli.deadletter.command:app",
     "contracts": "careline_cli.contracts:app",
+    "keys": "careline_cli.keys:app",
     "demo": "careline_cli.demo.command:demo",
     "bench": "careline_cli.bench.command:bench",
     "check": "careline_cli.check:check",

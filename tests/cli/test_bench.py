@@ -52,5 +52,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "kafka_raw_ratio",
         "single_post_p99_ms",
     }
-    kafka = {name for name in edge if name.startswith("kafka_raw")}  # a thousand are gone in no time
+    kafka = {
+        name for name in edge if name.startswith("kafka_raw")
+    }  # a thousand are gone in no time
     assert all(edge[name] > 0 for name in edge.keys() - kafka)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from careline_contracts import asyncapi
-from careline_contracts.events.touchpoints import CHANNEL_EVENTS
-from careline_contracts.payload import Payload
+from careline_contracts.events.touchpoints import CHANNEL_EVENTS, CallbackRequested
+from careline_contracts.payload import Payload, describe, open_texts, personal_fields
 from careline_contracts.topic_table import topics_page
 from careline_contracts.topics import CATALOGUE, RAW, SERVICES, Topic
 
@@ -56,10 +56,20 @@ def test_state_topics_are_compacted_and_events_expire() -> None:
             assert int(topic.config["retention.ms"]) == topic.retention_days * 86_400_000
 
 
-def test_identities_in_clear_are_on_raw_topics_and_the_edges_dead_letters_only() -> None:
+def test_identities_in_clear_are_on_raw_topics_only() -> None:
     clear = {topic.name for topic in CATALOGUE if topic.personal == "clear"}
 
-    assert clear == {topic.name for topic in RAW.values()} | {"careline.ingest.dead-letters.v1"}
+    assert clear == {topic.name for topic in RAW.values()}
+
+
+def test_what_a_customer_wrote_is_sealed_and_the_rest_is_listed_as_open() -> None:
+    for event in CHANNEL_EVENTS:
+        schema = describe(event)["properties"]
+        long = {name for name, field in schema.items() if field.get("maxLength", 0) > 200}
+
+        assert long <= personal_fields(event), event.type
+        assert not personal_fields(event) & set(open_texts(event)), event.type
+    assert open_texts(CallbackRequested) == ["subject"]
 
 
 def test_the_printed_topic_page_is_current() -> None:

@@ -5,10 +5,11 @@ import contextlib
 import json
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from cloudevents.core.bindings.kafka import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
-from careline_contracts.envelope import from_headers
+from careline_contracts.envelope import Record, from_headers
 from careline_contracts.events.ingest import Touchpoint
 from careline_contracts.topics import DEAD_LETTERS, RAW, TOUCHPOINTS
 from careline_ingest import metrics
@@ -26,15 +27,22 @@ from careline_ingest.edge import Edge
 from careline_ingest.handlers import RawTopics
 from careline_ingest.observer import Unobserving
 from careline_localstack import LocalStack
+from careline_runtime.keyring import Keyring
+from careline_runtime.publisher import Publisher
+from careline_runtime.sealed_letter import open_dead_letter, seal_dead_letter
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.setup import create_topics
+from careline_runtime.stages import Transforms, TransformStage
+
+
+class FakePublisher(Protocol):
+    """Keeps what was published (`conftest.py`)."""
+
+    records: list[Record]
+
 
 Purchase = Callable[..., dict[str, Any]]
-
-
-def raw_topics(edge: Edge) -> RawTopics:
-    return RawTopics(edge, Unobserving())
 
 
 def a_raw_record(
@@ -55,14 +63,18 @@ def a_raw_record(
     )
 
 
+def raw_topics(edge: Edge, keyring: Keyring) -> RawTopics:
+    return RawTopics(edge, Unobserving(), partial(seal_dead_letter, keyring=keyring))
+
+
 class TestTheTransformation:
     async def test_makes_one_record_of_each_in_order(
-        self, edge: Edge, a_purchase: Purchase
+        self, edge: Edge, keyring: Keyring, a_purchase: Purchase
     ) -> None:
         values = [json.dumps(a_purchase(id=str(n))).encode() for n in range(250)]
         values[7] = b"{"
         records = [a_raw_record(value, offset=n) for n, value in enumerate(values)]
-        published = await raw_topics(edge).transform(records)
+        published = await raw_topics(edge, keyring).transform(records)
 
         assert len(published) == 250
         assert published[7].topic == DEAD_LETTERS["ingest"].name
@@ -70,19 +82,25 @@ class TestTheTransformation:
         assert [from_headers(r.headers).id for r in good] == [str(n) for n in range(250) if n != 7]
 
     async def test_makes_the_same_of_the_same_whatever_the_batch(
-        self, edge: Edge, a_purchase: Purchase
+        self, edge: Edge, keyring: Keyring, a_purchase: Purchase
     ) -> None:
         records = [
             a_raw_record(json.dumps(a_purchase(id=str(n))).encode(), offset=n) for n in range(20)
         ]
-        whole = await raw_topics(edge).transform(records)
-        single = [(await raw_topics(edge).transform([record]))[0] for record in records]
+        whole = await raw_topics(edge, keyring).transform(records)
+        single = [(await raw_topics(edge, keyring).transform([record]))[0] for record in records]
         assert whole == single
 
-    async def test_keeps_a_bad_record_whole_with_the_reason(self, edge: Edge) -> None:
+    async def test_keeps_a_bad_record_whole_with_the_reason(
+        self, edge: Edge, keyring: Keyring
+    ) -> None:
         headers = [("ce_type", b"\xff"), ("mine", b"\xfe\x00"), ("dlq_reason", b"an earlier one")]
-        [letter] = await raw_topics(edge).transform([a_raw_record(b"\x00\xff", headers, offset=41)])
+        [sealed] = await raw_topics(edge, keyring).transform(
+            [a_raw_record(b"\x00\xff", headers, offset=41)]
+        )
 
+        assert (sealed.key, dict(sealed.headers)["dlq_sealed"]) == ("", b"1")
+        letter = open_dead_letter(sealed, keyring)
         kept = dict(letter.headers)
         assert (letter.key, letter.value) == (b"key", b"\x00\xff")
         assert (kept["ce_type"], kept["mine"]) == (b"\xff", b"\xfe\x00")
@@ -90,34 +108,53 @@ class TestTheTransformation:
         assert kept["dlq_topic"] == RAW["store"].name.encode()
 
     async def test_says_in_the_log_how_many_and_why_and_nothing_of_whom(
-        self, edge: Edge, a_purchase: Purchase
+        self, edge: Edge, keyring: Keyring, a_purchase: Purchase
     ) -> None:
         identities = [{"kind": "email", "value": "li.na(at)example.com"}]
         bad = a_purchase(id="x", data={"identities": identities})
         record = a_raw_record(json.dumps(bad).encode(), offset=1)
         with structlog.testing.capture_logs() as logs:
-            await raw_topics(edge).transform([record])
+            await raw_topics(edge, keyring).transform([record])
         assert logs == [
             {"event": "touchpoints.put_aside", "log_level": "warning", "invalid_identity": 1}
         ]
 
     async def test_counts_a_record_once_however_often_its_batch_is_tried(
-        self, edge: Edge, a_purchase: Purchase
+        self, edge: Edge, keyring: Keyring, a_purchase: Purchase
     ) -> None:
         records = [
             a_raw_record(json.dumps(a_purchase()).encode(), offset=1),
             a_raw_record(b"{", offset=2),
         ]
-        transformation = raw_topics(edge)
+        topics = raw_topics(edge, keyring)
         before = metrics.summary()
         for tried in (records, records[:1], records[1:], records):
-            await transformation.transform(tried)
+            await topics.transform(tried)
         after = metrics.summary()
         assert {name: after[name] - before[name] for name in after} == {
             "accepted": 1,
             "rejected": 1,
             "duplicate": 0,
         }
+
+
+async def test_what_a_bug_of_ours_can_not_transform_is_sealed_too(
+    keyring: Keyring, fake_publisher: FakePublisher
+) -> None:
+    async def breaks(_: Sequence[ConsumerRecord]) -> list[Record]:
+        raise KeyError("a bug")
+
+    transforms = Transforms((), breaks, partial(seal_dead_letter, keyring=keyring))
+    stage = TransformStage(
+        cast(Publisher, fake_publisher), transforms, service="ingest", attempts=1
+    )
+    await stage.settle([a_raw_record(b"my phone is 13912345678")])
+
+    [sealed] = fake_publisher.records
+    assert b"13912345678" not in (sealed.value or b"")
+    letter = open_dead_letter(sealed, keyring)
+    assert (letter.key, letter.value) == (b"key", b"my phone is 13912345678")
+    assert dict(letter.headers)["dlq_reason"] == b"handler_failed"
 
 
 def free_port() -> int:
@@ -165,12 +202,12 @@ async def following(stack: LocalStack, topic: str) -> AsyncIterator[AIOKafkaCons
         await consumer.stop()
 
 
-async def take(consumer: AIOKafkaConsumer, count: int, of: str) -> list[ConsumerRecord]:
-    """The next `count` records in which `of` occurs."""
-    found: list[ConsumerRecord] = []
+async def take(consumer: AIOKafkaConsumer, count: int, of: str, keyring: Keyring) -> list[Record]:
+    """The next `count` records in which `of` occurs; dead letters are opened."""
+    found: list[Record] = []
     async with asyncio.timeout(30):
         while len(found) < count:
-            record = await consumer.getone()
+            record = open_dead_letter(await consumer.getone(), keyring)
             if of.encode() in (record.value or b"") + b"".join(v for _, v in record.headers):
                 found.append(record)
     return found
@@ -178,8 +215,9 @@ async def take(consumer: AIOKafkaConsumer, count: int, of: str) -> list[Consumer
 
 @pytest.mark.stack
 async def test_a_till_over_kafka_and_a_chat_over_http_become_touchpoints(
-    stack: LocalStack, ingest: Service, a_purchase: Purchase
+    stack: LocalStack, ingest: Service, key_file: Path, a_purchase: Purchase
 ) -> None:
+    keyring = Keyring.load(key_file)
     source = f"/test/{uuid.uuid4()}"
     now = datetime.now(UTC)
     producer = AIOKafkaProducer(bootstrap_servers=stack.endpoints.kafka)
@@ -211,9 +249,9 @@ async def test_a_till_over_kafka_and_a_chat_over_http_become_touchpoints(
                 )
                 assert (answer.status_code, answer.json()["status"]) == (202, status)
 
-        found = await take(touchpoints, 3, of=source)
+        found = await take(touchpoints, 3, source, keyring)
     await producer.stop()
-    read = {from_headers(r.headers).id: Touchpoint.parse(r.value) for r in found}
+    read = {from_headers(r.headers).id: Touchpoint.parse(r.value or b"") for r in found}
     assert {id: touchpoint.channel for id, touchpoint in read.items()} == {
         "0": "store",
         "1": "store",
@@ -221,14 +259,15 @@ async def test_a_till_over_kafka_and_a_chat_over_http_become_touchpoints(
     }
     assert len({r.key for r in found}) == 1, "one phone, one customer's partition"
     for record in found:
-        assert b"13912345678" not in record.value
-        assert b"red one" not in record.value
+        assert b"13912345678" not in (record.value or b"")
+        assert b"red one" not in (record.value or b"")
 
 
 @pytest.mark.stack
 async def test_bad_records_go_aside_with_their_reason_and_the_rest_flows(
-    stack: LocalStack, ingest: Service, a_purchase: Purchase
+    stack: LocalStack, ingest: Service, key_file: Path, a_purchase: Purchase
 ) -> None:
+    keyring = Keyring.load(key_file)
     source = f"/test/{uuid.uuid4()}"
     now = datetime.now(UTC).isoformat()
 
@@ -257,8 +296,8 @@ async def test_bad_records_go_aside_with_their_reason_and_the_rest_flows(
             for sent in (good(f"before-{n}"), value, good(f"after-{n}")):
                 await producer.send(RAW["phone"].name, key=b"k", value=sent)
         await producer.flush()
-        flowed = await take(touchpoints, 2 * len(bad), of=source)
-        letters = await take(dead_letters, len(bad), of=source)
+        flowed = await take(touchpoints, 2 * len(bad), source, keyring)
+        letters = await take(dead_letters, len(bad), source, keyring)
     await producer.stop()
 
     assert [from_headers(r.headers).id for r in flowed] == [

@@ -252,7 +252,7 @@ async def test_breaches_over_kafka_are_counted_once_however_often_they_are_tried
         )
         for offset, event in enumerate(events)
     ]
-    raw_topics = RawTopics(an_edge("count"), Unobserving())
+    raw_topics = RawTopics(an_edge("count"), Unobserving(), lambda letter: letter)
     for tried in (records, records[1:], records):
         await raw_topics.transform(tried)
 

@@ -16,6 +16,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from careline_cli.replay import Pipeline
 from careline_contracts.envelope import Record
 from careline_contracts.topics import DEAD_LETTERS, RAW
+from careline_localstack import LocalStack
+from careline_runtime.keyring import Keyring
+from careline_runtime.sealed_letter import open_dead_letter
 
 pytestmark = pytest.mark.stack
 
@@ -97,8 +100,9 @@ async def test_over_http_every_flaw_is_answered_and_the_rest_is_taken(pipeline: 
 
 
 async def test_over_kafka_every_flaw_is_kept_with_its_reason_and_the_rest_flows(
-    pipeline: Pipeline,
+    pipeline: Pipeline, running_services: LocalStack
 ) -> None:
+    keyring = Keyring.load(running_services.home.keyring_file)
     before = {
         service: s["events"]["dead_letters"] for service, s in (await pipeline.drain()).items()
     }
@@ -112,10 +116,10 @@ async def test_over_kafka_every_flaw_is_kept_with_its_reason_and_the_rest_flows(
     assert await touchpoints(pipeline, "kafka") == 1 + len(FLAWS)
     letters = {s: status["events"]["dead_letters"] - before[s] for s, status in statuses.items()}
     assert letters == {**dict.fromkeys(statuses, 0), "ingest": len(FLAWS)}
-    assert await reasons(pipeline) == Counter(flaw.code for flaw in FLAWS.values())
+    assert await reasons(pipeline, keyring) == Counter(flaw.code for flaw in FLAWS.values())
 
 
-async def reasons(pipeline: Pipeline) -> Counter[str]:
+async def reasons(pipeline: Pipeline, keyring: Keyring) -> Counter[str]:
     """Why records of this test were put aside; their bytes are kept as they came."""
     sent = {body for _, _, body, flaw in story("kafka") if flaw is not None}
     partition = TopicPartition(DEAD_LETTERS["ingest"].name, 0)
@@ -132,7 +136,7 @@ async def reasons(pipeline: Pipeline) -> Counter[str]:
             for record in (await consumer.getmany(timeout_ms=1_000)).get(partition, ()):
                 headers = dict(record.headers)
                 if headers.get("ce_source") == b"/bad-input":
-                    assert record.value in sent
+                    assert open_dead_letter(record, keyring).value in sent
                     found[headers["dlq_reason"].decode()] += 1
         return found
     finally:

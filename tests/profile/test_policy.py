@@ -1,21 +1,50 @@
 """The shipped policy, and what a policy file is refused for."""
 
 import json
+from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
 
+from careline_profile.model import Graph, Ref, Refused
 from careline_profile.policy import ProfilePolicy
+from careline_profile.rules import attach, usable
 from careline_profile.testing import KEYRING, LINK_RULES, ref
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import parse_policy
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHIPPED = files("careline_profile").joinpath("policy.yaml").read_text("utf-8")
 
 
-def test_the_shipped_policy_keeps_devices_weak_and_cards_single() -> None:
-    assert LINK_RULES.weak_kinds == {"device"}
-    assert LINK_RULES.single_valued_kinds == {"crm_number", "member_card"}
+def known(*identities: str) -> tuple[Ref, ...]:
+    return usable(map(ref, identities), LINK_RULES)
+
+
+def test_the_shipped_policy_keeps_what_is_shared_weak_and_what_is_personal_single() -> None:
+    assert LINK_RULES.weak_kinds == {"device", "bank_account"}
+    assert LINK_RULES.single_valued_kinds == {"crm_number", "member_card", "id_number"}
+
+
+def test_two_id_numbers_keep_customers_apart_until_a_person_decides() -> None:
+    graph = Graph()
+    for event in (
+        ("phone:13911112222", "id_number:G12345678"),
+        ("email:b@b.cn", "id_number:E7654"),
+    ):
+        attach(known(*event), graph, LINK_RULES, at=NOON)
+    [change] = attach(
+        known("phone:13911112222", "email:b@b.cn"), graph, LINK_RULES, at=NOON
+    ).changes
+    assert isinstance(change, Refused)
+    assert (change.reason, change.kind) == ("single_valued_conflict", "id_number")
+
+
+def test_a_bank_account_that_a_family_shares_makes_nobody_one() -> None:
+    account = "bank_account:6222021234567894"
+    assert known(account) == (ref(account),)
+    for person in ("phone:13911112222", "phone:13933334444"):
+        assert known(account, person) == (ref(person),)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +56,8 @@ def test_the_shipped_policy_keeps_devices_weak_and_cards_single() -> None:
         "email:NONE@none",
         "app_user:undefined",
         "member_card:0",
+        "id_number:110105 19491231 002x",
+        "bank_account:1234-5678",
         "device:null",
     ],
 )

@@ -97,8 +97,7 @@ def a_service_without_servers(routes: APIRouter | None = None) -> Service:
     return Service(
         name="ingest",
         settings=settings,
-        transform=transform,
-        transforms=[RAW["store"]],
+        transforms=Transforms([RAW["store"]], transform, lambda letter: letter),
         routers=[routes] if routes else [],
     )
 

@@ -21,7 +21,7 @@ from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import Misconfigured
 from careline_runtime.http import create_app
 from careline_runtime.service import Service
-from careline_runtime.stages import TransformStage
+from careline_runtime.stages import Transforms, TransformStage
 from careline_runtime.testing import StageInTest, fresh_database
 from careline_runtime.unit_of_work import Unit
 
@@ -146,7 +146,12 @@ async def test_a_transformation_is_linked_to_the_traces_that_begin_in_it(
         return [published("a"), torn, Record(TOUCHPOINTS.name, "k", [], b"{}"), published("b")]
 
     publisher = FakePublisher()
-    stage = TransformStage(publisher, service="ingest", transform=transform, attempts=1)  # type: ignore[arg-type]
+    stage = TransformStage(
+        publisher,  # type: ignore[arg-type]
+        Transforms((), transform, lambda letter: letter),
+        service="ingest",
+        attempts=1,
+    )
     raw = ConsumerRecord("careline.raw.store.v1", 2, 7, 0, 0, b"", b"{}", None, 0, 2, ())
     await stage.settle([raw])
 

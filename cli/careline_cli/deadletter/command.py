@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from aiokafka import ConsumerRecord
 from rich.table import Table
 
+from careline_cli.checkout import local_stack
 from careline_cli.console import CommandError, stderr, stdout
 from careline_cli.deadletter.content import ask_editor, difference, edited, readable
 from careline_cli.deadletter.letters import (
@@ -24,6 +24,8 @@ from careline_cli.replay import Pipeline
 from careline_contracts.envelope import Record
 from careline_contracts.topics import DEAD_LETTERS, SERVICES
 from careline_localstack import Endpoints
+from careline_runtime.errors import Misconfigured
+from careline_runtime.keyring import CannotOpen, Keyring
 
 SHOWN = 50
 PATIENCE_SECONDS = 60
@@ -91,13 +93,13 @@ def show(
     record = _record(running_endpoints(), service, offset)
     letter = next(one for one in _letters(service) if one.offset == offset)
     if as_json:
-        content = json.loads(readable(original(record)))
+        content = json.loads(readable(record))
         stdout.print_json(data={**letter.as_json(), "content": content})
         return
     described = letter.as_json()
     for key in ("id", "state", "reason", "detail", "first_seen", "attempts", "topic", "offset"):
         stdout.print(f"[bold]{key:<11}[/] {described[key]}", highlight=False, soft_wrap=True)
-    stdout.print(readable(original(record)), highlight=False, soft_wrap=True, markup=False)
+    stdout.print(readable(record), highlight=False, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -151,7 +153,7 @@ def _replay(endpoints: Endpoints, letter: Letter, *, edit: bool, again: bool) ->
         }
     if not letter.is_whole and not edit:
         return {**result, "after": "left alone: it is not whole, see its dlq_cut header"}
-    record = original(_record(endpoints, letter.service, letter.offset))
+    record = _record(endpoints, letter.service, letter.offset)
     changed: list[str] = []
     if edit:
         before = readable(record)
@@ -223,11 +225,19 @@ def _select(letters: Sequence[Letter], *, reason: str | None, waiting: bool) -> 
     ]
 
 
-def _record(endpoints: Endpoints, service: str, offset: int) -> ConsumerRecord:
-    record = asyncio.run(read_record(endpoints.kafka, service, offset))
-    if record is None:
+def _record(endpoints: Endpoints, service: str, offset: int) -> Record:
+    """The record as it came to the service that put it aside."""
+    letter = asyncio.run(read_record(endpoints.kafka, service, offset))
+    if letter is None:
         raise _unknown(f"{service}-{offset}")
-    return record
+    try:
+        return original(letter, Keyring.load(local_stack().home.keyring_file))
+    except (CannotOpen, Misconfigured) as error:
+        raise CommandError(
+            f"The dead letter {service}-{offset} is sealed and can't be opened.",
+            why=str(error),
+            fix="CARELINE_KEYRING names the key file of the ingest that sealed it.",
+        ) from error
 
 
 def _parse(name: str) -> tuple[str, int]:

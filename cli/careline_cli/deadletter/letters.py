@@ -16,6 +16,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from careline_contracts.dead_letters import CUT, REPLAYED
 from careline_contracts.envelope import Record, to_text
 from careline_contracts.topics import DEAD_LETTERS
+from careline_runtime.keyring import Keyring
+from careline_runtime.sealed_letter import open_dead_letter
 
 FIRST_SEEN = "dlq_first_seen"
 
@@ -113,16 +115,18 @@ async def end_of(kafka: str, service: str) -> int:
         return int((await consumer.end_offsets([partition]))[partition])
 
 
-def original(letter: ConsumerRecord) -> Record:
+def original(letter: ConsumerRecord, keyring: Keyring) -> Record:
     """The record as it came to the service that put it aside, for its own topic again.
 
-    When it was first seen goes along, so that a second failure doesn't look like a new one.
+    When it was first seen goes along, so that a second failure doesn't look like a new one. Raises
+    `CannotOpen` for what another key file sealed.
     """
-    marks = {name: value for name, value in letter.headers if name.startswith("dlq_")}
-    headers = [(name, value) for name, value in letter.headers if not name.startswith("dlq_")]
+    opened = open_dead_letter(letter, keyring)
+    marks = {name: value for name, value in opened.headers if name.startswith("dlq_")}
+    headers = [(name, value) for name, value in opened.headers if not name.startswith("dlq_")]
     if FIRST_SEEN in marks:
         headers.append((FIRST_SEEN, marks[FIRST_SEEN]))
-    return Record(marks["dlq_topic"].decode(), letter.key or b"", headers, letter.value)
+    return Record(marks["dlq_topic"].decode(), opened.key, headers, opened.value)
 
 
 def replay_mark(service: str, offset: int) -> Record:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from careline_contracts.dead_letters import CUT, CUT_MEANING, MARKS
+from careline_contracts.dead_letters import IF_NEED_BE, MARKS
 from careline_contracts.schemas import payloads
 from careline_contracts.topics import CATALOGUE, Topic
 
@@ -38,7 +38,7 @@ DEAD_LETTER_HEADERS = {
     "required": list(MARKS),
     "properties": {
         name: {"type": "string", "description": meaning}
-        for name, meaning in {**MARKS, CUT: CUT_MEANING}.items()
+        for name, meaning in {**MARKS, **IF_NEED_BE}.items()
     },
 }
 DEAD_LETTER = "dead-letter"

@@ -18,5 +18,15 @@ CUT_MEANING = (
     "without this header the letter is the original byte for byte."
 )
 
+SEALED = "dlq_sealed"
+SEALED_MEANING = (
+    "1 where the original may hold personal data in clear, as at the edge: it has no key, of the "
+    "original's headers only ce_id, ce_source, ce_type and ce_time, and its value is the original "
+    "(key, headers, value) sealed under the key file."
+)
+
+IF_NEED_BE = {CUT: CUT_MEANING, SEALED: SEALED_MEANING}
+"""The headers that some have."""
+
 REPLAYED = "dlq_replayed"
 """The one header of a mark among the letters: the offset of the letter that was replayed."""

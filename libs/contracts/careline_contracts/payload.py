@@ -15,7 +15,10 @@ from pydantic_core import CoreSchema
 ShortText = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
-"""A name, code or reference: one line, bounded, so that no field can carry a document."""
+"""A name, code or reference: one line, bounded, so that no field can carry a document.
+
+In what a channel says it passes the edge as it is: nothing that names a customer belongs in it.
+"""
 
 LongText = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*$")]
 """Something a person wrote. Without U+0000, which PostgreSQL cannot keep."""
@@ -62,6 +65,16 @@ def personal_fields(payload: type[Payload]) -> frozenset[str]:
         for name, field in payload.model_fields.items()
         if any(isinstance(mark, Personal) for mark in field.metadata)
     )
+
+
+def open_texts(payload: type[Payload]) -> list[str]:
+    """Names of the fields that a sender could write anything in, and that are not sealed."""
+    names = []
+    for name, schema in describe(payload)["properties"].items():
+        kinds = schema.get("anyOf", [schema])
+        if "x-personal" not in schema and any("maxLength" in kind for kind in kinds):
+            names.append(name)
+    return names
 
 
 def describe(payload: type[Payload]) -> dict[str, Any]:

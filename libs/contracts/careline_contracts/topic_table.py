@@ -1,6 +1,8 @@
 """The topic catalogue as a page to read: `python -m careline_contracts.topic_table` prints it."""
 
-from careline_contracts.dead_letters import CUT, CUT_MEANING, MARKS
+from careline_contracts.dead_letters import IF_NEED_BE, MARKS
+from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
+from careline_contracts.payload import Payload, open_texts, personal_fields
 from careline_contracts.topics import CATALOGUE, Topic
 
 HEAD = """# Topics
@@ -16,25 +18,41 @@ beside them.
 | Topic | Said by | Heard by | Key | Partitions | Kept | Personal data |
 |---|---|---|---|---|---|---|
 """
+PERSONAL = """
+## Where personal data may stand
+
+A channel names a customer in `identities` only, and a customer's own words go into the fields that
+ingest seals. Every other text passes the edge as it is, to every reader: the fields of the third
+column, and the attributes `id` and `source`. Codes and numbers of the channel's own systems and
+names of its staff belong there; a customer's name, number, address or words never do. An order
+number can look like a phone number, so the edge can't tell: the sender has to keep to it.
+
+| Type | Sealed | Passes as it is: no personal data |
+|---|---|---|
+"""
 DEAD_LETTERS = """
 ## Dead letters
 
 On a dead-letter topic lies a record that could not be handled, as it came: its key, its headers,
-its value, whatever bytes these are. It keeps the `ce_type` that it had, if it had one. These
-headers are added, each a text in UTF-8, and replace those of an earlier failure:
+its value, whatever bytes these are; ingest's are sealed. It keeps the `ce_type` that it had, if it
+had one. These headers are added, each a text in UTF-8, and replace those of an earlier failure:
 
 """
+_CHANNELS_SAY: tuple[type[Payload], ...] = (*CHANNEL_EVENTS, OutreachAnswered)
 
 
 def topics_page() -> str:
-    """The catalogue in Markdown: a table of topics, the types said on each, and dead letters."""
+    """The catalogue in Markdown: topics, the types said on each, personal data, dead letters."""
     said = [topic for topic in CATALOGUE if topic.says]
     marks = "".join(f"- `{mark}`: {meaning}\n" for mark, meaning in MARKS.items())
+    others = "".join(f"- `{mark}`, if need be: {words}\n" for mark, words in IF_NEED_BE.items())
     return (
         HEAD
         + "".join(map(_row, CATALOGUE))
         + f"\n## Types\n{''.join(map(_types, said))}"
-        + f"{DEAD_LETTERS}{marks}- `{CUT}`, if need be: {CUT_MEANING}\n"
+        + PERSONAL
+        + "".join(map(_personal, _CHANNELS_SAY))
+        + f"{DEAD_LETTERS}{marks}{others}"
     )
 
 
@@ -55,6 +73,12 @@ def _row(topic: Topic) -> str:
 def _types(topic: Topic) -> str:
     said = "".join(f"- `{payload.type}`{_summary(payload.__doc__)}\n" for payload in topic.says)
     return f"\n### {topic.name}\n\n{said}"
+
+
+def _personal(payload: type[Payload]) -> str:
+    sealed = sorted(personal_fields(payload))
+    columns = (", ".join(f"`{name}`" for name in names) for names in (sealed, open_texts(payload)))
+    return f"| `{payload.type}` | {' | '.join(columns)} |\n"
 
 
 def _summary(documentation: str | None) -> str:

@@ -227,13 +227,13 @@ DEAD_LETTERS = {
     service: Topic(
         name=f"careline.{service}.dead-letters.v1",
         owner=service,
-        key="as the original",
+        key="none" if service == "ingest" else "as the original",
         kind="dead-letters",
         says=(),
         readers=("operations",),
         partitions=1,
-        # The original bytes travel along: at the edge these may hold identities in clear.
-        personal="clear" if service == "ingest" else "sealed",
+        # The original bytes travel along; ingest's may hold identities in clear, and seals them.
+        personal="sealed",
     )
     for service in SERVICES
 }

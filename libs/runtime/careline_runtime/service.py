@@ -26,7 +26,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from careline_contracts.envelope import to_text
-from careline_contracts.topics import Topic
 from careline_runtime import metrics, telemetry
 from careline_runtime.batch import Hears
 from careline_runtime.clock import clock_for
@@ -38,7 +37,7 @@ from careline_runtime.http import create_app
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.stages import Fire, Handle, TransactionalStage, Transform, TransformStage
+from careline_runtime.stages import Fire, Handle, TransactionalStage, Transforms, TransformStage
 from careline_runtime.unit_of_work import Unit
 from careline_runtime.waiting import until_up, waited_for
 
@@ -54,7 +53,7 @@ FORGET_SECONDS = 60.0
 
 
 class Service:
-    """One service of the five: either `handle` (with a database) or `transform` (without)."""
+    """One service of the five: either `handle` (with a database) or `transforms` (without)."""
 
     def __init__(
         self,
@@ -64,8 +63,7 @@ class Service:
         hears: Sequence[Hears] = (),
         handle: Handle | None = None,
         fire: Fire | None = None,
-        transform: Transform | None = None,
-        transforms: Sequence[Topic] = (),
+        transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
         policy_version: str = "",
         on_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
@@ -105,12 +103,12 @@ class Service:
                 committed=self._after_commit,
             )
             topics = [h.topic for h in hears]
-        elif transform is not None:
+        elif transforms is not None:
             self._relay = None
             self._stage = TransformStage(
-                self.publisher, service=name, transform=transform, attempts=settings.attempts
+                self.publisher, transforms, service=name, attempts=settings.attempts
             )
-            topics = list(transforms)
+            topics = list(transforms.topics)
         else:
             raise ValueError("a service handles or transforms")
         self._consumer = Consumer(

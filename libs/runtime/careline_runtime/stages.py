@@ -7,6 +7,7 @@ until the poison record stands alone in the dead letters and the rest has gone o
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -15,11 +16,13 @@ from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Record, traceparent_of
+from careline_contracts.topics import Topic
 from careline_runtime import inbox, metrics, timers, tracing
 from careline_runtime.batch import Heard, Hears, Poison, read
 from careline_runtime.dead_letter import Streak, dead_letter
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.publisher import Publisher
+from careline_runtime.sealed_letter import FinishLetter
 from careline_runtime.unit_of_work import Unit
 from careline_runtime.waiting import until_up
 
@@ -249,6 +252,16 @@ class TransactionalStage:
             metrics.end_to_end_seconds.observe(waited.total_seconds())
 
 
+@dataclass(frozen=True)
+class Transforms:
+    """What a service without a database makes of the records of some topics."""
+
+    topics: Sequence[Topic]
+    transform: Transform
+    finish_letter: FinishLetter
+    """For a record that `transform` fails on; what it puts aside itself is its own to finish."""
+
+
 class TransformStage:
     """Records turned into other records without state of its own; published before it returns.
 
@@ -256,11 +269,11 @@ class TransformStage:
     """
 
     def __init__(
-        self, publisher: Publisher, *, service: str, transform: Transform, attempts: int
+        self, publisher: Publisher, transforms: Transforms, *, service: str, attempts: int
     ) -> None:
         self._publisher = publisher
+        self._transforms = transforms
         self._service = service
-        self._transform = transform
         self._attempts = attempts
 
     async def settle(self, records: Sequence[ConsumerRecord]) -> None:
@@ -269,7 +282,7 @@ class TransformStage:
     async def _unit(self, records: Sequence[ConsumerRecord]) -> None:
         started = time.perf_counter()
         with tracing.processing(records, service=self._service):
-            published = await self._transform(records)
+            published = await self._transforms.transform(records)
             # not those that came in: a trace may begin here
             tracing.link(map(traceparent_of, published))
             await self._publisher.publish(published)
@@ -280,6 +293,7 @@ class TransformStage:
     async def _give_up(self, record: ConsumerRecord, failure: Exception) -> None:
         detail = f"{type(failure).__name__}; see the service's log"
         letter = dead_letter(record, self._service, reason="handler_failed", detail=detail)
-        await until_up(lambda: self._publisher.publish([letter]))
+        finished = self._transforms.finish_letter(letter)
+        await until_up(lambda: self._publisher.publish([finished]))
         metrics.dead_letters.labels(record.topic, "handler_failed").inc()
         log.error("record.dead_lettered", topic=record.topic, offset=record.offset)

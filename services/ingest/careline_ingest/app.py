@@ -1,5 +1,7 @@
 """Wires ingest: raw topics and HTTP on one side, one set of rules, Kafka on the other."""
 
+from functools import partial
+
 from careline_contracts.topics import CHANNELS, RAW
 from careline_ingest import api
 from careline_ingest.edge import Edge
@@ -14,10 +16,12 @@ from careline_ingest.valkey import Valkey
 from careline_ingest.watch import Watch
 from careline_ingest.window import ValkeyWindow
 from careline_runtime.clock import SystemClock
-from careline_runtime.keyring import Keyring
+from careline_runtime.keyring import FollowedKeyring
 from careline_runtime.policy import load_policy
+from careline_runtime.sealed_letter import seal_dead_letter
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
+from careline_runtime.stages import Transforms
 from careline_runtime.state_topic import StateTopic
 
 
@@ -25,8 +29,9 @@ def build(settings: ServiceSettings) -> Service:
     """Ingest as the settings want it; raises `Misconfigured`."""
     loaded = load_policy(IngestPolicy, package="careline_ingest", settings=settings)
     policy = loaded.policy
-    keyring = Keyring.load(settings.keyring)
+    keyring = FollowedKeyring.load(settings.keyring)
     sealer = KeyringSealer(keyring, remembered_identities=policy.remembered_identities)
+    seal_letter = partial(seal_dead_letter, keyring=keyring)
     registry = Registry()
     channels = StateTopic(settings.kafka_bootstrap_servers, CHANNELS, registry.hear)
     valkey = Valkey(settings.valkey_url, policy=policy)
@@ -44,17 +49,20 @@ def build(settings: ServiceSettings) -> Service:
     service = Service(
         name="ingest",
         settings=settings,
-        # what these two need of the service is wired below
-        transform=lambda records: raw_topics.transform(records),
+        transforms=Transforms(
+            tuple(RAW.values()),
+            # what it needs of the service is wired below
+            transform=lambda records: raw_topics.transform(records),
+            finish_letter=seal_letter,
+        ),
         on_start=start,
         on_stop=stop,
-        transforms=tuple(RAW.values()),
         policy_version=loaded.version,
     )
     edge = Edge(sealer=sealer, policy=policy, clock=service.clock)
     watch = Watch(valkey, service.publisher, policy=policy.watch, now=service.clock.now)
     observer = Unobserving() if service.clock.is_replay else Observer(policy, note=watch.note)
-    raw_topics = RawTopics(edge, observer)
+    raw_topics = RawTopics(edge, observer, seal_letter)
     intake = api.Intake(
         edge,
         policy=policy,

@@ -16,6 +16,7 @@ from careline_ingest.rules import Accepted, Rejected, Verdict
 from careline_ingest.senders import RAW_TOPICS
 from careline_runtime import metrics as runtime_metrics
 from careline_runtime.dead_letter import dead_letter
+from careline_runtime.sealed_letter import FinishLetter
 
 log = structlog.get_logger(__name__)
 
@@ -26,9 +27,10 @@ EVENTS_A_TURN = 100
 class RawTopics:
     """The transformation of the raw topics. It has no state but what it counted."""
 
-    def __init__(self, edge: Edge, observer: Observer) -> None:
+    def __init__(self, edge: Edge, observer: Observer, finish_letter: FinishLetter) -> None:
         self._edge = edge
         self._observer = observer
+        self._finish_letter = finish_letter
         self._counted: dict[tuple[str, int], int] = {}
 
     async def transform(self, records: Sequence[ConsumerRecord]) -> list[Record]:
@@ -42,11 +44,18 @@ class RawTopics:
                 )
                 verdicts.append(verdict)
                 published.append(
-                    _put_aside(record, verdict) if isinstance(verdict, Rejected) else verdict.record
+                    self._put_aside(record, verdict)
+                    if isinstance(verdict, Rejected)
+                    else verdict.record
                 )
             await asyncio.sleep(0)
         self._count(records, verdicts)
         return published
+
+    def _put_aside(self, record: ConsumerRecord, verdict: Rejected) -> Record:
+        detail = f"{verdict.pointer}: {verdict.detail}" if verdict.pointer else verdict.detail
+        letter = dead_letter(record, "ingest", reason=verdict.code, detail=detail)
+        return self._finish_letter(letter)
 
     def _count(self, records: Sequence[ConsumerRecord], verdicts: Sequence[Verdict]) -> None:
         """Counts each record once, however often its batch is tried."""
@@ -65,8 +74,3 @@ class RawTopics:
         self._observer.saw(verdict for verdict in fresh if isinstance(verdict, Accepted))
         if refused:
             log.warning("touchpoints.put_aside", **refused)
-
-
-def _put_aside(record: ConsumerRecord, verdict: Rejected) -> Record:
-    detail = f"{verdict.pointer}: {verdict.detail}" if verdict.pointer else verdict.detail
-    return dead_letter(record, "ingest", reason=verdict.code, detail=detail)

@@ -7,7 +7,7 @@ from careline_contracts.topics import TOUCHPOINTS
 from careline_profile import api, handlers
 from careline_profile.policy import ProfilePolicy
 from careline_runtime.batch import Hears
-from careline_runtime.keyring import Keyring
+from careline_runtime.keyring import FollowedKeyring
 from careline_runtime.policy import load_policy
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
@@ -18,7 +18,7 @@ HEARS = (Hears(TOUCHPOINTS, otherwise=Touchpoint),)
 def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy or a key file that holds."""
     loaded = load_policy(ProfilePolicy, package="careline_profile", settings=settings)
-    keyring = Keyring.load(settings.keyring)
+    keyring = FollowedKeyring.load(settings.keyring)
     link_rules = loaded.policy.link_rules(keyring)
     service = Service(
         name="profile",

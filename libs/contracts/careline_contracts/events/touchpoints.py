@@ -1,7 +1,10 @@
 """What channel systems say: one class per kind of touchpoint, in the form that a channel sends.
 
 A channel sends these to ingest with identities in clear. Ingest turns each into a `Touchpoint`
-(`ingest.py`): identity values become tokens, fields marked `Personal` are sealed.
+(`ingest.py`): identity values become tokens, fields marked `Personal` are sealed. All other texts
+pass as they are and must not hold personal data: numbers and codes of the channel's own systems
+(`reference`, `post`, `session`, …), a topic from its list (`subject`, `category`, `cause`), its
+staff (`agent`). `docs/topics.md` lists them by type.
 The border is strict: `"12"` is not a number here, so what is accepted is what the schema says.
 """
 
@@ -28,6 +31,8 @@ IdentityKind = Literal[
     "community_user",
     "member_card",
     "crm_number",
+    "id_number",
+    "bank_account",
     "device",
 ]
 
