@@ -119,6 +119,30 @@ async def test_a_service_that_waits_for_its_servers_at_start_still_stops_when_as
     await asyncio.wait_for(serving, timeout=5)
 
 
+async def test_a_head_that_does_not_end_ends_the_connection() -> None:
+    service = a_service_without_servers()
+    serving = asyncio.create_task(service.serve())
+    port = service.settings.http_port
+
+    async def listens() -> bool:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            return True
+        return False
+
+    await until(listens)
+    for head, status in ((b"x" * 8_000 + b"\r\n\r\n", b"503"), (b"x" * 80_000, b"431")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /health/ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\nlong: " + head)
+        await writer.drain()
+        answer = await asyncio.wait_for(reader.read(100), timeout=10)
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        writer.close()
+    service.stop()
+    await asyncio.wait_for(serving, timeout=10)
+
+
 async def test_a_taken_port_is_told_with_the_variable_that_chooses_another() -> None:
     service = a_service_without_servers()
     with (

@@ -28,6 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from careline_contracts.envelope import to_text
 from careline_runtime import metrics, telemetry
 from careline_runtime.batch import Hears
+from careline_runtime.bounded_heads import BoundedHeads
 from careline_runtime.clock import clock_for
 from careline_runtime.consumer import Consumer
 from careline_runtime.database import create_engine
@@ -129,7 +130,9 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         server = _Server(
-            uvicorn.Config(self.http, log_config=None, access_log=False, lifespan="off")
+            uvicorn.Config(
+                self.http, http=BoundedHeads, log_config=None, access_log=False, lifespan="off"
+            )
         )
         serving = asyncio.create_task(server.serve(sockets=[self._listen()]))
         stopping = asyncio.create_task(self._stop.wait())
