@@ -10,7 +10,13 @@ from rich.table import Table
 
 from careline_cli.checkout import local_stack
 from careline_cli.console import CommandError, stderr, stdout
-from careline_cli.deadletter.content import ask_editor, difference, edited, readable
+from careline_cli.deadletter.content import (
+    ask_editor,
+    difference,
+    edited,
+    readable,
+    refuse_to_edit_bytes,
+)
 from careline_cli.deadletter.letters import (
     Letter,
     end_of,
@@ -156,6 +162,7 @@ def _replay(endpoints: Endpoints, letter: Letter, *, edit: bool, again: bool) ->
     record = _record(endpoints, letter.service, letter.offset)
     changed: list[str] = []
     if edit:
+        refuse_to_edit_bytes(record)
         before = readable(record)
         after = ask_editor(before)
         changed = difference(before, after)

@@ -21,7 +21,7 @@ INDENT = 2
 def readable(record: Record) -> str:
     """The event as JSON text: `attributes`, other `headers`, and `data` or `text`.
 
-    Raises `CommandError` for bytes that are no text.
+    Bytes that are no UTF-8 are shown as `\\xff`: such an event can be read, but not edited.
     """
     headers = [(name, value or b"") for name, value in record.headers]
     attributes = {
@@ -84,11 +84,17 @@ def difference(before: str, after: str) -> list[str]:
     return list(lines)
 
 
-def _text(value: bytes) -> str:
+def refuse_to_edit_bytes(record: Record) -> None:
+    """Raises `CommandError` for a record that is not all UTF-8: editing would change the rest."""
     try:
-        return value.decode()
+        for part in (record.value, *(value for _, value in record.headers)):
+            (part or b"").decode()
     except UnicodeDecodeError as error:
         raise CommandError(
-            "The record is not UTF-8 text, so it can't be shown or edited.",
+            "The record is not all UTF-8 text, so it can't be edited.",
             fix="Replay it without --edit once whoever reads it can.",
         ) from error
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="backslashreplace")
