@@ -28,7 +28,12 @@ def heard(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     nowhere = "postgresql://nobody@127.0.0.1/nothing"
     app.build(ServiceSettings(keyring=tmp_path / "keyring.json", database_url=nowhere))
     wired = service.call_args.kwargs
-    return {hears.topic for hears in wired.get("hears", ())} | {*wired.get("transforms", ())}
+    return {hears.topic for hears in wired.get("hears", ())} | {
+        topic
+        for transforms in [wired.get("transforms")]
+        if transforms
+        for topic in transforms.topics
+    }
 
 
 def owned(service: str) -> set[Topic]:

@@ -274,7 +274,10 @@ def _scoring(evidence: Evidence, steady: frozenset[str]) -> State:
 
 
 def _engagement(evidence: Evidence, steady: frozenset[str]) -> State:
-    """Cases depend on what was known when; that is one thing for steady customers only."""
+    """Cases depend on what was known when; that is one thing for steady customers only.
+
+    A warning's trace is named after scoring's change, and so after what was said on the way.
+    """
     tables, name_of = evidence.tables["engagement"], evidence.components
     absorbed = {row["absorbed"] for row in tables["aliases"]}
 
@@ -294,11 +297,13 @@ def _engagement(evidence: Evidence, steady: frozenset[str]) -> State:
             for name, row in mine("facts")
         },
         "warnings": {
-            (name, row["at"], row["trigger"]): _rest(row, without=("number", "version", "event_id"))
+            (name, row["at"], row["trigger"]): _rest(
+                row, without=("number", "version", "event_id", "traceparent")
+            )
             for name, row in mine("warnings")
         },
         "cases": {
-            (name, row["opened_at"]): _rest(row, without=("id", "number", "version"))
+            (name, row["opened_at"]): _rest(row, without=("id", "number", "version", "traceparent"))
             for name, row in mine("cases")
         },
     }
