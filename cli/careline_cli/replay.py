@@ -25,7 +25,7 @@ from careline_runtime.errors import is_infrastructure
 from careline_runtime.publisher import Publisher
 
 POLL_SECONDS = 0.01
-LONGEST_POLL_SECONDS = 0.05
+LONGEST_POLL_SECONDS = 0.02
 
 Status = Mapping[str, Any]
 

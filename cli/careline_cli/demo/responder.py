@@ -19,6 +19,8 @@ from careline_contracts.topics import OUTREACH_REQUESTS
 
 CAUSES = ("price", "a bad delivery", "no time", "moved away", "found another shop")
 OFFERS = ("10 % off the next order", "free delivery", "a gift card")
+FETCH_MILLISECONDS = 10
+TAKEN_ON_SHARE = 0.95
 IN_TIME_SHARE = 0.8
 REACHED_SHARE = 0.7
 
@@ -31,6 +33,8 @@ class Responder:
             OUTREACH_REQUESTS.name,
             bootstrap_servers=bootstrap_servers,
             auto_offset_reset="earliest",
+            # the broker answers in order: `listen` would wait behind a fetch for new requests
+            fetch_max_wait_ms=FETCH_MILLISECONDS,
         )
         self._answers: list[tuple[datetime, str, Event]] = []
 
@@ -61,6 +65,17 @@ class Responder:
 
 def _answers(envelope: Envelope, request: OutreachRequested) -> Iterator[Event]:
     chance = random.Random(envelope.id)  # noqa: S311 - a demo, not a secret
+    if chance.random() < TAKEN_ON_SHARE:
+        delivered = OutreachAnswered(
+            request=envelope.id, customer=request.customer, result="delivered"
+        )
+        taken_on_at = envelope.recorded_at + timedelta(minutes=chance.uniform(1, 90))
+        yield event(
+            delivered,
+            id=f"{envelope.id}-delivered",
+            source=f"{SOURCE}outreach",
+            occurred_at=taken_on_at,
+        )
     hours = chance.uniform(1, 20) if chance.random() < IN_TIME_SHARE else chance.uniform(25, 72)
     reached = chance.random() < REACHED_SHARE
     answer = OutreachAnswered(

@@ -28,7 +28,7 @@ class ServiceOptions:
     def as_environment(self) -> dict[str, str]:
         policies = {"CARELINE_POLICIES": self.policies} if self.policies else {}
         # a replay waits for the services between two ticks; elsewhere being idle is to cost little
-        poll = {"CARELINE_POLL_MILLISECONDS": "10"} if self.clock == "replay" else {}
+        poll = {"CARELINE_POLL_MILLISECONDS": "3"} if self.clock == "replay" else {}
         # what listens on loopback only may be tried out without a key
         anonymous = {"CARELINE_ANONYMOUS": "refuse" if self.keys_required else "accept"}
         return {"CARELINE_CLOCK": self.clock, **poll, **policies, **anonymous}
