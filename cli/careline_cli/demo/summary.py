@@ -8,6 +8,7 @@ from rich.table import Table
 
 from careline_cli.demo.story import Story
 from careline_cli.replay import Status
+from careline_contracts.topics import SERVICES
 
 _TIER_WORDS = {
     "core": "spend much and come back often",
@@ -26,8 +27,8 @@ def summarise(
 ) -> dict[str, Any]:
     """The demo in figures; all but the last two are the same on every run of the same input."""
     services = {
-        name: {short: status["events"][short] for short in ("in", "out", "dead_letters")}
-        for name, status in statuses.items()
+        name: {short: statuses[name]["events"][short] for short in ("in", "out", "dead_letters")}
+        for name in SERVICES
     }
     scoring = summaries["scoring"]
     return {
