@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from careline_contracts.events.operations import ClockTicked
 from careline_contracts.topics import CLOCK
 from careline_runtime.settings import ServiceSettings
+from careline_runtime.state_topic import StateTopic
 
 log = structlog.get_logger(__name__)
 
@@ -81,9 +80,8 @@ class ReplayClock(_Waiting):
 
     def __init__(self, bootstrap_servers: str) -> None:
         super().__init__()
-        self._bootstrap_servers = bootstrap_servers
         self._now = BEFORE_ALL
-        self._following: asyncio.Task[None] | None = None
+        self._ticks = StateTopic(bootstrap_servers, CLOCK, self._hear, only_last=True)
 
     def now(self) -> datetime:
         return self._now
@@ -98,39 +96,12 @@ class ReplayClock(_Waiting):
             self.wake()
 
     async def start(self) -> None:
-        caught_up = asyncio.Event()
-        self._following = asyncio.create_task(self._follow(caught_up))
-        await caught_up.wait()
+        await self._ticks.start()
 
     async def stop(self) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._following
+        await self._ticks.stop()
 
-    async def _follow(self, caught_up: asyncio.Event) -> None:
-        partition = TopicPartition(CLOCK.name, 0)
-        while True:
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap_servers, auto_offset_reset="earliest"
-            )
-            try:
-                await consumer.start()
-                consumer.assign([partition])
-                end = (await consumer.end_offsets([partition]))[partition]
-                consumer.seek(partition, max(0, end - 1))
-                if end == 0:
-                    caught_up.set()
-                async for record in consumer:
-                    self._hear(record.value)
-                    caught_up.set()
-            except (KafkaError, OSError) as error:
-                log.warning("clock.lost", error=str(error), action="trying again in a second")
-                await asyncio.sleep(1)
-            finally:
-                await consumer.stop()
-
-    def _hear(self, value: bytes | None) -> None:
+    def _hear(self, key: str, value: bytes | None) -> None:
         try:
             self.tick(ClockTicked.parse(value or b"").now)
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Loads a compacted topic of one partition and follows it: the present first, then each change."""
+"""Loads what a topic of one partition says and follows it: the present first, then each change."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,14 @@ Hear = Callable[[str, bytes | None], None]
 class StateTopic:
     """Hands every record of `topic` to `hear`, from the first; again from the first after a break.
 
-    `hear` must take a record twice without harm, and must not raise.
+    With `only_last`, the last record is the whole present. `hear` must take a record twice without
+    harm, and must not raise.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: Topic, hear: Hear) -> None:
+    def __init__(
+        self, bootstrap_servers: str, topic: Topic, hear: Hear, *, only_last: bool = False
+    ) -> None:
+        self._only_last = only_last
         self._bootstrap_servers = bootstrap_servers
         self._topic = topic
         self._hear = hear
@@ -49,8 +53,11 @@ class StateTopic:
             try:
                 await consumer.start()
                 consumer.assign([partition])
-                await consumer.seek_to_beginning()
                 end = (await consumer.end_offsets([partition]))[partition]
+                if self._only_last:
+                    consumer.seek(partition, max(0, end - 1))
+                else:
+                    await consumer.seek_to_beginning()
                 while True:
                     # compaction leaves gaps, so the position says more than a record's offset
                     if await consumer.position(partition) >= end:
