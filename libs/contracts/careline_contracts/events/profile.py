@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from careline_contracts.events.touchpoints import Channel, IdentityKind
 from careline_contracts.payload import Instant, Payload, ShortText
 
@@ -62,6 +64,10 @@ class MergeRefused(Payload):
 class CustomerState(Payload):
     """A customer as it is now, without personal data (compacted by number).
 
+    `attributes` are the fields of the record that profile's policy shares: one value, or a list
+    where a field collects values. Shipped: `party` (individual, company), `side` (b, c), `region`,
+    `industry`, `source`, `language`, `time_zone`, `birthday` (`--MM-DD`), `account_manager`,
+    `preferences`, `special_care`, `decision_role`.
     A merged customer's last state has `merged_into`.
     """
 
@@ -70,6 +76,7 @@ class CustomerState(Payload):
     version: int
     identities: dict[str, int]
     """How many identities of each kind."""
+    attributes: dict[ShortText, ShortText | tuple[ShortText, ...]] = Field(default_factory=dict)
     aliases: tuple[ShortText, ...] = ()
     created_at: Instant
     merged_into: ShortText | None = None
