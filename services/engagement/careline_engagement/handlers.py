@@ -48,9 +48,7 @@ class Handlers:
             Hears(ACTIVITIES, types={**touchpoints, CustomersMerged.type: CustomersMerged}),
             Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
             Hears(TIER_CHANGES, types={TierChanged.type: TierChanged}),
-            Hears(
-                TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}
-            ),
+            Hears(TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}),
             Hears(RISK_CHANGES, types={RiskChanged.type: RiskChanged}),
         )
 
