@@ -141,7 +141,7 @@ TAG_CHANGES = Topic(
     "scoring",
     "customer",
     "events",
-    (scoring.TagChanged,),
+    (scoring.TagChanged, scoring.TagsChanged),
     ("engagement",),
 )
 RISK_CHANGES = Topic(
