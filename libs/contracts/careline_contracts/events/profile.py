@@ -2,9 +2,9 @@
 
 from typing import Any, ClassVar, Literal
 
-from careline_contracts.events.touchpoints import Channel, IdentityKind
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
+from careline_contracts.events.touchpoints import Channel, IdentityKind
 from careline_contracts.payload import Instant, Payload, ShortText
 
 Apart = Literal["single_valued_conflict", "component_too_large", "shared_value", "kept_apart"]
