@@ -63,11 +63,18 @@ def hear(
     followed.hear(published.key, published.to_json())
 
 
+def unreadable() -> float:
+    [family] = metrics.policies_unreadable.collect()
+    return family.samples[0].value
+
+
 def words_at(followed: Followed, hour: float) -> str:
     return followed.timeline.at(NOON + timedelta(hours=hour))[0]
 
 
-@pytest.mark.parametrize("order", list(permutations(((1, "hello"), (2, "good day"), (3, "good bye")))))
+@pytest.mark.parametrize(
+    "order", list(permutations(((1, "hello"), (2, "good day"), (3, "good bye"))))
+)
 def test_the_policy_at_an_instant_is_the_last_published_from_before_it(
     followed: Followed, order: tuple[tuple[int, str], ...]
 ) -> None:
@@ -140,13 +147,13 @@ def test_what_cannot_be_read_is_left_out_loudly_until_it_is_put_right(
     hear(followed, "good bye", hour=2, more=more)
 
     assert words_at(followed, 3) == "hello"
-    assert metrics.policies_unreadable.collect()[0].samples[0].value == 1
+    assert unreadable() == 1
     [key] = followed.describe(NOON)["unreadable"]
     assert key == "greeting/2026-03-01T14:00:00Z"
 
     hear(followed, "good bye", hour=2)
     assert words_at(followed, 3) == "good bye"
-    assert metrics.policies_unreadable.collect()[0].samples[0].value == 0
+    assert unreadable() == 0
 
 
 def test_other_services_policies_and_tombstones_are_not_ours(followed: Followed) -> None:
