@@ -70,7 +70,7 @@ timer_lateness_seconds = Histogram(
     buckets=(0.1, 0.5, 1, 2, 5, 10, 60, 600, 3600),
 )
 policies_unreadable = Gauge(
-    "careline_policies_unreadable",
+    "careline_policies_unreadable_records",
     "Published policies that this instance can't read: the ones before them stay in force.",
 )
 policies_late = Counter(
