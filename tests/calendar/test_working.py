@@ -30,9 +30,9 @@ NINE_TO_SIX = ["09:00-18:00"]
 
 def a_calendar(hours: object = None, **changes: object) -> Calendar:
     """Open from nine to six on weekdays, or the same `hours` every day."""
-    week = {day: NINE_TO_SIX if day not in ("sat", "sun") else [] for day in WEEKDAYS}
-    if hours is not None:
-        week = dict.fromkeys(WEEKDAYS, hours)  # type: ignore[arg-type]
+    week: dict[str, object] = dict.fromkeys(WEEKDAYS, hours or NINE_TO_SIX)
+    if hours is None:
+        week |= {"sat": (), "sun": ()}
     weeks = [{"from": date(2000, 1, 1), "make_up": NINE_TO_SIX, **week}]
     return Calendar.model_validate(
         {"time_zone": "Asia/Shanghai", "country": "CN", "weeks": weeks, **changes}

@@ -135,6 +135,8 @@ class OrderPlaced(ChannelEvent):
     currency: Currency
     items: Annotated[Count, Field(ge=1)] = 1
     order: ShortText | None = None
+    product: ShortText | None = None
+    """What was bought, in the words of the catalogue: grows preference tags (TAG-4)."""
 
 
 # sms
@@ -201,6 +203,8 @@ class PurchaseCompleted(ChannelEvent):
     items: Count = 1
     store: ShortText | None = None
     receipt: ShortText | None = None
+    product: ShortText | None = None
+    """What was bought, in the words of the catalogue: grows preference tags (TAG-4)."""
 
 
 class PurchaseReturned(ChannelEvent):
