@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from careline_contracts.events.touchpoints import Channel, IdentityKind
 from careline_contracts.payload import Instant, Payload, ShortText
@@ -127,6 +127,10 @@ class MergeRefused(Payload):
 class CustomerState(Payload):
     """A customer as it is now, without personal data (compacted by number).
 
+    `attributes` are the fields of the record that profile's policy shares: one value, or a list
+    where a field collects values. Shipped: `party` (individual, company), `side` (b, c), `region`,
+    `industry`, `source`, `language`, `time_zone`, `birthday` (`--MM-DD`), `account_manager`,
+    `preferences`, `special_care`, `decision_role`.
     A merged customer's last state has `merged_into`.
     """
 
@@ -135,6 +139,7 @@ class CustomerState(Payload):
     version: int
     identities: dict[str, int]
     """How many identities of each kind."""
+    attributes: dict[ShortText, ShortText | tuple[ShortText, ...]] = Field(default_factory=dict)
     aliases: tuple[ShortText, ...] = ()
     created_at: Instant
     merged_into: ShortText | None = None
