@@ -2,7 +2,7 @@
 
 A route asks for a permission with `caller: Annotated[Caller, requires("customers.erase")]`. Roles
 and what they may are `policy.yaml` here (or `$CARELINE_POLICIES/access.yaml`); whose tokens count
-are settings. docs/decisions/0009-who-may-see-what.md says why it is so.
+are settings. docs/decisions/0010-who-may-see-what.md says why it is so.
 """
 
 from careline_runtime.access.callers import Access, requires
