@@ -200,9 +200,10 @@ TICKET_CHANGES = Topic(
 POLICIES = Topic(
     "careline.policies.v1",
     "operations",
-    "service",
+    "service and instant: `scoring/2026-11-24T08:00:00Z`",
     "state",
     (operations.PolicyPublished,),
+    ("scoring",),
     partitions=1,
     personal="none",
 )
