@@ -9,7 +9,7 @@ from datetime import datetime
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.events.scoring import RiskChanged, TagChanged, TierChanged
+from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
     ACTIVITIES,
@@ -48,7 +48,7 @@ class Handlers:
             Hears(ACTIVITIES, types={**touchpoints, CustomersMerged.type: CustomersMerged}),
             Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
             Hears(TIER_CHANGES, types={TierChanged.type: TierChanged}),
-            Hears(TAG_CHANGES, types={TagChanged.type: TagChanged}),
+            Hears(TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}),
             Hears(RISK_CHANGES, types={RiskChanged.type: RiskChanged}),
         )
 
@@ -65,7 +65,7 @@ class Handlers:
                         _known_at(envelope), payload.customer, _kind(envelope.type), envelope.id
                     )
                     facts[fact] = payload.identity
-                case TierChanged() | TagChanged() | RiskChanged():
+                case TierChanged() | TagChanged() | TagsChanged() | RiskChanged():
                     changes.setdefault(payload.customer, []).append(_change(envelope, payload))
                 case OutreachAnswered():
                     facts |= dict.fromkeys(self._answers(envelope, payload), "")
@@ -179,12 +179,14 @@ def _kind(type: str) -> str:
     return type.removeprefix("careline.").removesuffix(".v1")
 
 
-def _change(envelope: Envelope, payload: TierChanged | TagChanged | RiskChanged) -> Change:
+def _change(
+    envelope: Envelope, payload: TierChanged | TagChanged | TagsChanged | RiskChanged
+) -> Change:
     verdict: Verdict
     match payload:
         case TierChanged():
             verdict = "tier"
-        case TagChanged():
+        case TagChanged() | TagsChanged():
             verdict = payload.tag
         case RiskChanged():
             verdict = "risk"
@@ -192,7 +194,7 @@ def _change(envelope: Envelope, payload: TierChanged | TagChanged | RiskChanged)
         payload.version,
         payload.as_of,
         verdict,
-        payload.to,
+        payload.to if isinstance(payload.to, str) else ", ".join(payload.to),
         payload.reasons,
         envelope.id,
         envelope.traceparent,

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
-from careline_contracts.events.scoring import Tier
+from careline_contracts.events.scoring import TagName, Tier
 from careline_engagement.model import ChurnWarning
 from careline_engagement.policy import Trigger
 
-Verdict = Literal["tier", "value", "need", "risk"]
+Verdict = Literal["tier", "value", "need", "risk"] | TagName
 
 WARNINGS: dict[tuple[Verdict, str], Trigger] = {
     ("risk", "high"): "risk_high",
