@@ -243,7 +243,8 @@ class Service:
 
     def _after_commit(self, unit: Unit) -> None:
         assert self._relay is not None
-        self._relay.wake()
+        if unit.row is not None:
+            self._relay.hand_over(unit.row, unit.said)
         soon = self.clock.now() + timedelta(seconds=TIMER_POLL_SECONDS)
         if unit.earliest_timer is not None and unit.earliest_timer <= soon:
             self._due_soon = min(self._due_soon or soon, unit.earliest_timer)
