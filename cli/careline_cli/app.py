@@ -18,6 +18,7 @@ COMMANDS = {
     "deadletter": "careline_cli.deadletter.command:app",
     "contracts": "careline_cli.contracts:app",
     "keys": "careline_cli.keys:app",
+    "token": "careline_cli.token:token",
     "demo": "careline_cli.demo.command:demo",
     "bench": "careline_cli.bench.command:bench",
     "check": "careline_cli.check:check",

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_runtime.access import requires
 from careline_scoring import metrics, queries
 from careline_scoring.model import Fact
 from careline_scoring.rules import Rulebook, as_points
@@ -72,7 +73,7 @@ class Summary(BaseModel):
 
 def router(connect: Connect, rulebook: Rulebook) -> APIRouter:
     """The routes; `connect` opens a connection to scoring's database."""
-    routes = APIRouter(prefix="/v1", tags=["scoring"])
+    routes = APIRouter(prefix="/v1", tags=["scoring"], dependencies=[requires("scores.read")])
 
     @routes.get(
         "/customers/{number}/score", summary="A score, point by point; absorbed numbers resolve"
