@@ -185,17 +185,17 @@ def from_object(event: dict[str, Any]) -> tuple[Envelope, bytes]:
         raise InvalidEnvelope(f"data cannot be written as JSON: {error}") from error
 
 
-def from_attributes(attributes: dict[str, str]) -> Envelope:
+def from_attributes(attributes: Mapping[str, str]) -> Envelope:
     """The envelope with these attributes (no `ce_` before the names); raises `InvalidEnvelope`."""
     for name in ("specversion", "id", "source", "type"):
         if not attributes.get(name):
             raise InvalidEnvelope(f"attribute {name} is missing", attribute=name)
     if attributes["specversion"] != "1.0":
         raise InvalidEnvelope("attribute specversion is not 1.0", attribute="specversion")
-    # one look at all of them together: a search for each costs 3 µs an event
-    kept = [attributes.get(name, "") for name in KEPT]
-    if FORBIDDEN.search("".join(kept)) or len(max(kept, key=len)) > MAX_LENGTH:
-        _refuse(attributes)
+    # one look at all of them together: a search through each costs 3 µs an event
+    together = "".join([attributes.get(name, "") for name in KEPT])
+    if len(together) > MAX_LENGTH or not together.isprintable():
+        _refuse_odd(attributes)
     if "time" not in attributes:
         raise InvalidEnvelope("attribute time is missing", attribute="time")
     occurred_at = from_text(attributes["time"], name="time")
@@ -213,8 +213,8 @@ def from_attributes(attributes: dict[str, str]) -> Envelope:
     )
 
 
-def _refuse(attributes: Mapping[str, str]) -> None:
-    """Raises `InvalidEnvelope` for the first attribute that is too long or has a bad character."""
+def _refuse_odd(attributes: Mapping[str, str]) -> None:
+    """Raises `InvalidEnvelope` if an attribute is too long or has a bad character."""
     for name in KEPT:
         text = attributes.get(name, "")
         if len(text) > MAX_LENGTH:
