@@ -8,16 +8,15 @@ import pytest
 from fastapi import FastAPI
 
 from careline_scoring import api, metrics
-from careline_scoring.rules import Rulebook
 from careline_scoring.testing import Scoring, midnight, noon
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-async def client(scoring: Scoring, rulebook: Rulebook) -> AsyncIterator[httpx.AsyncClient]:
+async def client(scoring: Scoring) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.include_router(api.router(scoring.engine.connect, rulebook))
+    app.include_router(api.router(scoring.engine.connect, lambda: scoring.timeline))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as client:
         yield client

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
 from careline_scoring.model import Fact
 from careline_scoring.rules import Rulebook, as_points
@@ -70,7 +71,7 @@ class Summary(BaseModel):
     risk: dict[Risk, int]
 
 
-def router(connect: Connect, rulebook: Rulebook) -> APIRouter:
+def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]]) -> APIRouter:
     """The routes; `connect` opens a connection to scoring's database."""
     routes = APIRouter(prefix="/v1", tags=["scoring"])
 
@@ -82,6 +83,7 @@ def router(connect: Connect, rulebook: Rulebook) -> APIRouter:
             found = await queries.find(connection, number)
         if found is None:
             raise HTTPException(404, f"no customer has the number {number}")
+        rulebook = timeline().at(found[0].as_of)
         return _view(rulebook, number, *found)
 
     @routes.get("/summary", summary="How many customers are in each tier and carry each tag")
