@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
+from careline_runtime.access.testing import api_in_test
 from careline_scoring import api, metrics
 from careline_scoring.testing import Scoring, midnight, noon
 
@@ -15,8 +15,7 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 async def client(scoring: Scoring) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(api.router(scoring.engine.connect, lambda: scoring.timeline))
+    app = api_in_test(api.router(scoring.engine.connect, lambda: scoring.timeline))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as client:
         yield client

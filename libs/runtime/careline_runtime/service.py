@@ -27,6 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from careline_contracts.envelope import to_text
 from careline_runtime import metrics, telemetry
+from careline_runtime.access import Access
 from careline_runtime.batch import Hears
 from careline_runtime.bounded_heads import BoundedHeads
 from careline_runtime.clock import clock_for
@@ -76,6 +77,7 @@ class Service:
         self.settings = settings
         self.policy = policy
         self._policy_version = policy_version
+        self.access = Access.of(settings)
         self.clock = clock_for(settings)
         self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
         self.is_ready = False
@@ -243,7 +245,8 @@ class Service:
 
     def _after_commit(self, unit: Unit) -> None:
         assert self._relay is not None
-        self._relay.wake()
+        if unit.row is not None:
+            self._relay.hand_over(unit.row, unit.said)
         soon = self.clock.now() + timedelta(seconds=TIMER_POLL_SECONDS)
         if unit.earliest_timer is not None and unit.earliest_timer <= soon:
             self._due_soon = min(self._due_soon or soon, unit.earliest_timer)

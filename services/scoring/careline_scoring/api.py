@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_runtime.access import requires
 from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
 from careline_scoring.model import Fact
@@ -73,7 +74,7 @@ class Summary(BaseModel):
 
 def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]]) -> APIRouter:
     """The routes; `connect` opens a connection to scoring's database."""
-    routes = APIRouter(prefix="/v1", tags=["scoring"])
+    routes = APIRouter(prefix="/v1", tags=["scoring"], dependencies=[requires("scores.read")])
 
     @routes.get(
         "/customers/{number}/score", summary="A score, point by point; absorbed numbers resolve"
