@@ -35,7 +35,8 @@ async def http(engagement: Engagement) -> AsyncIterator[httpx.AsyncClient]:
     )
     await engagement.tick(after(3.5))
     url = engagement.engine.url.render_as_string(hide_password=False)
-    service = build(ServiceSettings(database_url=url.replace("+asyncpg", "")))
+    settings = ServiceSettings(database_url=url.replace("+asyncpg", ""), anonymous="accept")
+    service = build(settings)
     transport = httpx.ASGITransport(app=service.http)
     async with httpx.AsyncClient(transport=transport, base_url="http://engagement") as client:
         yield client

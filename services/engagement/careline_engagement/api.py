@@ -10,6 +10,7 @@ from careline_contracts.events.engagement import CaseStatus, CaseStep
 from careline_contracts.events.scoring import Tier
 from careline_engagement import queries
 from careline_engagement.model import Case
+from careline_runtime.access import requires
 from careline_runtime.service import Service
 
 MOST_CASES = 1_000
@@ -66,7 +67,7 @@ class Summary(BaseModel):
 
 def router(service: Service) -> APIRouter:
     """The routes of engagement."""
-    routes = APIRouter(prefix="/v1", tags=["engagement"])
+    routes = APIRouter(prefix="/v1", tags=["engagement"], dependencies=[requires("cases.read")])
 
     @routes.get("/cases", summary="Retention cases, newest first", response_model_exclude_none=True)
     async def cases(

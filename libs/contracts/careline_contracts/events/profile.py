@@ -124,6 +124,18 @@ class MergeRefused(Payload):
     """Its name in the review queue."""
 
 
+class RecordFieldsChanged(Payload):
+    """Fields of the customer's record read otherwise now; the values are the record's own.
+
+    What other services may know of them is in the `CustomerState` of the same version.
+    """
+
+    type: ClassVar[str] = "careline.record.changed.v1"
+    customer: ShortText
+    version: int
+    fields: tuple[ShortText, ...]
+
+
 class CustomerState(Payload):
     """A customer as it is now, without personal data (compacted by number).
 
@@ -143,3 +155,19 @@ class CustomerState(Payload):
     aliases: tuple[ShortText, ...] = ()
     created_at: Instant
     merged_into: ShortText | None = None
+
+
+class CustomerErased(Payload):
+    """The record of a customer is gone, and every service forgets these numbers and identities.
+
+    Said on `customer-changes` and, for the services that keep facts, on `activities`. What happened
+    by `erased_at` and is heard later is dropped. The numbers are never given again: a person who
+    comes back is a new customer.
+    """
+
+    type: ClassVar[str] = "careline.customer.erased.v1"
+    customer: ShortText
+    version: int
+    numbers: tuple[ShortText, ...]
+    identities: tuple[ShortText, ...]
+    erased_at: Instant
