@@ -170,6 +170,9 @@ CASE_CHANGES = Topic(
         engagement.CaseOpened,
         engagement.CaseStepDone,
         engagement.CaseStepBreached,
+        engagement.OutreachHeld,
+        engagement.OutreachSuppressed,
+        engagement.OfferHeld,
         engagement.CaseClosed,
     ),
 )
