@@ -13,6 +13,7 @@ COMMANDS = {
     "run": "careline_cli.run:run",
     "import": "careline_cli.importing:import_file",
     "channel": "careline_cli.channel:app",
+    "calendar": "careline_cli.calendar:app",
     "deadletter": "careline_cli.deadletter.command:app",
     "contracts": "careline_cli.contracts:app",
     "keys": "careline_cli.keys:app",

@@ -111,7 +111,7 @@ ACTIVITIES = Topic(
     "profile",
     "customer",
     "events",
-    (profile.Activity, profile.CustomersMerged),
+    (profile.Activity, profile.CustomersMerged, profile.CustomersSplit),
     ("scoring", "engagement", "ticketing"),
 )
 CUSTOMERS = Topic("careline.customers.v1", "profile", "customer", "state", (profile.CustomerState,))
@@ -124,7 +124,10 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerCreated,
         profile.IdentityLinked,
         profile.CustomersMerged,
+        profile.CustomerAbsorbed,
+        profile.CustomersSplit,
         profile.MergeRefused,
+        profile.LinkJudged,
     ),
 )
 SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
@@ -141,7 +144,7 @@ TAG_CHANGES = Topic(
     "scoring",
     "customer",
     "events",
-    (scoring.TagChanged,),
+    (scoring.TagChanged, scoring.TagsChanged),
     ("engagement",),
 )
 RISK_CHANGES = Topic(
@@ -196,13 +199,15 @@ TICKET_CHANGES = Topic(
         ticketing.TicketMoved,
         ticketing.TicketCorrected,
     ),
+    ("engagement",),
 )
 POLICIES = Topic(
     "careline.policies.v1",
     "operations",
-    "service",
+    "service and instant: `scoring/2026-11-24T08:00:00Z`",
     "state",
     (operations.PolicyPublished,),
+    ("scoring",),
     partitions=1,
     personal="none",
 )

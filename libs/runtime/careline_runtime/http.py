@@ -36,7 +36,7 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
     app = FastAPI(
         title=f"Careline {service.name}",
         version="1",
-        description=f"Policy in force: {service.policy_version}" if service.policy_version else "",
+        description="`GET /policy` is the policy in force." if service.policy else "",
     )
 
     if tracing.is_on():
@@ -83,6 +83,12 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
     @app.get("/status", tags=["operations"], summary="Clock, positions, outbox and due timers")
     async def status() -> dict[str, Any]:
         return await service.status()
+
+    if (policy := service.policy) is not None:
+
+        @app.get("/policy", tags=["operations"], summary="The policy in force, and those to come")
+        async def policy_in_force() -> dict[str, Any]:
+            return policy.describe(service.clock.now())
 
     for router in routers:
         app.include_router(router)

@@ -34,6 +34,7 @@ from careline_runtime.consumer import Consumer
 from careline_runtime.database import create_engine
 from careline_runtime.dead_letter import Streak
 from careline_runtime.errors import Misconfigured
+from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.http import create_app
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
@@ -67,12 +68,14 @@ class Service:
         transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
         policy_version: str = "",
+        policy: FollowedPolicy[Any, Any] | None = None,
         on_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
         on_stop: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
-        self.policy_version = policy_version
+        self.policy = policy
+        self._policy_version = policy_version
         self.clock = clock_for(settings)
         self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
         self.is_ready = False
@@ -167,6 +170,13 @@ class Service:
         """Which server keeps the service from its work, in words; empty when none does."""
         return waited_for() or self._silent
 
+    @property
+    def policy_version(self) -> str:
+        """The version of the policy in force."""
+        if self.policy is None:
+            return self._policy_version
+        return self.policy.timeline.edition_at(self.clock.now()).version
+
     async def status(self) -> dict[str, Any]:
         """Where the service is: what a drain waits for, and what the demo shows."""
         result: dict[str, Any] = {
@@ -203,6 +213,8 @@ class Service:
     async def _start(self) -> None:
         await until_up(self.clock.start, who="service")
         await until_up(self.publisher.start, who="service")
+        if self.policy is not None:
+            await self.policy.start(self.clock.now)
         if self._on_start is not None:
             await self._on_start()
         if self._relay is not None:
@@ -224,6 +236,8 @@ class Service:
             await self.engine.dispose()
         if self._on_stop is not None:
             await self._on_stop()
+        if self.policy is not None:
+            await self.policy.stop()
         await self.publisher.stop()
         await self.clock.stop()
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from careline_contracts.events.scoring import TagName
 from careline_engagement.model import Ruling
 
-Verdict = Literal["tier", "value", "need", "risk"]
+Verdict = Literal["tier", "value", "need", "risk"] | TagName
 
 
 class Change(NamedTuple):

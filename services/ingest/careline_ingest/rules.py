@@ -183,9 +183,9 @@ def _touchpoint(
         payload, exclude=_NOT_IN_BODY[payload.type], exclude_none=True
     )
     personal = {
-        field: sealer.text(field, text)
+        field: sealer.text(field, value if isinstance(value, str) else orjson.dumps(value).decode())
         for field in _PERSONAL[payload.type]
-        if (text := getattr(payload, field))
+        if (value := getattr(payload, field))
     }
     value = b'{"channel":"%b","identities":[%b],"body":%b,"sealed":%b}' % (
         channel.encode(),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from careline_ticketing.calendar import WorkingCalendar
+from careline_calendar.working import WorkingCalendar
 from careline_ticketing.model import Clock
 from careline_ticketing.policy import Promise
 

@@ -6,9 +6,9 @@ from functools import lru_cache
 import structlog
 from prometheus_client import Counter, Gauge
 
+from careline_calendar.definition import Calendar
 from careline_contracts.events.ticketing import TicketBreached, TicketCorrected, TicketOpened
 from careline_ticketing.desk import Decision
-from careline_ticketing.policy import Calendar
 
 log = structlog.get_logger(__name__)
 
@@ -55,8 +55,7 @@ def count(decision: Decision, calendar: Calendar) -> None:
 
 def show(calendar: Calendar, now: datetime) -> None:
     """Says how far the calendar can be trusted, and warns in time to copy the next list."""
-    holidays = calendar.holidays
-    year = None if holidays is None else holidays.known_through
+    year = calendar.holidays.known_through
     if year is None:
         calendar_known_until.set(float("inf"))
         return
@@ -67,7 +66,7 @@ def show(calendar: Calendar, now: datetime) -> None:
 
 
 def _warn_beyond(calendar: Calendar, year: int) -> None:
-    if calendar.holidays is None or calendar.holidays.is_known(year):
+    if calendar.holidays.is_known(year):
         return
     tickets_beyond_calendar.inc()
     _warn_once(year)

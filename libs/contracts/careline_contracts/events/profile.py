@@ -2,15 +2,35 @@
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
 from careline_contracts.events.touchpoints import Channel, IdentityKind
 from careline_contracts.payload import Instant, Payload, ShortText
+
+Apart = Literal["single_valued_conflict", "component_too_large", "shared_value", "kept_apart"]
+"""Why two identities that an event links are not one customer: an identity that must be single
+has two values, the customer would be too large, a value is shared by many, a person said so."""
+
+
+class Move(BaseModel):
+    """An identity, or a customer number, leads to `customer` from now on.
+
+    Each name counts its moves: of two moves the higher one holds, whichever is heard first, and
+    one that is heard twice changes nothing. A name that has never moved is where it was first seen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: ShortText
+    customer: ShortText
+    move: PositiveInt
 
 
 class Activity(Payload):
     """A touchpoint with its customer; keeps the CloudEvents type that the channel gave.
 
     `identity` is the `kind:token` under which a service keeps facts, so that a merge moves no
-    row. `customer` was right when this was said; later `CustomersMerged` events move identities.
+    row. `customer` was right when this was said; later merges and splits move identities.
     """
 
     type: ClassVar[str] = "careline.activity.*"
@@ -46,6 +66,49 @@ class CustomersMerged(Payload):
     customer: ShortText
     version: int
     absorbed: tuple[ShortText, ...]
+    moves: tuple[Move, ...] = ()
+    """Every identity and number that leads elsewhere by this."""
+
+
+class CustomerAbsorbed(Payload):
+    """The same for the customer that is no more: its number leads to `into`."""
+
+    type: ClassVar[str] = "careline.customer.absorbed.v1"
+    customer: ShortText
+    version: int
+    into: ShortText
+
+
+class CustomersSplit(Payload):
+    """One customer turns out to be several. A number goes with the identity that it began with.
+
+    Said of each part under its own number, the one that keeps the old number included, on
+    `customer-changes` and `activities`: so it lies before whatever comes later of that part.
+    """
+
+    type: ClassVar[str] = "careline.customers.split.v1"
+    customer: ShortText
+    version: int
+    parts: tuple[ShortText, ...]
+    """All customers that there are now instead of the one, this one among them."""
+    moves: tuple[Move, ...]
+    """Every identity and number that leads elsewhere by this, of all parts."""
+
+
+class LinkJudged(Payload):
+    """A person decided about a link: approved (one customer), refused or cut (kept apart).
+
+    The reason they gave stays in profile: people name people there.
+    """
+
+    type: ClassVar[str] = "careline.link.judged.v1"
+    customer: ShortText
+    version: int
+    other: ShortText
+    """The customer of the other identity, perhaps the same one."""
+    link: ShortText
+    verdict: Literal["approved", "refused", "cut"]
+    by: ShortText
 
 
 class MergeRefused(Payload):
@@ -55,13 +118,19 @@ class MergeRefused(Payload):
     customer: ShortText
     version: int
     other: ShortText
-    reason: Literal["single_valued_conflict", "component_too_large"]
+    reason: Apart
     kind: IdentityKind | None = None
+    link: ShortText | None = None
+    """Its name in the review queue."""
 
 
 class CustomerState(Payload):
     """A customer as it is now, without personal data (compacted by number).
 
+    `attributes` are the fields of the record that profile's policy shares: one value, or a list
+    where a field collects values. Shipped: `party` (individual, company), `side` (b, c), `region`,
+    `industry`, `source`, `language`, `time_zone`, `birthday` (`--MM-DD`), `account_manager`,
+    `preferences`, `special_care`, `decision_role`.
     A merged customer's last state has `merged_into`.
     """
 
@@ -70,6 +139,7 @@ class CustomerState(Payload):
     version: int
     identities: dict[str, int]
     """How many identities of each kind."""
+    attributes: dict[ShortText, ShortText | tuple[ShortText, ...]] = Field(default_factory=dict)
     aliases: tuple[ShortText, ...] = ()
     created_at: Instant
     merged_into: ShortText | None = None

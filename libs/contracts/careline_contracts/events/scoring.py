@@ -11,6 +11,18 @@ Tier = Literal["core", "potential", "basic", "edge"]
 Value = Literal["high", "potential", "normal"]
 Need = Literal["active", "latent", "dormant", "none"]
 Risk = Literal["high", "medium", "low"]
+TagName = Literal[
+    "life_cycle",  # prospect, active, dormant
+    "party",  # individual, company
+    "side",  # b, c
+    "region",
+    "industry",
+    "care",  # how to treat somebody: elderly, vip
+    "channel",  # preferences, from what the customer does: phone, chat, …
+    "product",
+    "part_of_day",
+]
+"""Tags that carry any number of values (TAG-4), in the order in which changes are said."""
 
 
 class ScoreUpdated(Payload):
@@ -27,6 +39,8 @@ class ScoreUpdated(Payload):
     need: Need
     risk: Risk
     tier: Tier
+    tags: dict[TagName, tuple[ShortText, ...]] = Field(default_factory=dict)
+    """TAG-4: values in alphabetical order; a tag without any is absent."""
     policy_version: str
     next_change_at: Instant | None = None
     """When something here changes if nothing happens."""
@@ -54,6 +68,15 @@ class TagChanged(Changed):
     tag: Literal["value", "need"]
     from_: Value | Need | None = Field(None, alias="from")
     to: Value | Need
+
+
+class TagsChanged(Changed):
+    """A tag of TAG-4 carries other values than before; both lists are in alphabetical order."""
+
+    type: ClassVar[str] = "careline.tags.changed.v1"
+    tag: TagName
+    from_: tuple[ShortText, ...] = Field(alias="from")
+    to: tuple[ShortText, ...]
 
 
 class RiskChanged(Changed):

@@ -1,11 +1,14 @@
 """The contact budget: how often, when and by whose leave a customer may be contacted (CARE-2)."""
 
 from datetime import date, time, timedelta
+from functools import cached_property
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
+from holidays import list_supported_countries
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
+from careline_calendar.public_holidays import PublicHolidays
 from careline_engagement.policy.words import Evidence, Flaw, Name, Part
 
 
@@ -17,7 +20,14 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _known_country(code: str) -> str:
+    if code not in list_supported_countries():
+        raise ValueError(f"{code!r} is no country whose holidays are known")
+    return code
+
+
 Zone = Annotated[str, AfterValidator(_known_zone)]
+Country = Annotated[str, AfterValidator(_known_country)]
 
 
 class Cap(Part):
@@ -60,13 +70,25 @@ class BudgetPolicy(Part):
 
     caps: Annotated[tuple[Cap, ...], Field(min_length=1)]
     quiet_hours: QuietHours
-    holidays: frozenset[date]
-    """Days on which nobody is contacted."""
+    holidays_of: Country | None
+    """On this country's public holidays nobody is contacted."""
     time_zone: Zone
     """Of customers of whom none is known."""
     by_people: Evidence
     """What people do that counts as a contact, beside the outreach that we ask for."""
     purposes: dict[Name, Purpose]
+
+    def is_holiday(self, day: date) -> bool:
+        """Whether `day` is a public holiday; a plain weekend is none."""
+        return self._holidays.kind(day) == "closed"
+
+    def is_duty(self, purpose: str) -> bool:
+        """Whether a contact for this purpose is owed, and so uses up nothing."""
+        return purpose in self.purposes and self.purposes[purpose].duty
+
+    @cached_property
+    def _holidays(self) -> PublicHolidays:
+        return PublicHolidays(self.holidays_of, {})
 
     @property
     def longest(self) -> timedelta:

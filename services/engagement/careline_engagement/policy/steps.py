@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_contracts.events.touchpoints import MinorUnits
 from careline_engagement.policy.words import Evidence, Name, Part, Text
 
@@ -24,6 +24,8 @@ class When(Part):
     value: frozenset[Value] | None = None
     need: frozenset[Need] | None = None
     risk: frozenset[Risk] | None = None
+    tags: dict[TagName, frozenset[Text]] = {}
+    """Tags of TAG-4: one of the values is enough."""
 
 
 class StepPolicy(Part):

@@ -6,35 +6,19 @@ the facts were heard, and what is said comes in the order of its instants.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from careline_engagement.model import Case, Contact, Entry, Family, Move, Outcome
-from careline_engagement.policy import EngagementPolicy, Playbook
+from careline_engagement.policy import Playbook
+from careline_engagement.rules.book import Book, Edition
 from careline_engagement.rules.budget import Spent
 from careline_engagement.rules.course import View, course, evidence_for
 from careline_engagement.rules.entry import decide, entries, open_case
 
-__all__ = ["Book", "News", "Progress", "advance", "course", "decide", "entries", "next_at"]
-
-
-class Book(NamedTuple):
-    """The policy in force, and the earlier wordings of playbooks that running cases are on."""
-
-    policy: EngagementPolicy
-    policy_version: str
-    earlier: Mapping[str, Playbook] = {}
-    """By digest."""
-
-    def playbook_of(self, case: Case) -> Playbook:
-        """The wording that a case runs on; the present one where there is no other."""
-        present = self.policy.by_name.get(case.playbook)
-        if present and (present.digest == case.digest or present.running_cases == "move"):
-            return present
-        return self.earlier[case.digest]
+__all__ = ["Book", "Edition", "News", "Progress", "advance", "course", "decide", "entries", "next_at"]
 
 
 class News(NamedTuple):
@@ -101,12 +85,11 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
 
 def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
     family = family._replace(entries=[one for one in family.entries if one != entry])
-    playbook = book.policy.by_name.get(entry.playbook)
-    if playbook is None:
-        return family, "condition_unmet"
+    edition = book.at(entry.at)
+    playbook = edition.policy.by_name[entry.playbook]
     outcome = decide(entry, family, playbook)
     if outcome in ("opened", "held_out"):
-        case = open_case(entry, outcome, family, playbook, book.policy_version)
+        case = open_case(entry, outcome, family, playbook, edition.version)
         family = family._replace(cases=[*family.cases, case])
     return family, outcome
 
@@ -120,14 +103,13 @@ def _courses(family: Family, book: Book) -> Iterator[tuple[Case, Playbook, list[
     """Every open case with its course, oldest first: an older case ends a younger one."""
     older: list[tuple[Case, datetime]] = []
     spent = _spent(family, book)
-    zone = ZoneInfo(book.policy.budget.time_zone)
     for case in sorted(family.cases, key=lambda case: (case.opened_at, case.id)):
         if case.closed_at is not None:
             older.append((case, case.closed_at))
             continue
         playbook = book.playbook_of(case)
         merged = _merged(case, older, family)
-        view = View(family, evidence_for(case, family), spent, zone, book.policy.budget)
+        view = View(family, evidence_for(case, family), spent, book)
         moves = course(case, playbook, view, merged=merged)
         older.append((case, moves[-1].at))
         yield case, playbook, moves
@@ -135,16 +117,15 @@ def _courses(family: Family, book: Book) -> Iterator[tuple[Case, Playbook, list[
 
 def _spent(family: Family, book: Book) -> list[Spent]:
     """What has used up budget: the outreach that went out, and what people did."""
-    policy = book.policy.budget
     by_us = [
         Spent(contact.at, contact.channel)
         for contact in family.contacts
-        if contact.purpose not in policy.purposes or not policy.purposes[contact.purpose].duty
+        if not book.budget_at(contact.at).is_duty(contact.purpose)
     ]
     by_people = [
         Spent(fact.at, "phone")
         for fact in family.facts
-        if fact.kind in policy.by_people and fact.detail != "inbound"
+        if fact.kind in book.budget_at(fact.at).by_people and fact.detail != "inbound"
     ]
     return sorted(by_us + by_people)
 

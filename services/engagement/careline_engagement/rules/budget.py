@@ -146,7 +146,7 @@ def _after_caps(
 def _after_quiet(at: datetime, zone: tzinfo, policy: BudgetPolicy) -> tuple[datetime, str]:
     """When the quiet hours or the holiday around `at` are over; `at` itself outside of them."""
     local = at.astimezone(zone)
-    if local.date() in policy.holidays:
+    if policy.is_holiday(local.date()):
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         return (midnight + timedelta(days=1)).astimezone(at.tzinfo), "holiday"
     begin, end = policy.quiet_hours.begin, policy.quiet_hours.end

@@ -6,9 +6,9 @@ Worked out anew from the beginning whenever something is added; what has been sa
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple, assert_never
+from zoneinfo import ZoneInfo
 
-from careline_engagement.model import Case, Consent, Fact, Family, Move, Step
-from careline_engagement.policy.budget import BudgetPolicy
+from careline_engagement.model import Case, Fact, Family, Move, Step
 from careline_engagement.policy.playbook import Playbook
 from careline_engagement.policy.steps import (
     Branch,
@@ -21,6 +21,7 @@ from careline_engagement.policy.steps import (
     WaitUntil,
 )
 from careline_engagement.rules import budget, tickets
+from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
 
 _KINDS = (
@@ -41,8 +42,11 @@ class View(NamedTuple):
     evidence: Sequence[Fact]
     """In order of instant; see `evidence_for`."""
     spent: Sequence[budget.Spent]
-    zone: tzinfo
-    policy: BudgetPolicy
+    book: Book
+
+    def zone(self, at: datetime) -> tzinfo:
+        """Where the customer is."""
+        return ZoneInfo(self.book.budget_at(at).time_zone)
 
 
 class _Way(NamedTuple):
@@ -201,7 +205,12 @@ def _outreach(
         return [], _Way(said.suppressed_at, other_way)
     wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose)
     fate = budget.fate(
-        wish, step.patience, view.spent, view.family.consents, view.zone, view.policy
+        wish,
+        step.patience,
+        view.spent,
+        view.family.consents,
+        view.zone(at),
+        view.book.budget_at(at),
     )
     name, moves = step.step, []
     if said is None and fate.at > at:
@@ -223,7 +232,7 @@ def _way(
                 return _Way(fact.at, step.then or below)
             return _Way(at + step.span, step.timeout or below)
         case WaitUntil():
-            return _Way(_next_local(at, step, view.zone), below)
+            return _Way(_next_local(at, step, view.zone(at)), below)
         case Branch():
             ways = (w.go for w in step.ways if fits(w.when, view.family, case.number, at))
             return _Way(at, next(ways, below))

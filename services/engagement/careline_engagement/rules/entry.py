@@ -73,7 +73,10 @@ def fits(when: When, family: Family, number: str, at: datetime, version: int = 0
         wanted = getattr(when, name)
         if wanted is not None and family.verdict(number, name, at, version) not in wanted:
             return False
-    return True
+    return all(
+        wanted & set((family.verdict(number, tag, at, version) or "").split(", "))
+        for tag, wanted in when.tags.items()
+    )
 
 
 def is_held_out(playbook: Playbook, number: str) -> bool:

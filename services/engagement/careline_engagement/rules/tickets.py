@@ -5,8 +5,8 @@ from datetime import datetime
 
 from careline_engagement.model import Fact
 
-OPENED, CLOSED = "ticket.opened", "ticket.closed"
-"""Kinds of fact: `detail` names the ticket; of an opening, level and ticket."""
+OPENED, REOPENED, CLOSED = "ticket.opened", "ticket.reopened", "ticket.closed"
+"""Kinds of fact; `detail` names the ticket."""
 
 
 def opened(level: str) -> str:
@@ -16,15 +16,18 @@ def opened(level: str) -> str:
 
 def released(at: datetime, facts: Iterable[Fact], levels: Collection[str]) -> datetime | None:
     """The first instant from `at` on without an open ticket of such a level; None: not in sight."""
-    kinds = {opened(level) for level in levels}
-    about = sorted(fact for fact in facts if kinds and (fact.kind in kinds or fact.kind == CLOSED))
-    open_tickets: set[str] = set()
-    for fact in about:
-        if fact.at > at and not open_tickets:
+    if not levels:
+        return at
+    serious, open_now = {opened(level) for level in levels}, set[str]()
+    known = set[str]()
+    for fact in sorted(fact for fact in facts if fact.kind.startswith("ticket.")):
+        if fact.at > at and not open_now:
             return at
+        at = max(at, fact.at) if open_now else at
+        if fact.kind in serious:
+            known.add(fact.detail)
         if fact.kind == CLOSED:
-            open_tickets.discard(fact.detail)
-        else:
-            open_tickets.add(fact.detail)
-        at = max(at, fact.at) if fact.at > at else at
-    return None if open_tickets else at
+            open_now.discard(fact.detail)
+        elif fact.detail in known:
+            open_now.add(fact.detail)
+    return None if open_now else at

@@ -7,8 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from careline_ticketing.calendar import Hours, NeverOpen, WorkingCalendar
-from careline_ticketing.policy import WEEKDAYS, Calendar, Exceptions
+from careline_calendar.definition import WEEKDAYS, Calendar
+from careline_calendar.intervals import Interval
+from careline_calendar.working import (
+    AROUND_THE_CLOCK,
+    Hours,
+    NeverOpen,
+    Timetable,
+    WorkingCalendar,
+)
 
 MINUTE = timedelta(minutes=1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -18,11 +25,17 @@ ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_H
 ZONES += ["America/Havana", "Asia/Beirut", "Pacific/Apia", "UTC"]
 
 
-def a_calendar(**changes: object) -> Calendar:
-    nine_to_six = ["09:00-18:00"]
-    week = {day: nine_to_six if day not in ("sat", "sun") else [] for day in WEEKDAYS}
+NINE_TO_SIX = ["09:00-18:00"]
+
+
+def a_calendar(hours: object = None, **changes: object) -> Calendar:
+    """Open from nine to six on weekdays, or the same `hours` every day."""
+    week: dict[str, object] = dict.fromkeys(WEEKDAYS, hours or NINE_TO_SIX)
+    if hours is None:
+        week |= {"sat": (), "sun": ()}
+    weeks = [{"from": date(2000, 1, 1), "make_up": NINE_TO_SIX, **week}]
     return Calendar.model_validate(
-        {"time_zone": "Asia/Shanghai", "week": week, "country": "CN", **changes}
+        {"time_zone": "Asia/Shanghai", "country": "CN", "weeks": weeks, **changes}
     )
 
 
@@ -92,6 +105,53 @@ def test_a_deadline_is_the_first_instant_by_which_the_time_has_passed(
     assert calendar.working_time(start, due_at - timedelta(microseconds=1)) < amount
 
 
+@st.composite
+def pauses(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Up to four stretches in minutes after the start, in order, apart from each other."""
+    edges = sorted(draw(st.sets(st.integers(0, 4000), max_size=8)))
+    return list(zip(edges[::2], edges[1::2], strict=False))
+
+
+@settings(deadline=None)
+@given(
+    calendar=st.one_of(calendars(), st.just(AROUND_THE_CLOCK)),
+    start=moments,
+    minutes=st.integers(1, 900),
+    paused=pauses(),
+)
+def test_a_deadline_with_pauses_is_what_a_stopwatch_would_have_shown(
+    calendar: Timetable, start: datetime, minutes: int, paused: list[tuple[int, int]]
+) -> None:
+    """The slow reference: a stopwatch that is looked at each minute."""
+    holes = [Interval(start + a * MINUTE, start + b * MINUTE) for a, b in paused]
+    try:
+        due_at = calendar.after(start, minutes * MINUTE, holes)
+    except NeverOpen:
+        return
+
+    counted, at = 0, start
+    while counted < minutes:
+        is_paused = any(hole.start <= at < hole.end for hole in holes)
+        works = not isinstance(calendar, WorkingCalendar) or is_open(calendar, at)
+        counted += works and not is_paused
+        at += MINUTE
+    assert due_at == at
+
+
+@settings(deadline=None)
+@given(calendar=calendars(), start=moments)
+def test_the_next_open_instant_is_open_and_none_before_it_is(
+    calendar: WorkingCalendar, start: datetime
+) -> None:
+    try:
+        opens = calendar.next_open(start)
+    except NeverOpen:
+        return
+
+    assert calendar.is_open(opens) and is_open(calendar, opens)
+    assert calendar.working_time(start, opens) == timedelta()
+
+
 @settings(deadline=None)
 @given(calendar=calendars(), a=moments, first=st.integers(0, 9999), second=st.integers(0, 9999))
 def test_working_time_adds_up(
@@ -124,8 +184,7 @@ def test_deadlines_in_shanghai(started: str, hours: int, due: str) -> None:
 
 
 def test_two_ranges_a_day_leave_the_lunch_out() -> None:
-    split = ("09:00-12:00", "13:30-18:00")
-    calendar = a_calendar(week=dict.fromkeys(WEEKDAYS, split)).working
+    calendar = a_calendar(["09:00-12:00", "13:30-18:00"]).working
 
     assert calendar.after(shanghai("2026-03-02T11:30"), timedelta(hours=1)) == shanghai(
         "2026-03-02T14:00"
@@ -133,11 +192,23 @@ def test_two_ranges_a_day_leave_the_lunch_out() -> None:
 
 
 def test_a_range_to_midnight_joins_the_next_day() -> None:
-    calendar = a_calendar(week=dict.fromkeys(WEEKDAYS, ("00:00-24:00",)), country=None).working
+    calendar = a_calendar(["00:00-24:00"], country=None).working
 
     assert calendar.after(shanghai("2026-03-02T23:00"), timedelta(hours=30)) == shanghai(
         "2026-03-04T05:00"
     )
+
+
+def test_new_hours_hold_from_their_date_and_leave_the_past_alone() -> None:
+    [usual] = a_calendar().model_dump()["weeks"]
+    late: dict[str, object] = {**dict.fromkeys(WEEKDAYS, ("14:00-22:00",)), "make_up": []}
+    weeks = [usual, {"from": date(2026, 3, 4), **late}]
+    before, after = a_calendar().working, a_calendar(weeks=weeks).working
+    started, hours = shanghai("2026-03-03T17:00"), timedelta(hours=2)
+
+    assert after.after(started, hours) == shanghai("2026-03-04T15:00")
+    past = (shanghai("2020-01-01T00:00"), shanghai("2026-03-04T00:00"))
+    assert list(after.open_between(*past)) == list(before.open_between(*past))
 
 
 @pytest.mark.parametrize(
@@ -149,8 +220,7 @@ def test_a_range_to_midnight_joins_the_next_day() -> None:
     ],
 )
 def test_a_night_shift_through_a_change_of_clocks(day: str, hours: int) -> None:
-    week = dict.fromkeys(WEEKDAYS, ("00:00-09:00",))
-    calendar = a_calendar(time_zone="Europe/Berlin", week=week, country=None).working
+    calendar = a_calendar(["00:00-09:00"], time_zone="Europe/Berlin", country=None).working
     midnight = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("Europe/Berlin"))
 
     assert calendar.working_time(midnight, midnight + timedelta(days=1)) == timedelta(hours=hours)
@@ -161,24 +231,3 @@ def test_a_desk_that_never_opens_says_so() -> None:
 
     with pytest.raises(NeverOpen):
         calendar.after(shanghai("2026-03-02T10:00"), MINUTE)
-
-
-def test_a_year_without_its_official_list_is_not_known() -> None:
-    holidays = a_calendar().holidays
-
-    assert holidays is not None
-    assert [year for year in range(1997, 2027) if not holidays.is_known(year)] == []
-    assert holidays.known_through is not None
-    assert not holidays.is_known(holidays.known_through + 1)
-
-
-def test_the_policys_own_year_wins_over_the_library_and_makes_it_known() -> None:
-    sunday, wednesday = date(2027, 1, 3), date(2027, 1, 6)
-    table = Exceptions(closed=frozenset({wednesday}), make_up=frozenset({sunday}))
-    calendar = a_calendar(years={2027: table.model_dump()})
-
-    assert calendar.holidays is not None
-    assert calendar.holidays.is_known(2027)
-    assert calendar.hours_on(sunday) == (Hours(540, 1080),)
-    assert calendar.hours_on(wednesday) == ()
-    assert calendar.hours_on(date(2027, 10, 1)) == (Hours(540, 1080),)

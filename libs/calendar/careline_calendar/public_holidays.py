@@ -3,7 +3,7 @@
 China moves working days around its holidays by a list that the State Council publishes each
 autumn for the next year. The `holidays` library carries the lists up to some year and then goes
 on, silently, without make-up days; so a year counts as known only if its list is here, or in the
-policy's own table.
+calendar's own table.
 """
 
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ class YearTable(NamedTuple):
 
 
 class PublicHolidays:
-    """The exceptional days of a country; `tables` of the policy win over the library."""
+    """The exceptional days of a country, if any; a year of `tables` wins over the library's."""
 
-    def __init__(self, country: str, tables: Mapping[int, YearTable]) -> None:
+    def __init__(self, country: str | None, tables: Mapping[int, YearTable]) -> None:
         self.country = country
         self.tables = tables
         self._year = lru_cache(maxsize=256)(self._library_year)
@@ -41,9 +41,13 @@ class PublicHolidays:
             return "make_up"
         return "closed" if day in table.closed else "usual"
 
+    def of(self, year: int) -> YearTable:
+        """All exceptional days of a year."""
+        return self.tables.get(year) or self._year(year)
+
     def is_known(self, year: int) -> bool:
         """Whether the year's official list is here, so that deadlines in it can be trusted."""
-        first = FIRST_MAKE_UP_YEAR.get(self.country)
+        first = FIRST_MAKE_UP_YEAR.get(self.country or "")
         if first is None or year < first or year in self.tables:
             return True
         return bool(self._year(year).make_up)
@@ -51,7 +55,7 @@ class PublicHolidays:
     @cached_property
     def known_through(self) -> int | None:
         """The last known year before the first unknown one; None where no list is needed."""
-        year = FIRST_MAKE_UP_YEAR.get(self.country)
+        year = FIRST_MAKE_UP_YEAR.get(self.country or "")
         if year is None:
             return None
         while self.is_known(year):
@@ -59,6 +63,8 @@ class PublicHolidays:
         return year - 1
 
     def _library_year(self, year: int) -> YearTable:
+        if self.country is None:
+            return YearTable(frozenset(), frozenset())
         # a list may move days of the December before it
         calendar = country_holidays(self.country, years=(year, year + 1))
         return YearTable(

@@ -5,15 +5,21 @@ that the clocks repeat in autumn is worked twice if it lies in a range, and one 
 spring is not worked. Everything is computed on UTC intervals; nothing here knows the present.
 """
 
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from careline_calendar.intervals import Interval, clip, subtract, total
+
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+MOMENT = timedelta(microseconds=1)
+"""The smallest step of time there is here."""
 LONGEST_CLOSURE = timedelta(days=400)
+"""A calendar without an hour of work in so long is a mistake, not a holiday."""
 
 
 class Hours(NamedTuple):
@@ -23,18 +29,59 @@ class Hours(NamedTuple):
     closes: int
 
 
-class Interval(NamedTuple):
-    """Instants from `start` up to, not including, `end`."""
-
-    start: datetime
-    end: datetime
-
-
 class NeverOpen(ValueError):
     """The calendar has no working time within `LONGEST_CLOSURE`."""
 
 
-class WorkingCalendar:
+class Timetable(ABC):
+    """When somebody works. All else follows from the open intervals."""
+
+    @abstractmethod
+    def open_between(self, start: datetime, end: datetime) -> Iterator[Interval]:
+        """The open intervals between two instants, in UTC, in order, disjoint."""
+
+    def working_time(self, start: datetime, end: datetime) -> timedelta:
+        """How much working time lies between two instants."""
+        return total(self.open_between(start, end))
+
+    def after(
+        self, start: datetime, amount: timedelta, pauses: Iterable[Interval] = ()
+    ) -> datetime:
+        """The first instant by which `amount` of working time outside `pauses` has passed."""
+        left, reached, holes = amount, start.astimezone(UTC), tuple(pauses)
+        while True:
+            horizon, before = reached + LONGEST_CLOSURE, left
+            for worked in subtract(self.open_between(reached, horizon), holes):
+                if left <= worked.length:
+                    return worked.start + left
+                left -= worked.length
+            if left == before and not any(hole.end > horizon for hole in holes):
+                raise NeverOpen(f"never open in the {LONGEST_CLOSURE.days} days after {reached}")
+            reached = horizon
+
+    def is_open(self, instant: datetime) -> bool:
+        """Whether somebody works at this instant."""
+        return any(self.open_between(instant, instant + MOMENT))
+
+    def next_open(self, instant: datetime) -> datetime:
+        """The first instant from this one on at which somebody works."""
+        for worked in self.open_between(instant, instant + LONGEST_CLOSURE):
+            return worked.start
+        raise NeverOpen(f"never open in the {LONGEST_CLOSURE.days} days after {instant}")
+
+
+class AroundTheClock(Timetable):
+    """Always open: by day and by night, on every day."""
+
+    def open_between(self, start: datetime, end: datetime) -> Iterator[Interval]:
+        if start < end:
+            yield Interval(start.astimezone(UTC), end.astimezone(UTC))
+
+
+AROUND_THE_CLOCK = AroundTheClock()
+
+
+class WorkingCalendar(Timetable):
     """Working hours of one desk in one time zone. `hours_on` says the ranges of a local date."""
 
     def __init__(self, zone: ZoneInfo, hours_on: Callable[[date], tuple[Hours, ...]]) -> None:
@@ -43,32 +90,9 @@ class WorkingCalendar:
         self._open_on = lru_cache(maxsize=4_096)(self._open_on_utc_day)
 
     def open_between(self, start: datetime, end: datetime) -> Iterator[Interval]:
-        """The open intervals between two instants, in order, disjoint."""
         start, end = start.astimezone(UTC), end.astimezone(UTC)
-        for day in range(start.toordinal(), end.toordinal() + 1):
-            for opened in self._open_on(day):
-                clipped = Interval(max(opened.start, start), min(opened.end, end))
-                if clipped.start < clipped.end:
-                    yield clipped
-
-    def working_time(self, start: datetime, end: datetime) -> timedelta:
-        """How long the desk is open between two instants."""
-        intervals = self.open_between(start, end)
-        return sum((interval.end - interval.start for interval in intervals), timedelta())
-
-    def after(self, start: datetime, amount: timedelta) -> datetime:
-        """The first instant by which `amount` of working time has passed since `start`."""
-        left, reached = amount, start.astimezone(UTC)
-        while True:
-            horizon, before = reached + LONGEST_CLOSURE, left
-            for interval in self.open_between(reached, horizon):
-                length = interval.end - interval.start
-                if left <= length:
-                    return interval.start + left
-                left -= length
-            if left == before:
-                raise NeverOpen(f"never open in the {LONGEST_CLOSURE.days} days after {reached}")
-            reached = horizon
+        days = range(start.toordinal(), end.toordinal() + 1)
+        return clip((opened for day in days for opened in self._open_on(day)), start, end)
 
     def _open_on_utc_day(self, day: int) -> tuple[Interval, ...]:
         midnight = datetime.fromordinal(day).replace(tzinfo=UTC)
