@@ -115,9 +115,7 @@ def _sent(unit: Unit, news: News, playbook: Playbook) -> None:
 
 def _held(unit: Unit, news: News) -> None:
     move = news.move
-    held = OutreachHeld(
-        **_change(news), step=move.subject, reason=move.detail, until=move.until
-    )
+    held = OutreachHeld(**_change(news), step=move.subject, reason=move.detail, until=move.until)
     _say(unit, CASE_CHANGES, held, news)
     _count_contact(unit, news, "held", move.detail)
 

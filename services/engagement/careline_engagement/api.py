@@ -160,7 +160,7 @@ def _view(holder: str, case: Case) -> CaseView:
         playbook=case.playbook,
         key=case.key or None,
         version=case.version,
-        status=case.status,  # type: ignore[arg-type]  # what a playbook may end with
+        status=case.status,
         tier=case.tier,
         reasons=case.reasons,
         opened_at=case.opened_at,
@@ -206,7 +206,7 @@ def _verdict(step: Step) -> Verdict:
 def _contact(asked: Asked) -> ContactView:
     return ContactView(
         at=asked.at,
-        verdict=asked.verdict,  # type: ignore[arg-type]  # the table holds no other
+        verdict=asked.verdict,
         channel=asked.channel,
         purpose=asked.purpose,
         playbook=asked.playbook,

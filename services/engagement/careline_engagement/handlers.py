@@ -5,8 +5,10 @@ waits until the clock has passed its instant: then whatever belongs before it ha
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
 
+from careline_contracts.events.profile import CustomersMerged
+from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
+from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
     ACTIVITIES,
     OUTREACH_RESULTS,
@@ -15,9 +17,6 @@ from careline_contracts.topics import (
     TICKET_CHANGES,
     TIER_CHANGES,
 )
-from careline_contracts.events.profile import CustomersMerged
-from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
-from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_engagement import metrics, rules, store
 from careline_engagement.announcements import announce, announce_state
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
@@ -70,10 +69,9 @@ class Handlers:
             await store.add_entries(unit.connection, entries)
         for alias in news.aliases:
             unit.set_timer(CARE, alias.absorbed, None)
-        touched = {one.number for one in (*news.facts, *news.consents, *entries)}
+        touched = {fact.number for fact in news.facts} | {entry.number for entry in entries}
+        touched |= {consent.number for consent in news.consents}
         touched |= {number for alias in news.aliases for number in alias[:2]}
-        # a branch of an open case may look at any verdict
-        touched |= {standing.number for standing, _ in followed}
         await self._set_timers(unit, touched, book)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
@@ -159,9 +157,7 @@ class Handlers:
             unit.after_commit(lambda: _count(decided))
 
 
-def _entries_of(
-    followed: Iterable[tuple[Standing, list[Change]]], book: Book
-) -> Iterator[Entry]:
+def _entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -> Iterator[Entry]:
     """What scoring's changes may begin."""
     for standing, changes in followed:
         for change in changes:

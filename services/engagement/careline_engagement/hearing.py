@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import cast
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import Activity, CustomersMerged

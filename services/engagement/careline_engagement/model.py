@@ -183,9 +183,7 @@ class Case(NamedTuple):
         """The case once `move` has been said."""
         case = self if move.kind in SILENT else self._replace(version=self.version + 1)
         if move.kind == "closed":
-            return case._replace(
-                status=move.subject, closed_at=move.at, closed_reason=move.detail
-            )
+            return case._replace(status=move.subject, closed_at=move.at, closed_reason=move.detail)
         steps = {**self.steps, move.subject: _moved(self.steps.get(move.subject), move)}
         return case._replace(steps=steps)
 

@@ -1,4 +1,4 @@
-"""The shape of an engagement policy: playbooks, the contact budget they share, how topics differ."""
+"""The shape of an engagement policy: playbooks, and the contact budget that they share."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -47,7 +47,7 @@ class EngagementPolicy(Part):
         """The playbooks that each trigger begins, in the file's order."""
         triggers: dict[str, tuple[Playbook, ...]] = {}
         for playbook in self.playbooks:
-            for name in sorted({entry.on for entry in playbook.enter}):
+            for name in sorted({entry.trigger for entry in playbook.enter}):
                 triggers[name] = (*triggers.get(name, ()), playbook)
         return triggers
 
@@ -64,9 +64,7 @@ class EngagementPolicy(Part):
             if names.index(playbook.playbook) != n:
                 raise Flaw(f"playbook {playbook.playbook} is there twice", "playbooks", n)
             if playbook.purpose not in self.budget.purposes:
-                raise Flaw(
-                    f"purpose {playbook.purpose} is not one of the budget's", "playbooks", n
-                )
+                raise Flaw(f"purpose {playbook.purpose} is not one of the budget's", "playbooks", n)
             for place, reason in self._misfits(playbook):
                 raise Flaw(reason, "playbooks", n, "steps", place)
         return self

@@ -25,7 +25,7 @@ from careline_engagement.policy.words import Evidence, Flaw, Name, Part, Trigger
 class Entry(Part):
     """What begins a case, and for whom."""
 
-    on: Trigger
+    trigger: Trigger
     when: When = When()
 
 

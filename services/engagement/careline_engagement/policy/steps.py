@@ -24,7 +24,7 @@ class When(Part):
     value: frozenset[Value] | None = None
     need: frozenset[Need] | None = None
     risk: frozenset[Risk] | None = None
-    tags: dict[TagName, frozenset[Text]] = {}
+    tags: dict[TagName, frozenset[Text]] = Field(default_factory=dict)
     """Tags of TAG-4: one of the values is enough."""
 
 
@@ -191,15 +191,6 @@ class End(StepPolicy):
 
 
 AnyStep = Annotated[
-    Assign
-    | Task
-    | Expect
-    | OfferStep
-    | OutreachStep
-    | Wait
-    | WaitUntil
-    | Branch
-    | Escalate
-    | End,
+    Assign | Task | Expect | OfferStep | OutreachStep | Wait | WaitUntil | Branch | Escalate | End,
     Field(discriminator="do"),
 ]

@@ -18,7 +18,17 @@ from careline_engagement.rules.budget import Spent
 from careline_engagement.rules.course import View, course, evidence_for
 from careline_engagement.rules.entry import decide, entries, open_case
 
-__all__ = ["Book", "Edition", "News", "Progress", "advance", "course", "decide", "entries", "next_at"]
+__all__ = [
+    "Book",
+    "Edition",
+    "News",
+    "Progress",
+    "advance",
+    "course",
+    "decide",
+    "entries",
+    "next_at",
+]
 
 
 class News(NamedTuple):

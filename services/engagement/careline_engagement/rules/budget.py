@@ -60,7 +60,8 @@ def fate(
     At each instant only what was known then counts: a wish waits for its slot until another takes
     it or the customer objects, and is refused at that very instant if the next one is too late.
     """
-    changes = {c.at for c in (*spent, *consents) if wish.since < c.at <= wish.since + patience}
+    known_at = [*(c.at for c in spent), *(c.at for c in consents)]
+    changes = {at for at in known_at if wish.since < at <= wish.since + patience}
     instants = [wish.since, *sorted(changes)]
     first: Slot | None = None
     for instant, following in zip(instants, [*instants[1:], None], strict=True):
@@ -124,8 +125,7 @@ def over_cap(spent: Iterable[Spent], cap: Cap) -> bool:
     """Whether some stretch of the cap's length holds more contacts than it allows."""
     ats = sorted(c.at for c in spent if cap.channel in (None, c.channel))
     return any(
-        later - earlier < cap.span
-        for earlier, later in zip(ats, ats[cap.most :], strict=False)
+        later - earlier < cap.span for earlier, later in zip(ats, ats[cap.most :], strict=False)
     )
 
 

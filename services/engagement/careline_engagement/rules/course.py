@@ -53,7 +53,8 @@ class _Way(NamedTuple):
     """Where a step leads, and when."""
 
     at: datetime
-    step: str | None
+    step: str
+    """The next step; after the last one, none has this name."""
 
 
 def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = None) -> list[Move]:
@@ -66,9 +67,7 @@ def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = 
     endings += [move for move in walked if move.kind == "closed"]
     end = min(endings, key=lambda end: (end.at, end.subject not in _SUCCESSES, end.detail))
     kept = [
-        move
-        for move in walked
-        if move.at < end.at or (move.at == end.at and move.kind == "done")
+        move for move in walked if move.at < end.at or (move.at == end.at and move.kind == "done")
     ]
     # moves of one kind at one instant stay in the playbook's order of steps
     return sorted([*kept, end], key=lambda move: (move.at, _KINDS.index(move.kind)))
@@ -222,9 +221,7 @@ def _outreach(
     return [*moves, sent], _Way(fate.at, below)
 
 
-def _way(
-    step: Wait | WaitUntil | Branch, at: datetime, below: str, case: Case, view: View
-) -> _Way:
+def _way(step: Wait | WaitUntil | Branch, at: datetime, below: str, case: Case, view: View) -> _Way:
     match step:
         case Wait():
             fact = _first(view.evidence, step.for_, at)

@@ -45,7 +45,7 @@ def entries(
 def decide(entry: Entry, family: Family, playbook: Playbook) -> Outcome:
     """Whether an entry opens a case."""
     if not any(
-        rule.on == entry.trigger and holds(rule.when, entry, family) for rule in playbook.enter
+        rule.trigger == entry.trigger and holds(rule.when, entry, family) for rule in playbook.enter
     ):
         return "condition_unmet"
     cases = [

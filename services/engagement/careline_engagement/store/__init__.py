@@ -6,8 +6,13 @@ customers' rows, in order of number, for every number that the customer has had.
 
 from careline_engagement.store.cases import save_cases, save_contacts
 from careline_engagement.store.families import load_families
-from careline_engagement.store.heard import add_aliases, add_consents, add_entries, add_facts
-from careline_engagement.store.heard import decide_entries
+from careline_engagement.store.heard import (
+    add_aliases,
+    add_consents,
+    add_entries,
+    add_facts,
+    decide_entries,
+)
 from careline_engagement.store.standings import lock_standings, save_standings
 
 __all__ = [

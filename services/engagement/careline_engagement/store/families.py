@@ -34,8 +34,8 @@ _ALIASES = text("""
     SELECT absorbed, survivor, since FROM aliases
     WHERE absorbed = ANY(CAST(:numbers AS text[])) AND survivor = ANY(CAST(:numbers AS text[]))
 """)
-# one statement, because in a small unit a round trip costs more than what it brings. A case that has
-# ended matters as long as an entry may have to keep a distance from it: the last of its playbook
+# one statement, because in a small unit a round trip costs more than what it brings. Of the cases
+# that have ended only the last of a playbook matters, and only to an entry that is to be decided
 _KNOWN = text(f"""
     SELECT c.number,
         ARRAY(
@@ -78,13 +78,17 @@ async def load_families(
     if not found:
         return []
     root_of = {number: root for root, members in found for number in members}
-    rulings = {number: rows.to_rulings(said) for number, _, said, _ in await lock(connection, root_of)}
+    rulings = {
+        number: rows.to_rulings(said) for number, _, said, _ in await lock(connection, root_of)
+    }
     known: dict[str, Any] = {root: ({}, [], [], [], [], []) for root, _ in found}
     if len(root_of) > len(found):
         for row in await connection.execute(_ALIASES, {"numbers": list(root_of)}):
             known[root_of[row.absorbed]][0][row.absorbed] = Alias(*row)
     wanted = {"numbers": list(root_of), "kept": kept}
-    for number, facts, entries, cases, contacts, consents in await connection.execute(_KNOWN, wanted):
+    for number, facts, entries, cases, contacts, consents in await connection.execute(
+        _KNOWN, wanted
+    ):
         _, all_facts, all_entries, all_cases, all_contacts, all_consents = known[root_of[number]]
         all_facts += map(Fact._make, facts)
         all_entries += map(_to_entry, entries)

@@ -61,5 +61,3 @@ async def save_standings(connection: AsyncConnection, standings: Sequence[Standi
             "earlies": [rows.from_early(s.early) for s in standings],
         },
     )
-
-
