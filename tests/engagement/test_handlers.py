@@ -75,6 +75,7 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
         "version": 1,
         "as_of": "2026-03-02T09:00:00Z",
         "policy_version": POLICY.version,
+        "playbook": "retention",
         "reasons": ["risk/high", "2 complaints"],
     }
     [request] = await said_on(engagement, OUTREACH_REQUESTS)
@@ -86,6 +87,9 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
         "script": "retention-24h",
         "due_at": "2026-03-03T09:00:00Z",
         "policy_version": POLICY.version,
+        "playbook": "retention",
+        "step": "outreach",
+        "expires_at": "2026-03-03T09:00:00Z",
     }
     [reminder] = await said_on(engagement, REMINDERS)
     assert (reminder["to"], reminder["about"]) == ("supervisor", "case A-retention-2")
@@ -102,17 +106,17 @@ async def test_what_is_said_carries_instant_key_and_cause(engagement: Engagement
     said = await engagement.said()
     ids = [s.envelope.id for s in said]
     assert ids == [
-        *(
-            "A-retention-2-1",
-            "A-retention-2-1-outreach",
-            "A-retention-2-1-reminder",
-            "A-retention-2-1-state",
-        ),
-        *("A-retention-2-2", "A-retention-2-2-reminder", "A-retention-2-2-state"),
+        "A-retention-2-1",
+        "A-retention-2-outreach",
+        "A-retention-2-supervisor-reminder",
+        "A-retention-2-12-state",
+        "A-retention-2-2",
+        "A-retention-2-2-reminder",
+        "A-retention-2-14-state",
     ]
     assert [s.key for s in said] == ["A", "A", "A", "A-retention-2", "A", "A", "A-retention-2"]
-    assert {s.envelope.causation_id for s in said[:4]} == {"e2"}
-    assert {s.envelope.causation_id for s in said[4:]} == {""}, "time was the cause"
+    assert said[0].envelope.causation_id == "e2"
+    assert {s.envelope.causation_id for s in said[1:]} == {""}, "time was the cause"
     assert [s.envelope.recorded_at for s in said] == [after(0)] * 4 + [after(2)] * 3
 
 

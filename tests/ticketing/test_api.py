@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from careline_calendar.definition import Calendar
+from careline_runtime.access.testing import api_in_test
 from careline_ticketing import api, metrics
 from careline_ticketing.testing import (
     POLICY,
@@ -42,8 +42,7 @@ def present() -> Present:
 
 @pytest.fixture
 async def client(stage: Stage, present: Present) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(api.router(lambda: stage.engine.connect(), present))
+    app = api_in_test(api.router(lambda: stage.engine.connect(), present))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ticketing") as client:
         yield client

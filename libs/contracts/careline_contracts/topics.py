@@ -19,6 +19,7 @@ from careline_contracts.events.touchpoints import (
 from careline_contracts.payload import Payload
 
 DAY_MS = 24 * 3600 * 1000
+COMPACTED_WITHIN_DAYS = 7
 SERVICES = ("ingest", "profile", "scoring", "engagement", "ticketing")
 WITH_DATABASE = ("profile", "scoring", "engagement", "ticketing")
 """All but the edge: docs/decisions/0003-ingest-without-a-database.md."""
@@ -51,7 +52,13 @@ class Topic:
         """Kafka's topic configuration."""
         size = {"max.message.bytes": str(self.max_message_bytes)}
         if self.kind == "state":
-            return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(3600 * 1000), **size}
+            return {
+                "cleanup.policy": "compact",
+                "min.compaction.lag.ms": str(3600 * 1000),
+                # what a tombstone erased is gone by then, however quiet the topic is
+                "max.compaction.lag.ms": str(COMPACTED_WITHIN_DAYS * DAY_MS),
+                **size,
+            }
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_days * DAY_MS),
@@ -111,7 +118,12 @@ ACTIVITIES = Topic(
     "profile",
     "customer",
     "events",
-    (profile.Activity, profile.CustomersMerged, profile.CustomersSplit),
+    (
+        profile.Activity,
+        profile.CustomersMerged,
+        profile.CustomersSplit,
+        profile.CustomerErased,
+    ),
     ("scoring", "engagement", "ticketing"),
 )
 CUSTOMERS = Topic("careline.customers.v1", "profile", "customer", "state", (profile.CustomerState,))
@@ -128,6 +140,7 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomersSplit,
         profile.MergeRefused,
         profile.LinkJudged,
+        profile.CustomerErased,
     ),
 )
 SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
@@ -191,9 +204,21 @@ TICKET_CHANGES = Topic(
     (
         ticketing.TicketOpened,
         ticketing.TicketJoined,
+        ticketing.TicketReplied,
         ticketing.TicketResponded,
+        ticketing.TicketFixed,
+        ticketing.TicketPaused,
+        ticketing.TicketResumed,
+        ticketing.TicketAssigned,
+        ticketing.TicketPrioritised,
+        ticketing.TicketNoted,
+        ticketing.TicketLinked,
+        ticketing.TicketWarned,
         ticketing.TicketBreached,
+        ticketing.TicketEscalated,
         ticketing.TicketResolved,
+        ticketing.TicketClosed,
+        ticketing.TicketRated,
         ticketing.TicketReopened,
         ticketing.TicketMerged,
         ticketing.TicketMoved,

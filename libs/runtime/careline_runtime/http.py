@@ -39,12 +39,15 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
         description="`GET /policy` is the policy in force." if service.policy else "",
     )
 
+    app.state.access = service.access
     if tracing.is_on():
         app.add_middleware(tracing.TracedRequests)
 
     @app.exception_handler(HTTPException)
     async def explain(request: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, str(error.detail), instance=request.url.path)
+        answer = problem(error.status_code, str(error.detail), instance=request.url.path)
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def refuse(request: Request, error: RequestValidationError) -> Response:

@@ -86,3 +86,10 @@ def total(counter: Counter) -> int:
     """What a counter has come to, over all its labels."""
     [family] = counter.collect()
     return int(sum(s.value for s in family.samples if s.name.endswith("_total")))
+
+
+requests_refused = Counter(
+    "careline_requests_refused_total",
+    "Requests to an API that came without a token, with a bad one, or without the permission.",
+    ["reason"],
+)

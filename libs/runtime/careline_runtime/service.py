@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from careline_contracts.envelope import to_text
 from careline_runtime import metrics, telemetry
+from careline_runtime.access import Access
 from careline_runtime.batch import Hears
 from careline_runtime.bounded_heads import BoundedHeads
 from careline_runtime.clock import clock_for
@@ -76,6 +78,7 @@ class Service:
         self.settings = settings
         self.policy = policy
         self._policy_version = policy_version
+        self.access = Access.of(settings)
         self.clock = clock_for(settings)
         self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
         self.is_ready = False
@@ -161,6 +164,14 @@ class Service:
         self._failure = reason
         self._stop.set()
 
+    def unit(self) -> AbstractAsyncContextManager[Unit]:
+        """A unit of work in which a request changes something: `async with service.unit() as unit`.
+
+        For the routes of a service with a database; it commits when the block ends without error.
+        """
+        assert isinstance(self._stage, TransactionalStage)
+        return self._stage.unit()
+
     def stop(self) -> None:
         """Asks for a graceful stop: the batch in hand is finished, what was said is published."""
         self._stop.set()
@@ -243,7 +254,8 @@ class Service:
 
     def _after_commit(self, unit: Unit) -> None:
         assert self._relay is not None
-        self._relay.wake()
+        if unit.row is not None:
+            self._relay.hand_over(unit.row, unit.said)
         soon = self.clock.now() + timedelta(seconds=TIMER_POLL_SECONDS)
         if unit.earliest_timer is not None and unit.earliest_timer <= soon:
             self._due_soon = min(self._due_soon or soon, unit.earliest_timer)

@@ -54,8 +54,10 @@ def announce(unit: Unit, news: News, playbook: Playbook) -> None:
 
 
 def announce_state(unit: Unit, news: News) -> None:
-    """Says how a case is after the last of its moves in a unit."""
-    _say(unit, CASES, state_of(news.case, news.holder), news, key=news.case.id, suffix="-state")
+    """Says how a case is after the last of its moves at one instant."""
+    case = news.case
+    id = f"{case.id}-{case.revision}-state"
+    _say(unit, CASES, state_of(case, news.holder), news, key=case.id, id=id)
 
 
 def state_of(case: Case, holder: str) -> CaseState:

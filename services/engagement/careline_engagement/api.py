@@ -13,6 +13,7 @@ from careline_contracts.events.scoring import Tier
 from careline_engagement import queries
 from careline_engagement.model import Case, Step
 from careline_engagement.store.cases import Asked
+from careline_runtime.access import requires
 from careline_runtime.service import Service
 
 MOST = 1_000
@@ -101,7 +102,7 @@ class ContactList(BaseModel):
 
 def router(service: Service) -> APIRouter:
     """The routes of engagement."""
-    routes = APIRouter(prefix="/v1", tags=["engagement"])
+    routes = APIRouter(prefix="/v1", tags=["engagement"], dependencies=[requires("cases.read")])
 
     @routes.get("/cases", summary="Cases, newest first", response_model_exclude_none=True)
     async def cases(

@@ -5,6 +5,7 @@ waits until the clock has passed its instant: then whatever belongs before it ha
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 
 from careline_contracts.events.profile import CustomersMerged
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
@@ -22,6 +23,7 @@ from careline_engagement.announcements import announce, announce_state
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.model import Entry, Outcome
 from careline_engagement.policy import Playbook
+from careline_engagement.policy.steps import OutreachStep
 from careline_engagement.rules import Book, News, Progress
 from careline_engagement.sequence import Change, Standing, follow
 from careline_engagement.store.cases import Asked
@@ -174,23 +176,39 @@ def _entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -
 
 
 def _asked(news: News, playbook: Playbook) -> Iterator[Asked]:
-    """What became of an outreach, for the record."""
-    case, move = news.case, news.move
-    if move.kind not in ("sent", "held", "suppressed"):
-        return
-    step = playbook.by_name[move.subject]
-    assert step.do == "outreach"
-    yield Asked(
+    """What became of an outreach, for the record; one that still waits ends with its case."""
+    move = news.move
+    if move.kind == "sent":
+        yield _contact(news, playbook, move.subject, "sent")
+    elif move.kind in ("held", "suppressed"):
+        yield _contact(news, playbook, move.subject, move.kind, move.detail, move.until)
+    elif move.kind == "closed":
+        for name, step in news.case.steps.items():
+            if step.is_waiting and name in playbook.by_name:
+                yield _contact(news, playbook, name, "suppressed", "case_closed")
+
+
+def _contact(
+    news: News,
+    playbook: Playbook,
+    name: str,
+    verdict: str,
+    reason: str = "",
+    earliest_at: datetime | None = None,
+) -> Asked:
+    case, step = news.case, playbook.by_name[name]
+    assert isinstance(step, OutreachStep)
+    return Asked(
         case.number,
-        move.at,
+        news.move.at,
         case.id,
-        move.subject,
+        name,
         case.playbook,
         step.channel_for(case.tier),
         playbook.purpose,
-        move.kind,
-        "" if move.kind == "sent" else move.detail,
-        None if move.kind == "sent" else move.until,
+        verdict,
+        reason,
+        earliest_at,
     )
 
 

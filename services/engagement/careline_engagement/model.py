@@ -112,6 +112,12 @@ class Step(NamedTuple):
     suppressed_at: datetime | None = None
     detail: str = ""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is an outreach for which there was no room yet."""
+        asked = self.due_at is None and self.held_until is not None
+        return asked and self.sent_at is None and self.suppressed_at is None
+
 
 MoveKind = Literal[
     "opened",
@@ -173,6 +179,12 @@ class Case(NamedTuple):
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    @property
+    def revision(self) -> int:
+        """How many moves have been made, those among them of which nobody else is told."""
+        fields = (value for step in self.steps.values() for value in step)
+        return self.version + sum(isinstance(value, datetime) for value in fields)
 
     @property
     def is_breached(self) -> bool:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.ticketing import Level, Target, TicketKind, TicketStatus
+from careline_runtime.access import requires
 from careline_ticketing import clocks, messages, queries
 from careline_ticketing.clocks import Verdict
 from careline_ticketing.model import Act, Said
@@ -84,7 +85,7 @@ class Summary(BaseModel):
 
 def router(connect: Connect, now: Now) -> APIRouter:
     """The routes; `connect` opens a connection to ticketing's database."""
-    routes = APIRouter(prefix="/v1", tags=["tickets"])
+    routes = APIRouter(prefix="/v1", tags=["tickets"], dependencies=[requires("tickets.read")])
 
     @routes.get("/tickets", summary="Tickets, by number")
     async def tickets(

@@ -143,3 +143,19 @@ class CustomerState(Payload):
     aliases: tuple[ShortText, ...] = ()
     created_at: Instant
     merged_into: ShortText | None = None
+
+
+class CustomerErased(Payload):
+    """The record of a customer is gone, and every service forgets these numbers and identities.
+
+    Said on `customer-changes` and, for the services that keep facts, on `activities`. What happened
+    by `erased_at` and is heard later is dropped. The numbers are never given again: a person who
+    comes back is a new customer.
+    """
+
+    type: ClassVar[str] = "careline.customer.erased.v1"
+    customer: ShortText
+    version: int
+    numbers: tuple[ShortText, ...]
+    identities: tuple[ShortText, ...]
+    erased_at: Instant

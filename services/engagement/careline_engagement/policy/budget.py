@@ -79,8 +79,14 @@ class BudgetPolicy(Part):
     purposes: dict[Name, Purpose]
 
     def is_holiday(self, day: date) -> bool:
-        """Whether `day` is a public holiday; a plain weekend is none."""
-        return self._holidays.kind(day) == "closed"
+        """Whether `day` is a public holiday, or a weekend inside of one."""
+        if self._holidays.kind(day) == "closed":
+            return True
+        weekday = day.weekday()
+        if weekday < 5 or self._holidays.kind(day) == "make_up":
+            return False
+        friday, monday = (day + timedelta(days=n - weekday) for n in (4, 7))
+        return all(self._holidays.kind(one) == "closed" for one in (friday, monday))
 
     def is_duty(self, purpose: str) -> bool:
         """Whether a contact for this purpose is owed, and so uses up nothing."""

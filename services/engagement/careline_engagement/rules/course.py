@@ -3,7 +3,7 @@
 Worked out anew from the beginning whenever something is added; what has been said stays said.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple, assert_never
 from zoneinfo import ZoneInfo
@@ -24,10 +24,8 @@ from careline_engagement.rules import budget, tickets
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
 
-_KINDS = (
-    *("opened", "begun", "passed", "held", "sent", "suppressed", "offer_held", "done"),
-    *("breached", "closed"),
-)
+_LAST: Mapping[str, int] = {"done": 1, "breached": 2, "closed": 3}
+"""What comes last among the moves of one instant; the others come as the steps lead to them."""
 _SUCCESSES = ("saved", "reached")
 """Of several endings at one instant these come first: who buys is saved, whatever else happens."""
 
@@ -69,8 +67,7 @@ def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = 
     kept = [
         move for move in walked if move.at < end.at or (move.at == end.at and move.kind == "done")
     ]
-    # moves of one kind at one instant stay in the playbook's order of steps
-    return sorted([*kept, end], key=lambda move: (move.at, _KINDS.index(move.kind)))
+    return sorted([*kept, end], key=lambda move: (move.at, _LAST.get(move.kind, 0)))
 
 
 def evidence_for(case: Case, family: Family) -> list[Fact]:

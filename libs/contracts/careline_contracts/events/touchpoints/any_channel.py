@@ -33,26 +33,6 @@ class FaultReported(AnyChannelEvent):
     text: Annotated[LongText, Personal()] = ""
 
 
-class IssueResponded(AnyChannelEvent):
-    """An agent answered the customer about a complaint, fault or enquiry."""
-
-    type: ClassVar[str] = "careline.issue.responded.v1"
-    reference: ShortText
-    agent: ShortText | None = None
-
-
-class IssueResolved(AnyChannelEvent):
-    type: ClassVar[str] = "careline.issue.resolved.v1"
-    reference: ShortText
-    agent: ShortText | None = None
-    cause: ShortText | None = None
-
-
-class IssueReopened(AnyChannelEvent):
-    type: ClassVar[str] = "careline.issue.reopened.v1"
-    reference: ShortText
-
-
 class ContractChanged(AnyChannelEvent):
     type: ClassVar[str] = "careline.contract.changed.v1"
     contract: ShortText
