@@ -54,6 +54,10 @@ def upgrade() -> None:
             FROM jsonb_array_elements(steps) WITH ORDINALITY AS s (step, place))
     """)
     op.execute("UPDATE timers SET kind = 'care' WHERE kind = 'retention'")
+    create_ledger()
+
+
+def create_ledger() -> None:
     op.execute("""
         CREATE TABLE contacts (
             number text COLLATE "C" NOT NULL,
