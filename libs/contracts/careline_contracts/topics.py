@@ -187,6 +187,9 @@ CASE_CHANGES = Topic(
         engagement.CaseOpened,
         engagement.CaseStepDone,
         engagement.CaseStepBreached,
+        engagement.OutreachHeld,
+        engagement.OutreachSuppressed,
+        engagement.OfferHeld,
         engagement.CaseClosed,
     ),
 )
@@ -222,6 +225,7 @@ TICKET_CHANGES = Topic(
         ticketing.TicketMoved,
         ticketing.TicketCorrected,
     ),
+    ("engagement",),
 )
 POLICIES = Topic(
     "careline.policies.v1",
