@@ -139,6 +139,7 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerAbsorbed,
         profile.CustomersSplit,
         profile.MergeRefused,
+        profile.RecordFieldsChanged,
         profile.LinkJudged,
         profile.CustomerErased,
     ),
@@ -198,6 +199,9 @@ CASE_CHANGES = Topic(
         engagement.CaseOpened,
         engagement.CaseStepDone,
         engagement.CaseStepBreached,
+        engagement.OutreachHeld,
+        engagement.OutreachSuppressed,
+        engagement.OfferHeld,
         engagement.CaseClosed,
     ),
 )
@@ -233,6 +237,7 @@ TICKET_CHANGES = Topic(
         ticketing.TicketMoved,
         ticketing.TicketCorrected,
     ),
+    ("engagement",),
 )
 POLICIES = Topic(
     "careline.policies.v1",

@@ -14,7 +14,7 @@ from careline_profile.protection import api, store
 from careline_profile.protection.audit import flaws
 from careline_profile.protection.reading import SEALED_REASON, Protection, reason_digest
 from careline_profile.rules import customer_number
-from careline_profile.testing import KEYRING, Profile, ref
+from careline_profile.testing import KEYRING, RULES, Profile, ref
 from careline_runtime.access.policy import Role, load_access_policy
 from careline_runtime.access.testing import api_in_test, signed_in
 from careline_runtime.settings import ServiceSettings
@@ -31,7 +31,7 @@ CALL = "she asked on the line, ticket T-17"
 async def http(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
     """Profile's protected routes, with Ann on record."""
     await profile.hear([profile.touchpoint(PHONE, "id_number:110101199003070097")])
-    protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy)
+    protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
     routes = api.router(profile.engine.connect, profile.stage.unit, protection, KEYRING)
     transport = httpx.ASGITransport(app=api_in_test(routes))
     async with httpx.AsyncClient(transport=transport, base_url="http://profile") as client:
@@ -93,6 +93,18 @@ async def test_a_supervisor_sees_the_id_with_a_code_and_only_once_with_each(
     assert "was used already" in again.text
     outcomes = [kept.entry.deed.outcome for kept in await entries(profile)]
     assert outcomes == ["done", "done", "done", "the code was used already"]
+
+
+async def test_personal_fields_of_the_record_are_protected_like_identities(
+    http: httpx.AsyncClient, profile: Profile
+) -> None:
+    said = {"name": "王小明", "cooperation": "since 2019"}
+    await profile.hear([profile.details(PHONE, personal=said, at=9)])
+    seen = (await look(http)).json()["fields"]
+
+    assert (seen["name"]["view"], seen["name"]["values"]) == ("clear", ["王小明"])
+    # no rule names it, so the one for all others holds
+    assert (seen["cooperation"]["view"], seen["cooperation"]["values"]) == ("masked", ["***"])
 
 
 @pytest.mark.parametrize(

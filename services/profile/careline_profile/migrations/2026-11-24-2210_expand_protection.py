@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "profile_protection"
-down_revision = "profile_0002"
+revision = "profile_0004"
+down_revision = "profile_0003"
 
 
 def upgrade() -> None:

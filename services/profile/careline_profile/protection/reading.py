@@ -8,6 +8,8 @@ from careline_contracts.topics import AUDIT
 from careline_profile.protection import codes, store
 from careline_profile.protection.audit import Action, Deed, Entry, next_entry
 from careline_profile.protection.masks import mask
+from careline_profile.record.queries import facts_of
+from careline_profile.record.rules.fold import FieldRules, fold
 from careline_profile.rules import kind_of
 from careline_runtime.access import Caller
 from careline_runtime.access.policy import AccessPolicy, View
@@ -50,9 +52,10 @@ class Reading(NamedTuple):
 class Protection:
     """Opens values for those who may see them, and keeps the audit of it."""
 
-    def __init__(self, keyring: Keyring, policy: AccessPolicy) -> None:
+    def __init__(self, keyring: Keyring, policy: AccessPolicy, fields: FieldRules) -> None:
         self._keyring = keyring
         self._policy = policy
+        self._fields = fields
 
     async def read(self, unit: Unit, request: Request) -> Reading | None:
         """What the caller sees, None if there is no such customer.
@@ -144,9 +147,16 @@ class Protection:
         return verdict.why_not
 
     async def _sealed_fields(self, unit: Unit, number: str) -> dict[str, list[str]]:
+        """What is sealed of a customer, by field: identities, and personal fields as they hold."""
+        identities = await store.sealed_identities(unit.connection, number)
+        sealed = [(kind_of(ref), text) for ref, text in identities]
+        facts = await facts_of(unit.connection, [ref for ref, _ in identities])
+        for slot, fact in fold(facts, self._fields).items():
+            if self._fields.fields[slot.field].personal:
+                sealed.append((slot.field, fact.value))
         fields: dict[str, list[str]] = {}
-        for ref, sealed in await store.sealed_identities(unit.connection, number):
-            fields.setdefault(kind_of(ref), []).append(sealed)
+        for field, text in sealed:
+            fields.setdefault(field, []).append(text)
         return fields
 
     def _seen(self, field: str, view: View, sealed: Sequence[str], request: Request) -> Seen:
