@@ -239,6 +239,14 @@ TICKET_CHANGES = Topic(
     ),
     ("engagement",),
 )
+TICKET_DIGESTS = Topic(
+    "careline.ticket-digests.v1",
+    "ticketing",
+    "person",
+    "events",
+    (ticketing.TicketDigestRaised,),
+    ("channels",),
+)
 POLICIES = Topic(
     "careline.policies.v1",
     "operations",
@@ -303,6 +311,7 @@ CATALOGUE: tuple[Topic, ...] = (
     REMINDERS,
     TICKETS,
     TICKET_CHANGES,
+    TICKET_DIGESTS,
     POLICIES,
     CHANNELS,
     CLOCK,

@@ -3,22 +3,30 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from careline_contracts.envelope import Envelope
+from careline_contracts.envelope import Envelope, to_text
 from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.topics import TICKET_CHANGES, TICKETS
+from careline_contracts.events.ticketing import TicketDigestRaised
+from careline_contracts.topics import TICKET_CHANGES, TICKET_DIGESTS, TICKETS
 from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_ticketing import messages, metrics, store
+from careline_ticketing import notices as waiting_notices
 from careline_ticketing.desk import Decision, Desk
 from careline_ticketing.model import FOLLOW_UPS, Fact
 from careline_ticketing.policy import InForceAt
+from careline_ticketing.rules import digests
+from careline_ticketing.rules.digests import Notice
 
 BREACH = "breach"
-"""Kind of the timers; the key is the ticket's id."""
+"""Kind of the timers of promises; the key is the ticket's id."""
+DIGEST = "digest"
+"""Kind of the timers of digests; the key is instant and person."""
 
 
 class News(NamedTuple):
@@ -47,27 +55,33 @@ class Handlers:
                 numbers.update((news.customer, *news.absorbed))
         desk = Desk(self._in_force_at)
         await store.open_desk(unit.connection, desk, named=named, numbers=numbers)
+        notices: list[Notice] = []
         for envelope, news in readable:
             recorded_at = envelope.recorded_at.astimezone(UTC)
             if isinstance(news, News):
                 decisions = desk.hear(*news, recorded_at=recorded_at)
             else:
                 decisions = desk.unite(news.customer, news.absorbed, recorded_at=recorded_at)
-            self._say(unit, decisions, cause=envelope)
-        await _save(unit, desk)
+            notices += self._say(unit, decisions, cause=envelope)
+        await _save(unit, desk, notices)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
-        """The instant has come at which a promise is broken, if nobody kept it."""
-        desk = Desk(self._in_force_at)
-        tickets = [timer.key for timer in due]
-        await store.open_desk_of_tickets(unit.connection, desk, tickets)
-        for timer in due:
-            self._say(unit, desk.fire(timer.key, timer.due_at))
-        await _save(unit, desk)
+        """The instant has come at which time brings something to a ticket, or a digest is due."""
+        alarms = [timer for timer in due if timer.kind == BREACH]
+        if alarms:
+            desk = Desk(self._in_force_at)
+            await store.open_desk_of_tickets(unit.connection, desk, [alarm.key for alarm in alarms])
+            notices: list[Notice] = []
+            for alarm in alarms:
+                notices += self._say(unit, desk.fire(alarm.key, alarm.due_at))
+            await _save(unit, desk, notices)
+        await _say_digests(unit, [timer for timer in due if timer.kind == DIGEST])
 
     def _say(
         self, unit: Unit, decisions: Iterable[Decision], cause: Envelope | None = None
-    ) -> None:
+    ) -> list[Notice]:
+        """Tells others of decisions; what people are to hear of them comes back."""
+        notices: list[Notice] = []
         for decision in decisions:
             said, at = decision.said, decision.recorded_at
             # what time alone brought about was not caused by the event that came after it
@@ -79,13 +93,33 @@ class Handlers:
             state = messages.state(said)
             id = f"{state.ticket}-{state.version}-state"
             unit.say(TICKETS, state, key=state.ticket, id=id, recorded_at=at, cause=why)
-            unit.after_commit(
-                partial(metrics.count, decision, self._in_force_at(decision.as_of).policy)
-            )
+            policy = self._in_force_at(decision.as_of).policy
+            notices += digests.notices(said, decision.changes, at, policy)
+            unit.after_commit(partial(metrics.count, decision, policy))
+        return notices
 
 
-async def _save(unit: Unit, desk: Desk) -> None:
+async def _say_digests(unit: Unit, due: Sequence[Due]) -> None:
+    if not due:
+        return
+    names = [(timer.key.partition("/")[2], timer.due_at) for timer in due]
+    taken = await waiting_notices.take(unit.connection, names)
+    for (person, due_at), found in groupby(taken, key=attrgetter("person", "due_at")):
+        together = list(found)
+        digest = TicketDigestRaised(
+            person=person, due_at=due_at, entries=tuple(notice.entry for notice in together)
+        )
+        id = f"digest-{together[0].id}"
+        unit.say(TICKET_DIGESTS, digest, key=person, id=id, recorded_at=due_at)
+
+
+async def _save(unit: Unit, desk: Desk, notices: Sequence[Notice]) -> None:
     await store.save_desk(unit.connection, desk)
+    if notices:
+        await waiting_notices.put_aside(unit.connection, notices)
+    for notice in notices:
+        # a timer for each person and instant: none is postponed by a later one
+        unit.set_timer(DIGEST, f"{to_text(notice.due_at)}/{notice.person}", notice.due_at)
     for ticket, due_at in desk.timers().items():
         unit.set_timer(BREACH, ticket, due_at)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self, get_args
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
@@ -28,6 +28,7 @@ def _known_report(name: str) -> str:
     return name
 
 
+LEVELS = frozenset(get_args(Level))
 ALWAYS = "around_the_clock"
 """The calendar that needs no definition."""
 
@@ -80,6 +81,46 @@ class Reopening(Part):
     restarts: frozenset[Target]
 
 
+class EscalationStep(Part):
+    """Who is to act on a broken promise, and within what time, before it goes further up."""
+
+    to: str
+    within_minutes: PositiveInt
+
+    @property
+    def within(self) -> timedelta:
+        return timedelta(minutes=self.within_minutes)
+
+
+class Escalation(Part):
+    """The chain that a broken promise goes up; the steps' time runs on `hours`."""
+
+    hours: str
+    chain: tuple[EscalationStep, ...]
+
+
+class Digests(Part):
+    """How people hear of warnings, breaches and escalations: together, in their working hours."""
+
+    every_minutes: PositiveInt
+    hours: str
+    at_once: frozenset[Level]
+    unheld: str
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(minutes=self.every_minutes)
+
+
+Percent = Annotated[int, Field(ge=1, le=99)]
+
+
+def _rising(percents: tuple[int, ...]) -> tuple[int, ...]:
+    if list(percents) != sorted(set(percents)):
+        raise ValueError("the per cents are not in rising order")
+    return percents
+
+
 class Policy(Part):
     """Everything that the business may argue about."""
 
@@ -90,6 +131,9 @@ class Policy(Part):
     levels: dict[Level, str]
     same_problem: SameProblem
     reopening: Reopening
+    warnings: dict[Level, Annotated[tuple[Percent, ...], AfterValidator(_rising)]]
+    escalation: dict[Level, Escalation]
+    digests: Digests
 
     @model_validator(mode="after")
     def _rules_have_promises(self) -> Self:
@@ -98,11 +142,14 @@ class Policy(Part):
         for who, name in wanted.items():
             if name not in self.promises:
                 raise ValueError(f"{who}: there are no promises called {name!r}")
-        if missing := {"L1", "L2", "L3"} - self.levels.keys():
-            raise ValueError(f"no promises for level {min(missing)}")
+        for by_level in (self.levels, self.warnings, self.escalation):
+            if missing := LEVELS - by_level.keys():
+                raise ValueError(f"{min(missing)} is missing beside {', '.join(by_level)}")
+        hours = {p.hours for promises in self.promises.values() for p in promises}
+        hours |= {chain.hours for chain in self.escalation.values()} | {self.digests.hours}
+        if strange := hours - {ALWAYS, *self.calendars}:
+            raise ValueError(f"there is no calendar called {min(strange)!r}")
         for name, promises in self.promises.items():
-            if strange := {p.hours for p in promises} - {ALWAYS, *self.calendars}:
-                raise ValueError(f"{name}: there is no calendar called {min(strange)!r}")
             targets = [promise.target for promise in promises]
             if len(targets) > len(set(targets)):
                 raise ValueError(f"{name} promises a target twice")

@@ -46,6 +46,17 @@ facts = Table(
     comment="What each event says about a problem; rows never change and never move.",
 )
 
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("person", Name, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("entry", JSONB, nullable=False),
+    Index("ix_notices_digest", "person", "due_at"),
+    comment="What waits to be told to somebody; gone once its digest was said.",
+)
+
 tickets = Table(
     "tickets",
     metadata,

@@ -210,3 +210,26 @@ class TicketCorrected(TicketChange):
 
     type: ClassVar[str] = "careline.ticket.corrected.v1"
     withdrawn: tuple[Target, ...] = ()
+
+
+class DigestEntry(Payload):
+    """One thing that somebody should know of a promise."""
+
+    type: ClassVar[str] = ""
+    what: Literal["warned", "breached", "escalated"]
+    ticket: ShortText
+    customer: ShortText
+    level: Level
+    target: Target
+    due_at: Instant
+    percent: int | None = None
+    step: int | None = None
+
+
+class TicketDigestRaised(Payload):
+    """What one person, or whoever has a role, is to hear of tickets at this time, all together."""
+
+    type: ClassVar[str] = "careline.ticket-digest.raised.v1"
+    person: ShortText
+    due_at: Instant
+    entries: tuple[DigestEntry, ...]
