@@ -35,6 +35,9 @@ Transform = Callable[[Sequence[ConsumerRecord]], Awaitable[Sequence[Record]]]
 
 DUE_A_UNIT = 500
 PUT_OFF_HOURS = 1
+RECORDS_A_SLICE = 1_000
+"""Of a transformation: while Kafka stores one slice the next is made. To wait for the whole batch
+was a fifth of ingest's time."""
 
 Item = TypeVar("Item")
 
@@ -296,13 +299,22 @@ class TransformStage:
     async def _unit(self, records: Sequence[ConsumerRecord]) -> None:
         started = time.perf_counter()
         with tracing.processing(records, service=self._service):
-            published = await self._transforms.transform(records)
-            # not those that came in: a trace may begin here
-            tracing.link(map(traceparent_of, published))
-            await self._publisher.publish(published)
+            await self._publish_as_made(records)
         metrics.unit_seconds.labels("events").observe(time.perf_counter() - started)
         metrics.unit_events.observe(len(records))
         metrics.last_progress.set_to_current_time()
+
+    async def _publish_as_made(self, records: Sequence[ConsumerRecord]) -> None:
+        """Publishes slice by slice, and in order: one leaves when Kafka has the one before."""
+        made: Sequence[Record] = ()
+        for start in range(0, len(records), RECORDS_A_SLICE):
+            _, made = await asyncio.gather(
+                self._publisher.publish(made),
+                self._transforms.transform(records[start : start + RECORDS_A_SLICE]),
+            )
+            # not those that came in: a trace may begin here
+            tracing.link(map(traceparent_of, made))
+        await self._publisher.publish(made)
 
     async def _give_up(self, record: ConsumerRecord, failure: Exception) -> None:
         detail = f"{type(failure).__name__}; see the service's log"
