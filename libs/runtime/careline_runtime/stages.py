@@ -7,6 +7,7 @@ until the poison record stands alone in the dead letters and the rest has gone o
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -259,10 +260,7 @@ class TransactionalStage:
         self._streak.count(good=good, bad=len(items) - good)
         if good > len(heard):
             metrics.events_duplicate.labels(items[0].topic).inc(good - len(heard))
-        per_topic: dict[str, int] = {}
-        for item in heard:
-            per_topic[item.topic] = per_topic.get(item.topic, 0) + 1
-        for topic, count in per_topic.items():
+        for topic, count in Counter(item.record.topic for item in heard).items():
             metrics.events_handled.labels(topic).inc(count)
         if self._measure_latency and heard:
             waited = datetime.now(UTC) - heard[-1].envelope.recorded_at
