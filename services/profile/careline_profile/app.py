@@ -7,6 +7,8 @@ from careline_contracts.topics import TOUCHPOINTS
 from careline_profile import api, handlers
 from careline_profile.policy import ProfilePolicy
 from careline_profile.record.rules.fold import FieldRules
+from careline_profile.timeline import api as timeline_api
+from careline_profile.timeline.store import forget
 from careline_runtime.batch import Hears
 from careline_runtime.keyring import FollowedKeyring
 from careline_runtime.policy import load_policy
@@ -30,7 +32,11 @@ def build(settings: ServiceSettings) -> Service:
         settings=settings,
         hears=HEARS,
         handle=partial(handlers.attach_touchpoints, by=by),
-        routers=(api.router(lambda: service.engine.connect(), keyring),),
+        routers=(
+            api.router(lambda: service.engine.connect(), keyring),
+            timeline_api.router(lambda: service.engine.connect()),
+        ),
+        forget=partial(forget, kept_days=loaded.policy.timeline.kept_days),
         policy_version=loaded.version,
     )
     return service
