@@ -20,6 +20,8 @@ COMMANDS = {
     "contracts": "careline_cli.contracts:app",
     "keys": "careline_cli.keys:app",
     "token": "careline_cli.token:token",
+    "totp": "careline_cli.totp:app",
+    "audit": "careline_cli.audit:app",
     "demo": "careline_cli.demo.command:demo",
     "bench": "careline_cli.bench.command:bench",
     "check": "careline_cli.check:check",

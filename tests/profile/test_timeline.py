@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from careline_profile.testing import MONDAY, Profile, ref
 from careline_profile.timeline import api
 from careline_profile.timeline.model import Cursor
 from careline_profile.timeline.store import forget
+from careline_runtime.access.testing import api_in_test
 
 ANN, ANNS_MAIL, BOB = "phone:13911112222", "email:ann@example.org", "phone:13933334444"
 NUMBER = customer_number(ref(ANN))
@@ -34,8 +34,7 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
 
 @pytest.fixture
 async def client(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(api.router(profile.engine.connect))
+    app = api_in_test(api.router(profile.engine.connect))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://profile") as client:
         yield client

@@ -15,6 +15,7 @@ from careline_profile.api import Number
 from careline_profile.timeline.model import Cursor, Wanted
 from careline_profile.timeline.queries import page
 from careline_profile.timeline.store import TOKEN_LENGTH
+from careline_runtime.access import requires
 
 Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
@@ -43,7 +44,7 @@ class TimelineView(BaseModel):
 
 def router(connect: Connect) -> APIRouter:
     """The route; `connect` opens a connection to profile's database."""
-    routes = APIRouter(prefix="/v1", tags=["customers"])
+    routes = APIRouter(prefix="/v1", tags=["customers"], dependencies=[requires("customers.read")])
 
     @routes.get(
         "/customers/{number}/timeline",
