@@ -14,6 +14,7 @@ COMMANDS = {
     "import": "careline_cli.importing:import_file",
     "channel": "careline_cli.channel:app",
     "customer": "careline_cli.customer.command:app",
+    "ticket": "careline_cli.ticket.command:app",
     "calendar": "careline_cli.calendar:app",
     "score": "careline_cli.score.command:app",
     "deadletter": "careline_cli.deadletter.command:app",
