@@ -90,8 +90,7 @@ class Service:
         self.stalled = ""
         """Why the service makes no progress though there is work; empty when all is well."""
         self._silent = ""
-        self._on_start, self._on_stop = on_start, on_stop
-        self._forget = forget
+        self._on_start, self._on_stop, self._forget = on_start, on_stop, forget
         self._stop = asyncio.Event()
         self._failure = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -118,8 +117,9 @@ class Service:
             topics = [h.topic for h in hears]
         elif transforms is not None:
             self._relay = None
+            attempts = settings.attempts
             self._stage = TransformStage(
-                self.publisher, transforms, service=name, attempts=settings.attempts
+                self.publisher, transforms, service=name, attempts=attempts
             )
             topics = list(transforms.topics)
         else:
