@@ -20,6 +20,7 @@ COMMANDS = {
     "contracts": "careline_cli.contracts:app",
     "keys": "careline_cli.keys:app",
     "token": "careline_cli.token:token",
+    "policy": "careline_cli.policy.command:app",
     "demo": "careline_cli.demo.command:demo",
     "bench": "careline_cli.bench.command:bench",
     "check": "careline_cli.check:check",
