@@ -33,9 +33,8 @@ SOLD = {
 async def decided(stack: LocalStack) -> set[str]:
     """By which policies customers were decided about."""
     connection = await asyncpg.connect(stack.endpoints.databases["scoring"])
-    found = await connection.fetch(
-        "SELECT DISTINCT policy_version FROM customers WHERE merged_into IS NULL AND tier IS NOT NULL"
-    )
+    query = "SELECT DISTINCT policy_version FROM customers WHERE tier > '' AND merged_into IS NULL"
+    found = await connection.fetch(query)
     await connection.close()
     return {version for (version,) in found}
 

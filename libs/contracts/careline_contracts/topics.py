@@ -139,6 +139,7 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerAbsorbed,
         profile.CustomersSplit,
         profile.MergeRefused,
+        profile.RecordFieldsChanged,
         profile.LinkJudged,
         profile.CustomerErased,
     ),

@@ -6,6 +6,7 @@ from careline_contracts.events.ingest import Touchpoint
 from careline_contracts.topics import TOUCHPOINTS
 from careline_profile import api, handlers
 from careline_profile.policy import ProfilePolicy
+from careline_profile.record.rules.fold import FieldRules
 from careline_runtime.batch import Hears
 from careline_runtime.keyring import FollowedKeyring
 from careline_runtime.policy import load_policy
@@ -19,12 +20,16 @@ def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy or a key file that holds."""
     loaded = load_policy(ProfilePolicy, package="careline_profile", settings=settings)
     keyring = FollowedKeyring.load(settings.keyring)
-    link_rules = loaded.policy.link_rules(keyring)
+    by = handlers.Rules(
+        links=loaded.policy.link_rules(keyring),
+        fields=FieldRules.of(loaded.policy.record),
+        keyring=keyring,
+    )
     service = Service(
         name="profile",
         settings=settings,
         hears=HEARS,
-        handle=partial(handlers.attach_touchpoints, link_rules=link_rules),
+        handle=partial(handlers.attach_touchpoints, by=by),
         routers=(api.router(lambda: service.engine.connect(), keyring),),
         policy_version=loaded.version,
     )
