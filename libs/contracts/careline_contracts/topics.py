@@ -144,6 +144,18 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerErased,
     ),
 )
+AUDIT = Topic(
+    "careline.audit.v1",
+    "profile",
+    "none",
+    "events",
+    (profile.AuditExtended,),
+    ("operations",),
+    partitions=1,
+    # as long as the longest term in which somebody may ask who saw their data
+    retention_days=3_650,
+    personal="none",
+)
 SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
 TIER_CHANGES = Topic(
     "careline.tier-changes.v1",
@@ -187,6 +199,9 @@ CASE_CHANGES = Topic(
         engagement.CaseOpened,
         engagement.CaseStepDone,
         engagement.CaseStepBreached,
+        engagement.OutreachHeld,
+        engagement.OutreachSuppressed,
+        engagement.OfferHeld,
         engagement.CaseClosed,
     ),
 )
@@ -222,6 +237,7 @@ TICKET_CHANGES = Topic(
         ticketing.TicketMoved,
         ticketing.TicketCorrected,
     ),
+    ("engagement",),
 )
 POLICIES = Topic(
     "careline.policies.v1",
@@ -276,6 +292,7 @@ CATALOGUE: tuple[Topic, ...] = (
     ACTIVITIES,
     CUSTOMERS,
     CUSTOMER_CHANGES,
+    AUDIT,
     SCORES,
     TIER_CHANGES,
     TAG_CHANGES,
