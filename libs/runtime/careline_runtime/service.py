@@ -94,12 +94,7 @@ class Service:
         self._stop = asyncio.Event()
         self._failure = ""
         self._tasks: list[asyncio.Task[None]] = []
-        self._broker = KafkaBroker(
-            settings.kafka_bootstrap_servers,
-            client_id=f"careline-{name}",
-            apply_types=False,
-            logger=None,
-        )
+        self._broker = _quiet_broker(settings, client_id=f"careline-{name}")
         if handle is not None:
             self.engine = create_engine(settings.database_url, service=name)
             self._relay: Relay | None = Relay(self.engine, self.publisher)
@@ -327,6 +322,12 @@ class Service:
                 silent = "PostgreSQL does not answer"
         self._silent = silent
         return lags
+
+
+def _quiet_broker(settings: ServiceSettings, *, client_id: str) -> KafkaBroker:
+    """Raw records, and no log line for each."""
+    servers = settings.kafka_bootstrap_servers
+    return KafkaBroker(servers, client_id=client_id, apply_types=False, logger=None)
 
 
 class _Server(uvicorn.Server):
