@@ -175,7 +175,7 @@ class TestARequest:
 
         class AnyService:
             name = policy_version = "any"
-            policy = None
+            policy = access = None
             stalled = ""
 
         app = create_app(cast(Service, AnyService()), [routes])
