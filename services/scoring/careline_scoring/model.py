@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 
 NEVER = 2**31
 """A change day that does not come."""
@@ -22,8 +22,12 @@ TIERS: tuple[Tier, ...] = ("edge", "basic", "potential", "core")
 """From worst to best."""
 
 
+Tags = tuple[tuple[TagName, tuple[str, ...]], ...]
+"""Tags of TAG-4 with their values in alphabetical order; those without any are left out."""
+
+
 class Fact(NamedTuple):
-    """A day's bucket: how often something happened on a day, and for how much money in all.
+    """A bucket: how often something happened in an hour of a day, and for how much money in all.
 
     `kind` is the CloudEvents type without `careline.` and `.v1`, with `/variant` where a field
     of the event tells two kinds apart: `purchase.completed`, `call.completed/inbound`.
@@ -34,6 +38,10 @@ class Fact(NamedTuple):
     currency: str
     times: int
     amount_minor: int
+    channel: str = ""
+    product: str = ""
+    hour: int | None = None
+    """Of the business day. Facts of before hours were kept have none."""
 
 
 def _punctuality(body: Mapping[str, Any]) -> str:
@@ -155,10 +163,12 @@ class History:
     conversion rate.
     """
 
-    __slots__ = ("first_day", "known", "last_day", "left_out", "money", "series")
+    __slots__ = ("first_day", "habits", "known", "last_day", "left_out", "money", "series")
 
     def __init__(self) -> None:
         self.series: dict[str, Series] = {}
+        self.habits: dict[TagName, dict[str, list[int]]] = {}
+        """By preference tag and value: the days on which it occurred, once for each time."""
         self.money = Series()
         """Purchases less returns; its counts are purchases only."""
         self.first_day = NEVER
@@ -172,6 +182,10 @@ class History:
         self.money.absorb(other.money)
         for name, series in other.series.items():
             self.series.setdefault(name, Series()).absorb(series)
+        for tag, values in other.habits.items():
+            mine = self.habits.setdefault(tag, {})
+            for value, days in values.items():
+                mine[value] = sorted(mine.get(value, []) + days)
         self.first_day = min(self.first_day, other.first_day)
         self.last_day = max(self.last_day, other.last_day)
         self.known = None
@@ -183,6 +197,10 @@ class History:
         found = History()
         found.series = {name: series.until(day) for name, series in self.series.items()}
         found.money = self.money.until(day)
+        found.habits = {
+            tag: {value: days[: bisect_right(days, day)] for value, days in values.items()}
+            for tag, values in self.habits.items()
+        }
         found.first_day, found.last_day = self.first_day, min(self.last_day, day)
         found.left_out = self.left_out
         return found
@@ -224,5 +242,7 @@ class Decision(NamedTuple):
     need: Need
     risk: Risk
     tier: Tier
+    tags: Tags
+    """Life cycle and preferences; what the record says is no decision."""
     change_day: int
     """The first later day on which a measure's points, a tag or the tier differ."""
