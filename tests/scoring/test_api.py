@@ -8,15 +8,14 @@ import pytest
 
 from careline_runtime.access.testing import api_in_test
 from careline_scoring import api, metrics
-from careline_scoring.rules import Rulebook
 from careline_scoring.testing import Scoring, midnight, noon
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-async def client(scoring: Scoring, rulebook: Rulebook) -> AsyncIterator[httpx.AsyncClient]:
-    app = api_in_test(api.router(scoring.engine.connect, rulebook))
+async def client(scoring: Scoring) -> AsyncIterator[httpx.AsyncClient]:
+    app = api_in_test(api.router(scoring.engine.connect, lambda: scoring.timeline))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as client:
         yield client

@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -162,6 +163,14 @@ class Service:
         log.critical("service.failed", reason=reason)
         self._failure = reason
         self._stop.set()
+
+    def unit(self) -> AbstractAsyncContextManager[Unit]:
+        """A unit of work in which a request changes something: `async with service.unit() as unit`.
+
+        For the routes of a service with a database; it commits when the block ends without error.
+        """
+        assert isinstance(self._stage, TransactionalStage)
+        return self._stage.unit()
 
     def stop(self) -> None:
         """Asks for a graceful stop: the batch in hand is finished, what was said is published."""

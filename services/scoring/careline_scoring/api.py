@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.access import requires
+from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
 from careline_scoring.explanation import ScoreView, explain
 from careline_scoring.model import NEVER, Fact
@@ -39,7 +40,7 @@ class Summary(BaseModel):
     risk: dict[Risk, int]
 
 
-def router(connect: Connect, rulebook: Rulebook) -> APIRouter:
+def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]]) -> APIRouter:
     """The routes; `connect` opens a connection to scoring's database."""
     routes = APIRouter(prefix="/v1", tags=["scoring"], dependencies=[requires("scores.read")])
 
@@ -51,6 +52,7 @@ def router(connect: Connect, rulebook: Rulebook) -> APIRouter:
             found = await queries.find(connection, number)
         if found is None:
             raise HTTPException(404, f"no customer has the number {number}")
+        rulebook = timeline().at(as_of or found[0].as_of)
         return _explained(rulebook, number, *found, as_of, language)
 
     @routes.get("/summary", summary="How many customers are in each tier and carry each tag")
