@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from careline_scoring.model import NEVER, TIERS, Decision, Fact, History
+from careline_scoring.model import NEVER, NO_HOUR, TIERS, Decision, Fact, History
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.advice import ways_up
 from careline_scoring.rules.ledger import ledger
@@ -53,7 +53,7 @@ def facts(draw: st.DrawFn) -> Fact:
         amount,
         channel=draw(st.sampled_from(["phone", "chat", ""])),
         product=draw(st.sampled_from(["phone", "insurance", "", ""])),
-        hour=draw(st.sampled_from([None, 3, 9, 20])),
+        hour=draw(st.sampled_from([NO_HOUR, 3, 9, 20])),
     )
 
 

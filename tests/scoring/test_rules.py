@@ -300,7 +300,10 @@ def habit(*days_ago: int, kind: str = "app-session.started", **more: Any) -> lis
             id="what we did tells nothing of the customer",
         ),
         pytest.param(
-            [bought(2, 1)._replace(product="phone"), *habit(9, kind="enquiry.made", product="phone")],
+            [
+                bought(2, 1)._replace(product="phone"),
+                *habit(9, kind="enquiry.made", product="phone"),
+            ],
             {"life_cycle": ("active",), "product": ("phone",)},
             88,
             id="asked about and bought",

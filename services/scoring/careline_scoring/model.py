@@ -14,6 +14,9 @@ from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 NEVER = 2**31
 """A change day that does not come."""
 
+NO_HOUR = -1
+"""Of facts that were kept before hours were."""
+
 AMOUNT_SCALE = 10_000
 """Conversion rates have at most four decimals, so converted amounts are whole numbers of these."""
 
@@ -40,8 +43,8 @@ class Fact(NamedTuple):
     amount_minor: int
     channel: str = ""
     product: str = ""
-    hour: int | None = None
-    """Of the business day. Facts of before hours were kept have none."""
+    hour: int = NO_HOUR
+    """Of the business day."""
 
 
 def _punctuality(body: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ class Evidence:
         self._names_by_kind: dict[str, tuple[str, ...]] = {}
         self._habits_by_kind: dict[str, tuple[bool, bool, bool]] = {}
         self._preferences = policy.tags.preferences
-        self._part_of_hour: dict[int | None, str] = {
+        self._part_of_hour: dict[int, str] = {
             hour: part
             for part, (start, end) in policy.tags.preferences.part_of_day.parts.items()
             for hour in range(start, end)
@@ -115,9 +115,10 @@ class Calendar:
         """The business day on which the instant falls."""
         return instant.astimezone(self._zone).toordinal()
 
-    def hour_of(self, instant: datetime) -> int:
-        """The hour of the business day."""
-        return instant.astimezone(self._zone).hour
+    def day_and_hour(self, instant: datetime) -> tuple[int, int]:
+        """The business day on which the instant falls, and the hour of it."""
+        local = instant.astimezone(self._zone)
+        return local.toordinal(), local.hour
 
     def begins(self, day: int) -> datetime | None:
         """The instant at which a business day begins, None for the day that never comes."""
