@@ -5,6 +5,7 @@ are subtractions. Amounts are whole ten-thousandths of the policy currency's min
 after conversion, and sums commute.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -13,6 +14,9 @@ from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 
 NEVER = 2**31
 """A change day that does not come."""
+
+FIRST_CONTACT = "first contact"
+"""Evidence that comes once, or again with a late event of an earlier day."""
 
 NO_HOUR = -1
 """Of facts that were kept before hours were."""
@@ -141,8 +145,11 @@ class Series:
 
     def last_day(self, until: int) -> int | None:
         """The last day up to `until`."""
-        index = bisect_right(self.days, until)
-        return self.days[index - 1] if index else None
+        days = self.days
+        if days and days[-1] <= until:
+            return days[-1]
+        index = bisect_right(days, until)
+        return days[index - 1] if index else None
 
 
 class Known:
@@ -158,6 +165,13 @@ class Known:
         """What has come since; the answers that rest on it no longer hold."""
 
 
+Habits = dict[str, "array[int]"]
+"""By value, the days on which it occurred: ascending, once for each time.
+
+Arrays, for the garbage collector looks at every list again and again.
+"""
+
+
 class History:
     """All facts of one customer, arranged by what the policy counts them as.
 
@@ -170,8 +184,8 @@ class History:
 
     def __init__(self) -> None:
         self.series: dict[str, Series] = {}
-        self.habits: dict[TagName, dict[str, list[int]]] = {}
-        """By preference tag and value: the days on which it occurred, once for each time."""
+        self.habits: tuple[Habits, Habits, Habits] = ({}, {}, {})
+        """Of channel, product and part of the day."""
         self.money = Series()
         """Purchases less returns; its counts are purchases only."""
         self.first_day = NEVER
@@ -185,10 +199,9 @@ class History:
         self.money.absorb(other.money)
         for name, series in other.series.items():
             self.series.setdefault(name, Series()).absorb(series)
-        for tag, values in other.habits.items():
-            mine = self.habits.setdefault(tag, {})
-            for value, days in values.items():
-                mine[value] = sorted(mine.get(value, []) + days)
+        for mine, habits in zip(self.habits, other.habits, strict=True):
+            for value, days in habits.items():
+                mine[value] = array("i", sorted([*mine.get(value, ()), *days]))
         self.first_day = min(self.first_day, other.first_day)
         self.last_day = max(self.last_day, other.last_day)
         self.known = None
@@ -200,10 +213,8 @@ class History:
         found = History()
         found.series = {name: series.until(day) for name, series in self.series.items()}
         found.money = self.money.until(day)
-        found.habits = {
-            tag: {value: days[: bisect_right(days, day)] for value, days in values.items()}
-            for tag, values in self.habits.items()
-        }
+        for known, habits in zip(found.habits, self.habits, strict=True):
+            known |= {value: days[: bisect_right(days, day)] for value, days in habits.items()}
         found.first_day, found.last_day = self.first_day, min(self.last_day, day)
         found.left_out = self.left_out
         return found

@@ -1,13 +1,13 @@
 """How the policy reads facts: as which evidence, on which day, and what their money is worth."""
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from careline_contracts.events.scoring import TagName
-from careline_scoring.model import AMOUNT_SCALE, NEVER, Fact, History, Series
+from careline_scoring.model import AMOUNT_SCALE, FIRST_CONTACT, NEVER, Fact, Habits, History, Series
 from careline_scoring.policy import ScoringPolicy
 
 
@@ -52,6 +52,9 @@ class Evidence:
             series = history.series.get(name)
             if series is None:
                 series = history.series[name] = Series()
+            if name == "contact" and (not series.days or day < series.days[0]):
+                if history.known is not None:
+                    history.known.new_evidence.add(FIRST_CONTACT)
             series.add(day, times, 0)
             if name == "purchase":
                 history.money.add(day, times, self._worth(history, currency, times, amount_minor))
@@ -59,12 +62,13 @@ class Evidence:
                 history.money.add(day, 0, -self._worth(history, currency, times, amount_minor))
 
         of_channel, of_product, of_part = self._habits(kind)
+        channels, products, parts = history.habits
         if of_channel and channel:
-            _occurred(history, "channel", channel, day, times)
+            _occurred(channels, channel, day, times)
         if of_product and product:
-            _occurred(history, "product", product, day, times)
+            _occurred(products, product, day, times)
         if of_part and (part := self._part_of_hour.get(hour)):
-            _occurred(history, "part_of_day", part, day, times)
+            _occurred(parts, part, day, times)
 
     def _habits(self, kind: str) -> tuple[bool, bool, bool]:
         """Whether facts of this kind tell of a preferred channel, product, part of the day."""
@@ -98,10 +102,14 @@ class Evidence:
         return amount_minor * rate
 
 
-def _occurred(history: History, tag: TagName, value: str, day: int, times: int) -> None:
-    days = history.habits.setdefault(tag, {}).setdefault(value, [])
-    at = len(days) if not days or days[-1] <= day else bisect_right(days, day)
-    days[at:at] = [day] * times
+def _occurred(habits: Habits, value: str, day: int, times: int) -> None:
+    days = habits.get(value)
+    if days is None:
+        habits[value] = array("i", [day] * times)
+    else:
+        at = len(days) if days[-1] <= day else bisect_right(days, day)
+        for _ in range(times):
+            days.insert(at, day)
 
 
 class Calendar:

@@ -38,11 +38,13 @@ class HabitRules:
     def preferred(self, history: History, day: int) -> tuple[Tags, int]:
         """What is preferred on `day`, and the first later day on which something no longer is."""
         found, change_day = [], NEVER
-        for tag, at_least, window in self._lines:
+        for (tag, at_least, window), habits in zip(self._lines, history.habits, strict=True):
             values = []
-            for value, days in history.habits.get(tag, {}).items():
-                first = bisect_right(days, day) - at_least
-                if first >= 0 and (ends := days[first] + window) > day:
+            for value, days in habits.items():
+                if len(days) < at_least:
+                    continue
+                last = len(days) if days[-1] <= day else bisect_right(days, day)
+                if last >= at_least and (ends := days[last - at_least] + window) > day:
                     values.append(value)
                     change_day = min(change_day, ends)
             if values:
@@ -51,6 +53,6 @@ class HabitRules:
 
     def occurrences(self, history: History, tag: TagName, value: str, day: int) -> int:
         """How often a value occurred within the window of its tag."""
-        window = next(window for name, _, window in self._lines if name == tag)
-        days = history.habits.get(tag, {}).get(value, [])
+        place = TAGS.index(tag)
+        days, window = history.habits[place].get(value, ()), self._lines[place][2]
         return bisect_right(days, day) - bisect_right(days, day - window)
