@@ -146,9 +146,22 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerAbsorbed,
         profile.CustomersSplit,
         profile.MergeRefused,
+        profile.RecordFieldsChanged,
         profile.LinkJudged,
         profile.CustomerErased,
     ),
+)
+AUDIT = Topic(
+    "careline.audit.v1",
+    "profile",
+    "none",
+    "events",
+    (profile.AuditExtended,),
+    ("operations",),
+    partitions=1,
+    # as long as the longest term in which somebody may ask who saw their data
+    retention_days=3_650,
+    personal="none",
 )
 SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
 TIER_CHANGES = Topic(
@@ -193,6 +206,9 @@ CASE_CHANGES = Topic(
         engagement.CaseOpened,
         engagement.CaseStepDone,
         engagement.CaseStepBreached,
+        engagement.OutreachHeld,
+        engagement.OutreachSuppressed,
+        engagement.OfferHeld,
         engagement.CaseClosed,
     ),
 )
@@ -228,6 +244,7 @@ TICKET_CHANGES = Topic(
         ticketing.TicketMoved,
         ticketing.TicketCorrected,
     ),
+    ("engagement",),
 )
 POLICIES = Topic(
     "careline.policies.v1",
@@ -282,6 +299,7 @@ CATALOGUE: tuple[Topic, ...] = (
     ACTIVITIES,
     CUSTOMERS,
     CUSTOMER_CHANGES,
+    AUDIT,
     SCORES,
     TIER_CHANGES,
     TAG_CHANGES,

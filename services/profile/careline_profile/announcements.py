@@ -1,6 +1,7 @@
 """What profile says about an event: its activity, every change it caused, customers as they are."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import assert_never, cast
 
 from careline_contracts.envelope import Envelope
@@ -12,6 +13,7 @@ from careline_contracts.events.profile import (
     CustomerState,
     IdentityLinked,
     MergeRefused,
+    RecordFieldsChanged,
 )
 from careline_contracts.events.touchpoints import IdentityKind
 from careline_contracts.topics import ACTIVITIES, CUSTOMER_CHANGES, CUSTOMERS, Topic
@@ -23,21 +25,31 @@ from careline_profile.model import (
     Graph,
     Linked,
     Merged,
+    RecordChanged,
     Refused,
 )
 from careline_profile.rules import kind_of
 from careline_runtime.unit_of_work import Unit
 
+Attributes = Callable[[Customer], dict[str, str | tuple[str, ...]]]
+"""What other services may know of a customer's record."""
+
 
 def announce(
-    unit: Unit, attachment: Attachment, graph: Graph, touchpoint: Touchpoint, cause: Envelope
+    unit: Unit,
+    attachment: Attachment,
+    graph: Graph,
+    touchpoint: Touchpoint,
+    cause: Envelope,
+    *,
+    attributes: Attributes,
 ) -> None:
     """Says all that this event means; a merge before the activity, which it moves."""
     if attachment.changes:
         for change in attachment.changes:
             _say_change(unit, change, cause)
         for number in _changed(attachment.changes):
-            _say_state(unit, graph.customers[number], cause)
+            _say_state(unit, graph.customers[number], attributes, cause)
     unit.say(
         ACTIVITIES,
         Activity(
@@ -81,15 +93,19 @@ def _say_change(unit: Unit, change: Change, cause: Envelope) -> None:
                 kind=cast(IdentityKind | None, kind),
             )
             _say(unit, refused, "refused", cause)
+        case RecordChanged(fields=fields):
+            record = RecordFieldsChanged(customer=customer, version=version, fields=fields)
+            _say(unit, record, "record", cause)
         case _:
             assert_never(change)
 
 
-def _say_state(unit: Unit, customer: Customer, cause: Envelope) -> None:
+def _say_state(unit: Unit, customer: Customer, attributes: Attributes, cause: Envelope) -> None:
     state = CustomerState(
         customer=customer.number,
         version=customer.version,
         identities=dict(Counter(map(kind_of, sorted(customer.refs)))),
+        attributes=attributes(customer),
         aliases=tuple(sorted(customer.aliases)),
         created_at=customer.created_at,
         merged_into=customer.merged_into,
@@ -99,7 +115,12 @@ def _say_state(unit: Unit, customer: Customer, cause: Envelope) -> None:
 
 def _say(
     unit: Unit,
-    payload: CustomerCreated | IdentityLinked | CustomersMerged | MergeRefused | CustomerState,
+    payload: CustomerCreated
+    | IdentityLinked
+    | CustomersMerged
+    | MergeRefused
+    | RecordFieldsChanged
+    | CustomerState,
     word: str,
     cause: Envelope,
     *,

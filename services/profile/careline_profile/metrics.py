@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter
 
-from careline_profile.model import Change, Created, Linked, Merged, Refused
+from careline_profile.model import Change, Created, Linked, Merged, RecordChanged, Refused
 
 customers_created = Counter(
     "careline_customers_created_total", "Customers seen for the first time."
@@ -17,6 +17,9 @@ merges_refused = Counter(
     "careline_merges_refused_total",
     "Links held for a person. `component_too_large` means that a shared value is not yet blocked.",
     ["reason"],
+)
+records_changed = Counter(
+    "careline_records_changed_total", "Changes of what is written on a customer's record."
 )
 
 
@@ -32,3 +35,5 @@ def count(changes: Iterable[Change]) -> None:
                 customers_merged.inc()
             case Refused(reason=reason):
                 merges_refused.labels(reason).inc()
+            case RecordChanged():
+                records_changed.inc()

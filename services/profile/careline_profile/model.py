@@ -111,7 +111,15 @@ class Refused(NamedTuple):
     kind: str | None
 
 
-Change = Created | Linked | Merged | Refused
+class RecordChanged(NamedTuple):
+    """Fields of the record read otherwise than before."""
+
+    customer: str
+    version: int
+    fields: tuple[str, ...]
+
+
+Change = Created | Linked | Merged | Refused | RecordChanged
 
 
 class Attachment(NamedTuple):

@@ -160,11 +160,17 @@ def _is_before(one: Envelope, other: Envelope) -> bool:
     return (one.occurred_at, one.event_key) < (other.occurred_at, other.event_key)
 
 
-async def load(connection: AsyncConnection, events: Collection[Sequence[Ref]]) -> Graph:
+async def load(
+    connection: AsyncConnection,
+    events: Collection[Sequence[Ref]],
+    *,
+    told_about: Collection[Ref] = (),
+) -> Graph:
     """What these events touch, each given by its `usable` identities.
 
-    Only an event with an unknown identity, or with identities of several customers, can change a
-    customer: those customers are locked and loaded whole, all others are known by number only.
+    Only an event with an unknown identity, with identities of several customers, or that tells
+    something about whom it names (`told_about`), can change a customer: those customers are locked
+    and loaded whole, all others are known by number only.
     """
     graph = Graph()
     refs = sorted({ref for event in events for ref in event})
@@ -173,7 +179,8 @@ async def load(connection: AsyncConnection, events: Collection[Sequence[Ref]]) -
         if merged_into is not None:
             graph.survivors[number] = merged_into
     linking = [event for event in events if len(event) > 1 and _may_change(event, graph)]
-    numbers = {n for event in linking for ref in event if (n := graph.find(ref)) is not None}
+    named = {ref for event in linking for ref in event}.union(told_about)
+    numbers = {number for ref in named if (number := graph.find(ref)) is not None}
     if numbers:
         await _load_customers(connection, numbers, graph)
         linked = sorted({ref for event in linking for ref in event})

@@ -124,6 +124,18 @@ class MergeRefused(Payload):
     """Its name in the review queue."""
 
 
+class RecordFieldsChanged(Payload):
+    """Fields of the customer's record read otherwise now; the values are the record's own.
+
+    What other services may know of them is in the `CustomerState` of the same version.
+    """
+
+    type: ClassVar[str] = "careline.record.changed.v1"
+    customer: ShortText
+    version: int
+    fields: tuple[ShortText, ...]
+
+
 class CustomerState(Payload):
     """A customer as it is now, without personal data (compacted by number).
 
@@ -159,3 +171,14 @@ class CustomerErased(Payload):
     numbers: tuple[ShortText, ...]
     identities: tuple[ShortText, ...]
     erased_at: Instant
+
+
+class AuditExtended(Payload):
+    """The audit of protected reads has one entry more, with this hash.
+
+    Whoever changes the audit in the database, or cuts off its end, is found out by this.
+    """
+
+    type: ClassVar[str] = "careline.audit.extended.v1"
+    sequence: PositiveInt
+    hash: ShortText

@@ -177,3 +177,5 @@ class OutreachAnswered(Payload):
     cause: ShortText | None = None
     """Why the customer was leaving, where the contact found out."""
     offer: ShortText | None = None
+    offer_minor: MinorUnits | None = None
+    """What the offer costs us, in the smallest unit of the currency that the policy counts in."""
