@@ -52,9 +52,9 @@ class Evidence:
             series = history.series.get(name)
             if series is None:
                 series = history.series[name] = Series()
-            if name == "contact" and (not series.days or day < series.days[0]):
-                if history.known is not None:
-                    history.known.new_evidence.add(FIRST_CONTACT)
+            is_first = not series.days or day < series.days[0]
+            if is_first and name == "contact" and history.known is not None:
+                history.known.new_evidence.add(FIRST_CONTACT)
             series.add(day, times, 0)
             if name == "purchase":
                 history.money.add(day, times, self._worth(history, currency, times, amount_minor))
