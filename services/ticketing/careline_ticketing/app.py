@@ -3,14 +3,16 @@
 from datetime import datetime
 
 from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.scoring import TierChanged
+from careline_contracts.events.ticketing import TicketActed
 from careline_contracts.payload import Payload
-from careline_contracts.topics import ACTIVITIES
+from careline_contracts.topics import ACTIVITIES, TICKET_ACTIONS, TIER_CHANGES
 from careline_runtime.batch import Hears
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
-from careline_ticketing import api, metrics
+from careline_ticketing import actions, api, crisis_api, metrics
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.policy import InForce, Policy
 
@@ -20,7 +22,11 @@ class Heard:
 
     def __init__(self) -> None:
         self._types: dict[str, type[Payload]] = {CustomersMerged.type: CustomersMerged}
-        self.hears = Hears(ACTIVITIES, self._types)
+        self.hears = (
+            Hears(ACTIVITIES, self._types),
+            Hears(TICKET_ACTIONS, {TicketActed.type: TicketActed}),
+            Hears(TIER_CHANGES, {TierChanged.type: TierChanged}),
+        )
 
     def under(self, loaded: Loaded[Policy]) -> InForce:
         """The policy as it decides; what it names is heard from now on."""
@@ -38,18 +44,24 @@ def build(settings: ServiceSettings) -> Service:
     def in_force_at(instant: datetime) -> InForce:
         return followed.timeline.at(instant)
 
+    def now() -> datetime:
+        return service.clock.now()
+
     handlers = Handlers(in_force_at)
     service = Service(
         name="ticketing",
         settings=settings,
-        hears=(heard.hears,),
+        hears=heard.hears,
         handle=handlers.handle,
         fire=handlers.fire,
         routers=(
-            api.router(lambda: service.engine.connect(), lambda: service.clock.now(), in_force_at),
+            api.router(lambda: service.engine.connect(), now, in_force_at),
+            actions.router(lambda: service.unit(), handlers, in_force_at, now),
+            crisis_api.router(
+                lambda: service.engine.connect(), lambda: service.unit(), in_force_at, now
+            ),
         ),
         policy=followed,
     )
-    now = service.clock.now()
-    metrics.show(in_force_at(now).policy, now=now)
+    metrics.show(in_force_at(now()).policy, now=now())
     return service

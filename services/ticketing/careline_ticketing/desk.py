@@ -211,6 +211,11 @@ class Desk:
         self.fired.append(ticket_id)
         return customer.catch_up(due_at)
 
+    def catch_up(self, until: datetime) -> list[Decision]:
+        """What time brings to the tickets of everyone here up to `until`."""
+        customers = sorted(self.customers.items())
+        return [decision for _, customer in customers for decision in customer.catch_up(until)]
+
     def timers(self) -> dict[str, datetime | None]:
         """When each ticket that was touched must be looked at next."""
         touched = {*self.said, *self.fired}

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from careline_contracts.envelope import Envelope, to_text
 from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.events.ticketing import TicketDigestRaised
+from careline_contracts.events.scoring import TierChanged
+from careline_contracts.events.ticketing import TicketActed, TicketDigestRaised
 from careline_contracts.topics import TICKET_CHANGES, TICKET_DIGESTS, TICKETS
 from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
-from careline_ticketing import messages, metrics, store
+from careline_ticketing import crises, messages, metrics, store
 from careline_ticketing import notices as waiting_notices
 from careline_ticketing.desk import Decision, Desk
 from careline_ticketing.model import FOLLOW_UPS, Fact
@@ -37,6 +38,9 @@ class News(NamedTuple):
     number: str
 
 
+Readable = tuple[Envelope, News | CustomersMerged]
+
+
 class Handlers:
     """Ticketing under the policies in force."""
 
@@ -45,7 +49,21 @@ class Handlers:
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Reports, answers, resolutions and merges of customers, in the order heard."""
-        readable = list(_readable(unit, heard))
+        await self._take(unit, list(_readable(unit, heard)))
+        payloads = (event.payload for event in heard)
+        if tiers := {p.customer: p.to for p in payloads if isinstance(p, TierChanged)}:
+            await crises.save_tiers(unit.connection, tiers)
+
+    async def act(self, unit: Unit, envelope: Envelope, acted: TicketActed) -> bool:
+        """What somebody did over the API; False if that was heard before."""
+        if await unit.has_seen(envelope):
+            return False
+        await self._take(unit, [(envelope, done(envelope, acted))])
+        return True
+
+    async def _take(
+        self, unit: Unit, readable: Sequence[tuple[Envelope, News | CustomersMerged]]
+    ) -> None:
         named: dict[str, str] = {}
         numbers: set[str] = set()
         for _, news in readable:
@@ -67,15 +85,27 @@ class Handlers:
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """The instant has come at which time brings something to a ticket, or a digest is due."""
-        alarms = [timer for timer in due if timer.kind == BREACH]
-        if alarms:
-            desk = Desk(self._in_force_at)
-            await store.open_desk_of_tickets(unit.connection, desk, [alarm.key for alarm in alarms])
-            notices: list[Notice] = []
-            for alarm in alarms:
-                notices += self._say(unit, desk.fire(alarm.key, alarm.due_at))
-            await _save(unit, desk, notices)
-        await _say_digests(unit, [timer for timer in due if timer.kind == DIGEST])
+        digests_due = [timer for timer in due if timer.kind == DIGEST]
+        await self._fire_alarms(unit, [timer for timer in due if timer.kind == BREACH], digests_due)
+        await _say_digests(unit, digests_due)
+        for timer in due:
+            if timer.kind == crises.CRISIS:
+                await crises.look(unit, timer.due_at, self._in_force_at(timer.due_at))
+
+    async def _fire_alarms(
+        self, unit: Unit, alarms: Sequence[Due], digests_due: Sequence[Due]
+    ) -> None:
+        if not alarms:
+            return
+        desk = Desk(self._in_force_at)
+        await store.open_desk_of_tickets(unit.connection, desk, [alarm.key for alarm in alarms])
+        notices: list[Notice] = []
+        for alarm in alarms:
+            notices += self._say(unit, desk.fire(alarm.key, alarm.due_at))
+        # what still comes before a digest of this unit belongs in it
+        for digest in digests_due[-1:]:
+            notices += self._say(unit, desk.catch_up(digest.due_at))
+        await _save(unit, desk, notices)
 
     def _say(
         self, unit: Unit, decisions: Iterable[Decision], cause: Envelope | None = None
@@ -94,6 +124,7 @@ class Handlers:
             id = f"{state.ticket}-{state.version}-state"
             unit.say(TICKETS, state, key=state.ticket, id=id, recorded_at=at, cause=why)
             policy = self._in_force_at(decision.as_of).policy
+            crises.watch(unit, decision)
             notices += digests.notices(said, decision.changes, at, policy)
             unit.after_commit(partial(metrics.count, decision, policy))
         return notices
@@ -124,17 +155,36 @@ async def _save(unit: Unit, desk: Desk, notices: Sequence[Notice]) -> None:
         unit.set_timer(BREACH, ticket, due_at)
 
 
-def _readable(
-    unit: Unit, heard: Sequence[Heard]
-) -> Iterator[tuple[Envelope, News | CustomersMerged]]:
+def _readable(unit: Unit, heard: Sequence[Heard]) -> Iterator[Readable]:
     for event in heard:
         if isinstance(event.payload, CustomersMerged):
             yield event.envelope, event.payload
+        elif isinstance(event.payload, TicketActed):
+            yield event.envelope, done(event.envelope, event.payload)
         elif isinstance(event.payload, Activity):
             try:
                 yield event.envelope, news(event.envelope, event.payload)
             except InvalidMessage as error:
                 unit.refuse(event.record, error.reason, error.detail)
+
+
+def done(envelope: Envelope, acted: TicketActed) -> News:
+    """What an action says about a problem."""
+    fact = Fact(
+        occurred_at=envelope.occurred_at.astimezone(UTC),
+        key=envelope.event_key,
+        type=acted.act,
+        channel="desk",
+        impact=acted.impact,
+        category=acted.category or "general",
+        product=acted.product,
+        reference=acted.reference,
+        ticket=acted.ticket,
+        agent=acted.agent,
+        team=acted.team,
+        detail=acted.detail,
+    )
+    return News(fact, acted.identity, acted.customer)
 
 
 def news(envelope: Envelope, activity: Activity) -> News:

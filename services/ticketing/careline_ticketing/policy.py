@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated, NamedTuple, Self, get_args
 
-from pydantic import AfterValidator, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from careline_calendar.definition import Calendar, Part
 from careline_calendar.working import AROUND_THE_CLOCK, Timetable
@@ -112,6 +112,38 @@ class Digests(Part):
         return timedelta(minutes=self.every_minutes)
 
 
+class CrisisGrade(Part):
+    """How many customers, and how heavy together, make a crisis of this grade; 1 is the gravest."""
+
+    grade: PositiveInt
+    customers: PositiveInt
+    weight: PositiveFloat
+    owner: str
+
+
+class CrisisRules(Part):
+    """When many customers have one problem."""
+
+    window_minutes: PositiveInt
+    alike_percent: Annotated[int, Field(ge=1, le=100)]
+    worth: dict[str, PositiveFloat]
+    """What a customer of a tier is worth, against a basic one."""
+    worth_unknown: PositiveFloat
+    urgency: dict[Level, PositiveFloat]
+    grades: tuple[CrisisGrade, ...]
+    notice_en: str
+    notice_zh: str
+
+    @property
+    def window(self) -> timedelta:
+        return timedelta(minutes=self.window_minutes)
+
+    @property
+    def fewest(self) -> int:
+        """The least number of customers that can make a crisis."""
+        return min((grade.customers for grade in self.grades), default=1)
+
+
 Percent = Annotated[int, Field(ge=1, le=99)]
 
 
@@ -134,6 +166,7 @@ class Policy(Part):
     warnings: dict[Level, Annotated[tuple[Percent, ...], AfterValidator(_rising)]]
     escalation: dict[Level, Escalation]
     digests: Digests
+    crisis: CrisisRules
 
     @model_validator(mode="after")
     def _rules_have_promises(self) -> Self:
@@ -142,7 +175,7 @@ class Policy(Part):
         for who, name in wanted.items():
             if name not in self.promises:
                 raise ValueError(f"{who}: there are no promises called {name!r}")
-        for by_level in (self.levels, self.warnings, self.escalation):
+        for by_level in (self.levels, self.warnings, self.escalation, self.crisis.urgency):
             if missing := LEVELS - by_level.keys():
                 raise ValueError(f"{min(missing)} is missing beside {', '.join(by_level)}")
         hours = {p.hours for promises in self.promises.values() for p in promises}

@@ -1,6 +1,6 @@
 """What ticketing keeps: facts under identities, who is who, and what was said of each ticket."""
 
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
@@ -14,6 +14,7 @@ customers = Table(
     metadata,
     Column("number", Name, primary_key=True),
     Column("survivor", Name, comment="The number that this one is now, if it was merged."),
+    Column("tier", Text, comment="As scoring said last; what the customer is worth in a crisis."),
     Column("as_of", Instant, comment="The latest instant for which its tickets were decided."),
     Index("ix_customers_survivor", "survivor", postgresql_where="survivor IS NOT NULL"),
     comment="Every number heard; a survivor's row is locked while its tickets are decided.",
@@ -46,6 +47,16 @@ facts = Table(
     comment="What each event says about a problem; rows never change and never move.",
 )
 
+crises = Table(
+    "crises",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("is_open", Boolean, nullable=False, index=True),
+    Column("opened_at", Instant, nullable=False),
+    Column("crisis", JSONB, nullable=False, comment="All that others were told of it."),
+    comment="One problem of many customers each.",
+)
+
 notices = Table(
     "notices",
     metadata,
@@ -66,7 +77,9 @@ tickets = Table(
     Column("level", Text, nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("breaches", Integer, nullable=False),
+    Column("label", Text, nullable=False, comment="Category and product: what may be compared."),
     Column("said", JSONB, nullable=False, comment="All that others were told, up to its version."),
     Index("ix_tickets_status", "status", "opened_at", "id"),
+    Index("ix_tickets_opened_at", "opened_at"),
     comment="What was said of each ticket; computed from facts, kept to say only what is new.",
 )
