@@ -5,8 +5,8 @@ rules, vectorised, would have to be kept equal to the first for ever. See the de
 0012-the-back-test-runs-the-rules.
 """
 
-from careline_scoring.backtest.comparison import Comparison
+from careline_scoring.backtest.comparison import SIDES, Comparison
 from careline_scoring.backtest.course import Entry, Playbook
-from careline_scoring.backtest.run import Question, newest_decision, run
+from careline_scoring.backtest.running import Question, newest_decision, run
 
-__all__ = ["Comparison", "Entry", "Playbook", "Question", "newest_decision", "run"]
+__all__ = ["SIDES", "Comparison", "Entry", "Playbook", "Question", "newest_decision", "run"]
