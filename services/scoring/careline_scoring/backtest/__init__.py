@@ -2,7 +2,7 @@
 
 Both decide by the rules themselves, customer by customer, in one process a core: a second set of
 rules, vectorised, would have to be kept equal to the first for ever. See the decision record
-0012-the-back-test-runs-the-rules.
+0013-the-back-test-runs-the-rules.
 """
 
 from careline_scoring.backtest.comparison import SIDES, Comparison
