@@ -45,6 +45,20 @@ class Ruling(NamedTuple):
     to: str
 
 
+class Record(NamedTuple):
+    """What profile says of a customer from an instant on, without personal data."""
+
+    at: datetime
+    version: int
+    created_at: datetime
+    attributes: Mapping[str, str | Sequence[str]]
+
+    def values(self, name: str) -> Sequence[str]:
+        """The values of a field; none if it isn't known."""
+        value = self.attributes.get(name, ())
+        return (value,) if isinstance(value, str) else value
+
+
 class Consent(NamedTuple):
     """A customer agreed or objected; `any` stands for every channel, every purpose."""
 
@@ -96,7 +110,9 @@ class Entry(NamedTuple):
         return f"{self.number}-{self.playbook}-{self.name}"
 
 
-Outcome = Literal["opened", "held_out", "condition_unmet", "case_open", "cool_down"]
+Outcome = Literal[
+    "opened", "held_out", "condition_unmet", "case_open", "cool_down", "superseded"
+]
 """What an entry led to: a case, one that is only measured, or why none."""
 
 
@@ -233,6 +249,8 @@ class Family(NamedTuple):
     """Of each number, in order of version."""
     contacts: Sequence[Contact] = ()
     consents: Sequence[Consent] = ()
+    records: Mapping[str, Sequence[Record]] = {}
+    """Of each number, in order of version."""
 
     def holder(self, number: str, at: datetime) -> str:
         """Who `number` was at an instant: itself, or the customer that had absorbed it."""
@@ -254,6 +272,16 @@ class Family(NamedTuple):
             if ruling.verdict == name:
                 verdict = ruling.to
         return verdict
+
+    def record(self, number: str, at: datetime) -> Record | None:
+        """What profile had said of a customer by an instant."""
+        known = [r for r in self.records.get(self.holder(number, at), ()) if r.at <= at]
+        return known[-1] if known else None
+
+    def attribute(self, number: str, name: str, at: datetime) -> str | None:
+        """The first value of a field of the record."""
+        record = self.record(number, at)
+        return next(iter(record.values(name)), None) if record else None
 
     def joined_at(self, one: str, other: str) -> datetime:
         """Since when both numbers have been the same customer."""

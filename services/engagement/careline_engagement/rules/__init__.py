@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from careline_engagement.model import Case, Contact, Entry, Family, Move, Outcome
 from careline_engagement.policy import Playbook
+from careline_engagement.policy.words import MOMENT
+from careline_engagement.rules import moments
 from careline_engagement.rules.book import Book, Edition
 from careline_engagement.rules.budget import Spent
 from careline_engagement.rules.course import View, course, evidence_for
@@ -46,6 +48,8 @@ class Progress(NamedTuple):
     family: Family
     news: Sequence[News]
     decided: Sequence[tuple[Entry, Outcome]]
+    scheduled: Sequence[Entry]
+    """Moments to come that were found out on the way."""
     next_at: datetime | None
 
 
@@ -70,12 +74,17 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
     """Decides and says everything up to `until`, in order of instant."""
     news: list[News] = []
     decided: list[tuple[Entry, Outcome]] = []
+    scheduled: list[Entry] = []
     agenda = _agenda(family, book)
     while agenda and agenda[0].at <= until:
         at, _, _, name, what = agenda.popleft()
         if isinstance(what, Entry):
+            known = {*family.entries}
             family, outcome = _enter(what, family, book)
             decided.append((what, outcome))
+            if coming := [entry for entry in family.entries if entry not in known]:
+                scheduled += coming
+                agenda = _agenda(family, book)
             if outcome not in ("opened", "held_out"):
                 continue
             case = family.cases[-1]
@@ -90,18 +99,32 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             # nothing but a new case and used-up budget changes what is to come
             agenda = _agenda(family, book)
         news.append(News(move, case, family.holder(case.number, at)))
-    return Progress(family, news, decided, agenda[0].at if agenda else None)
+    return Progress(family, news, decided, scheduled, agenda[0].at if agenda else None)
 
 
 def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
     family = family._replace(entries=[one for one in family.entries if one != entry])
     edition = book.at(entry.at)
-    playbook = edition.policy.by_name[entry.playbook]
+    playbook = edition.policy.by_name.get(entry.playbook)
+    if playbook is None:
+        return family, "superseded"
+    if entry.trigger.startswith(f"{MOMENT}/"):
+        comes_at = moments.comes_at(entry, family, book)
+        if comes_at is None or comes_at > entry.at:
+            later = [moments.moved(entry, comes_at)] if comes_at else []
+            return _with_entries(family, later), "superseded"
+        family = _with_entries(family, filter(None, [moments.following(entry, family, book)]))
     outcome = decide(entry, family, playbook)
     if outcome in ("opened", "held_out"):
         case = open_case(entry, outcome, family, playbook, edition.version)
         family = family._replace(cases=[*family.cases, case])
     return family, outcome
+
+
+def _with_entries(family: Family, entries: Iterable[Entry]) -> Family:
+    known = {(entry.playbook, entry.name) for entry in family.entries}
+    new = [entry for entry in entries if (entry.playbook, entry.name) not in known]
+    return family._replace(entries=[*family.entries, *new])
 
 
 def _contact(case: Case, move: Move, book: Book) -> Contact:

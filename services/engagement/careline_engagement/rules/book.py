@@ -10,6 +10,7 @@ from typing import NamedTuple
 from careline_engagement.model import Case
 from careline_engagement.policy import EngagementPolicy, Playbook
 from careline_engagement.policy.budget import BudgetPolicy
+from careline_engagement.policy.scripts import Script
 
 
 class Edition(NamedTuple):
@@ -52,6 +53,12 @@ class Book:
     def budget_at(self, instant: datetime) -> BudgetPolicy:
         """The contact budget in force at `instant`."""
         return self.at(instant).policy.budget
+
+    def script(self, name: str, at: datetime) -> Script | None:
+        """A script as the edition in force at `at` words it, or the latest that has it."""
+        editions = [self.at(at), *reversed(self.editions)]
+        found = (edition.policy.scripts.get(name) for edition in editions)
+        return next(filter(None, found), None)
 
     def playbook_of(self, case: Case) -> Playbook:
         """The wording that a case runs on.

@@ -26,6 +26,7 @@ class Wish(NamedTuple):
     since: datetime
     channel: str
     purpose: str
+    tier: str | None = None
 
 
 class Slot(NamedTuple):
@@ -96,7 +97,7 @@ def earliest(
     while True:
         if not permitted(wish._replace(since=at), consents, policy):
             return Slot(None, "no_consent")
-        free, why = _after_caps(at, wish.channel, spent, policy)
+        free, why = _after_caps(at, wish, spent, policy)
         if free == at:
             free, why = _after_quiet(at, zone, policy)
         if free == at:
@@ -130,12 +131,10 @@ def over_cap(spent: Iterable[Spent], cap: Cap) -> bool:
 
 
 def _after_caps(
-    at: datetime, channel: str, spent: Sequence[Spent], policy: BudgetPolicy
+    at: datetime, wish: Wish, spent: Sequence[Spent], policy: BudgetPolicy
 ) -> tuple[datetime, str]:
     """When the first cap that is full at `at` frees a place; `at` itself if none is."""
-    for cap in policy.caps:
-        if cap.channel not in (None, channel):
-            continue
+    for cap in policy.caps_on(wish.channel, wish.tier):
         ats = sorted(c.at for c in spent if cap.channel in (None, c.channel))
         inside = ats[bisect_right(ats, at - cap.span) : bisect_right(ats, at)]
         if len(inside) >= cap.most:

@@ -6,7 +6,6 @@ Worked out anew from the beginning whenever something is added; what has been sa
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple, assert_never
-from zoneinfo import ZoneInfo
 
 from careline_engagement.model import Case, Fact, Family, Move, Step
 from careline_engagement.policy.playbook import Playbook
@@ -23,6 +22,7 @@ from careline_engagement.policy.steps import (
 from careline_engagement.rules import budget, tickets
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
+from careline_engagement.rules.zones import zone_of
 
 _LAST: Mapping[str, int] = {"done": 1, "breached": 2, "closed": 3}
 """What comes last among the moves of one instant; the others come as the steps lead to them."""
@@ -44,7 +44,7 @@ class View(NamedTuple):
 
     def zone(self, at: datetime) -> tzinfo:
         """Where the customer is."""
-        return ZoneInfo(self.book.budget_at(at).time_zone)
+        return zone_of(self.family, min(self.family.numbers), at, self.book)
 
 
 class _Way(NamedTuple):
@@ -199,7 +199,7 @@ def _outreach(
         return [], _Way(said.sent_at, below)
     if said is not None and said.suppressed_at is not None:
         return [], _Way(said.suppressed_at, other_way)
-    wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose)
+    wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose, case.tier)
     fate = budget.fate(
         wish,
         step.patience,
