@@ -31,9 +31,7 @@ SHOWN = ("due_at", "done_at", "breached_at", "sent_at")
 """What others see of a step."""
 
 
-def words_for(
-    news: News, family: Family, playbook: Playbook, book: Book
-) -> Rendered | None:
+def words_for(news: News, family: Family, playbook: Playbook, book: Book) -> Rendered | None:
     """What an outreach says, in the customer's language; None for any other move."""
     if news.move.kind != "sent":
         return None

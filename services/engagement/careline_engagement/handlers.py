@@ -77,7 +77,7 @@ class Handlers:
             unit.set_timer(CARE, alias.absorbed, None)
         begun = {entry.number for entry in entries}
         begun |= {number for alias in news.aliases for number in alias[:2]}
-        touched = {one.number for one in [*news.facts, *news.consents]}
+        touched = {fact.number for fact in news.facts} | {c.number for c in news.consents}
         touched |= {number for number, _ in news.records}
         for family in await store.load_families(
             unit.connection, touched | begun, always=begun, kept=book.facts_kept

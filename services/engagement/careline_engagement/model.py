@@ -110,9 +110,7 @@ class Entry(NamedTuple):
         return f"{self.number}-{self.playbook}-{self.name}"
 
 
-Outcome = Literal[
-    "opened", "held_out", "condition_unmet", "case_open", "cool_down", "superseded"
-]
+Outcome = Literal["opened", "held_out", "condition_unmet", "case_open", "cool_down", "superseded"]
 """What an entry led to: a case, one that is only measured, or why none."""
 
 
@@ -127,6 +125,12 @@ class Step(NamedTuple):
     held_until: datetime | None = None
     suppressed_at: datetime | None = None
     detail: str = ""
+
+    @property
+    def instants(self) -> Sequence[datetime]:
+        """When something was said of it."""
+        said = (self.began_at, self.done_at, self.breached_at, self.sent_at, self.suppressed_at)
+        return [at for at in said if at is not None]
 
     @property
     def is_waiting(self) -> bool:
@@ -195,6 +199,12 @@ class Case(NamedTuple):
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    @property
+    def moved_at(self) -> datetime:
+        """When something was said of it last."""
+        steps = self.steps.values()
+        return max([self.opened_at, *(at for step in steps for at in step.instants)])
 
     @property
     def revision(self) -> int:
@@ -283,8 +293,24 @@ class Family(NamedTuple):
         record = self.record(number, at)
         return next(iter(record.values(name)), None) if record else None
 
+    def facts_for(self, number: str) -> list[Fact]:
+        """The facts in order of instant. Those of other numbers count from when we knew whose."""
+        return sorted(
+            fact._replace(at=max(fact.at, self.joined_at(number, fact.number)))
+            for fact in self.facts
+        )
+
+    def consents_for(self, number: str) -> list[Consent]:
+        """What the customer said about being contacted, likewise."""
+        return [
+            consent._replace(at=max(consent.at, self.joined_at(number, consent.number)))
+            for consent in self.consents
+        ]
+
     def joined_at(self, one: str, other: str) -> datetime:
         """Since when both numbers have been the same customer."""
+        if one == other:
+            return ALWAYS
         since = ALWAYS
         reached = {one: since}
         while (alias := self.aliases.get(one)) is not None:

@@ -1,4 +1,4 @@
-"""The interaction calendar: how often customers of a tier are to be contacted (CARE-2), and dates."""
+"""How often customers of a tier are to be contacted (CARE-2), and days that playbooks begin on."""
 
 import re
 from datetime import date

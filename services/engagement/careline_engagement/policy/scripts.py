@@ -18,8 +18,8 @@ VARIABLES = frozenset({"name", "tier", "key", "reason", "product", "manager"})
 no names."""
 LANGUAGES = ("zh", "en")
 
-# no autoescape: what is written here is text for people, and a channel that makes HTML of it escapes
-_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
+# no autoescape: what is written here is text, and a channel that makes HTML of it escapes it
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
 
 
 def _a_template(text: str) -> str:

@@ -88,15 +88,17 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             if outcome not in ("opened", "held_out"):
                 continue
             case = family.cases[-1]
-            move = Move(at, "opened", "open", event_id=what.event_id)
+            move, reworded = Move(at, "opened", "open", event_id=what.event_id), False
         else:
             move = what
-            case = next(case for case in family.cases if case.id == name).after(move)
+            before = next(case for case in family.cases if case.id == name)
+            case = before.after(move)
+            reworded = book.playbook_of(case) is not book.playbook_of(before)
             family = family._replace(cases=[case if c.id == name else c for c in family.cases])
             if move.kind == "sent":
                 family = family._replace(contacts=[*family.contacts, _contact(case, move, book)])
-        if move.kind in ("opened", "sent"):
-            # nothing but a new case and used-up budget changes what is to come
+        if move.kind in ("opened", "sent") or reworded:
+            # nothing but a new case, used-up budget and another wording changes what is to come
             agenda = _agenda(family, book)
         news.append(News(move, case, family.holder(case.number, at)))
     return Progress(family, news, decided, scheduled, agenda[0].at if agenda else None)
@@ -135,32 +137,44 @@ def _contact(case: Case, move: Move, book: Book) -> Contact:
 def _courses(family: Family, book: Book) -> Iterator[tuple[Case, Playbook, list[Move]]]:
     """Every open case with its course, oldest first: an older case ends a younger one."""
     older: list[tuple[Case, datetime]] = []
-    spent = _spent(family, book)
     for case in sorted(family.cases, key=lambda case: (case.opened_at, case.id)):
         if case.closed_at is not None:
             older.append((case, case.closed_at))
             continue
         playbook = book.playbook_of(case)
         merged = _merged(case, older, family)
-        view = View(family, evidence_for(case, family), spent, book)
-        moves = course(case, playbook, view, merged=merged)
+        moves = course(case, playbook, _view(case, family, book), merged=merged)
         older.append((case, moves[-1].at))
         yield case, playbook, moves
 
 
-def _spent(family: Family, book: Book) -> list[Spent]:
+def _view(case: Case, family: Family, book: Book) -> View:
+    return View(
+        family,
+        family.facts_for(case.number),
+        evidence_for(case, family),
+        family.consents_for(case.number),
+        _spent(family, case.number, book),
+        book,
+    )
+
+
+def _spent(family: Family, number: str, book: Book) -> list[Spent]:
     """What has used up budget: the outreach that went out, and what people did."""
     by_us = [
-        Spent(contact.at, contact.channel)
+        (contact.at, contact.channel, contact.number)
         for contact in family.contacts
         if not book.budget_at(contact.at).is_duty(contact.purpose)
     ]
     by_people = [
-        Spent(fact.at, "phone")
+        (fact.at, "phone", fact.number)
         for fact in family.facts
         if fact.kind in book.budget_at(fact.at).by_people and fact.detail != "inbound"
     ]
-    return sorted(by_us + by_people)
+    return sorted(
+        Spent(at, channel, max(at, family.joined_at(number, of)))
+        for at, channel, of in by_us + by_people
+    )
 
 
 def _merged(case: Case, older: Iterable[tuple[Case, datetime]], family: Family) -> Move | None:

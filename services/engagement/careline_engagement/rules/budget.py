@@ -18,6 +18,8 @@ class Spent(NamedTuple):
 
     at: datetime
     channel: str
+    known_at: datetime
+    """Later than `at` for a number that was found to be the same customer since."""
 
 
 class Wish(NamedTuple):
@@ -61,14 +63,14 @@ def fate(
     At each instant only what was known then counts: a wish waits for its slot until another takes
     it or the customer objects, and is refused at that very instant if the next one is too late.
     """
-    known_at = [*(c.at for c in spent), *(c.at for c in consents)]
+    known_at = [*(c.known_at for c in spent), *(c.at for c in consents)]
     changes = {at for at in known_at if wish.since < at <= wish.since + patience}
     instants = [wish.since, *sorted(changes)]
     first: Slot | None = None
     for instant, following in zip(instants, [*instants[1:], None], strict=True):
         slot = earliest(
             wish,
-            [c for c in spent if c.at <= instant],
+            [c for c in spent if c.known_at <= instant],
             [c for c in consents if c.at <= instant],
             zone,
             policy,

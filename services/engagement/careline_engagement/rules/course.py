@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple, assert_never
 
-from careline_engagement.model import Case, Fact, Family, Move, Step
+from careline_engagement.model import Case, Consent, Fact, Family, Move, Step
 from careline_engagement.policy.playbook import Playbook
 from careline_engagement.policy.steps import (
     Branch,
@@ -37,8 +37,10 @@ class View(NamedTuple):
     """What a case's course depends on, beside the case and its playbook."""
 
     family: Family
+    facts: Sequence[Fact]
     evidence: Sequence[Fact]
-    """In order of instant; see `evidence_for`."""
+    """Those that count for the case; see `evidence_for`."""
+    consents: Sequence[Consent]
     spent: Sequence[budget.Spent]
     book: Book
 
@@ -73,18 +75,15 @@ def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = 
 def evidence_for(case: Case, family: Family) -> list[Fact]:
     """The facts that count for a case, in order of instant.
 
-    Strictly after the opening: the event that began the case is not what answers it. What an
-    other number did counts from when we knew that it was the same customer. An answer to the
-    outreach of another case is that one's.
+    Strictly after the opening: the event that began the case is not what answers it. An answer to
+    the outreach of another case is that one's.
     """
     asked_by = {contact.request: contact.case for contact in family.contacts}
-    return sorted(
+    return [
         fact
-        if fact.number == case.number
-        else fact._replace(at=max(fact.at, family.joined_at(case.number, fact.number)))
-        for fact in family.facts
+        for fact in family.facts_for(case.number)
         if fact.at > case.opened_at and asked_by.get(fact.request, case.id) == case.id
-    )
+    ]
 
 
 def _endings(case: Case, playbook: Playbook, evidence: Sequence[Fact]) -> Iterator[Move]:
@@ -102,7 +101,7 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
     while (step := playbook.by_name.get(name)) is not None:
         said, below = case.steps.get(name), playbook.below[name] or ""
         if said is None:
-            released = tickets.released(at, view.family.facts, playbook.held_by_tickets)
+            released = tickets.released(at, view.facts, playbook.held_by_tickets)
             if released is None:
                 return
             at = released
@@ -204,7 +203,7 @@ def _outreach(
         wish,
         step.patience,
         view.spent,
-        view.family.consents,
+        view.consents,
         view.zone(at),
         view.book.budget_at(at),
     )

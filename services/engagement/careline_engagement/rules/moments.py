@@ -20,7 +20,9 @@ CONTRACT = "contract.changed"
 TERMINATED = "terminated"
 
 
-def first_look(number: str, at: datetime, trigger: str, policy: EngagementPolicy) -> Iterator[Entry]:
+def first_look(
+    number: str, at: datetime, trigger: str, policy: EngagementPolicy
+) -> Iterator[Entry]:
     """Entries at once that find out when a moment really comes."""
     for playbook in policy.triggers.get(trigger, ()):
         yield _entry(number, playbook.playbook, trigger, at)
@@ -76,8 +78,14 @@ def next_contact(family: Family, number: str, at: datetime, book: Book) -> datet
 def last_contact(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
     """The last contact before an instant; of whom nobody contacted, when we came to know them."""
     counts = book.at(at).policy.cadence.counts
-    contacts = [fact.at for fact in family.facts if fact.kind in counts and fact.at <= at]
-    contacts += [contact.at for contact in family.contacts if contact.at <= at]
+    contacts = [
+        fact.at for fact in family.facts_for(number) if fact.kind in counts and fact.at <= at
+    ]
+    contacts += [
+        contact.at
+        for contact in family.contacts
+        if max(contact.at, family.joined_at(number, contact.number)) <= at
+    ]
     if contacts:
         return max(contacts)
     record = family.record(number, at)
@@ -101,18 +109,16 @@ def _next_day(entry: Entry, family: Family, book: Book, *, since: datetime) -> d
     return next((at.astimezone(since.tzinfo) for at in instants if at > since), None)
 
 
-def _days(
-    entry: Entry, family: Family, policy: EngagementPolicy, today: date
-) -> Iterable[date]:
+def _days(entry: Entry, family: Family, policy: EngagementPolicy, today: date) -> Iterable[date]:
     """The days of this year and the next on which a moment may come."""
     record = family.record(entry.number, entry.at)
-    years = (today.year, today.year + 1)
+    years = [today.year, today.year + 1]
     match entry.trigger.removeprefix(f"{MOMENT}/"):
         case "birthday":
             written = record.values("birthday") if record else ()
         case "anniversary":
             written = (f"--{record.created_at:%m-%d}",) if record else ()
-            years = tuple(year for year in years if record and year > record.created_at.year)
+            years = [year for year in years if record and year > record.created_at.year]
         case name:
             written = policy.dates.get(name, ())
     for day in written:
@@ -141,7 +147,7 @@ def _is_void(entry: Entry, family: Family) -> bool:
     ended = f"{entry.key}/{TERMINATED}"
     return another or any(
         fact.kind == CONTRACT and fact.detail == ended and fact.at <= entry.at
-        for fact in family.facts
+        for fact in family.facts_for(entry.number)
     )
 
 

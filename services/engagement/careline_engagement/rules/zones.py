@@ -11,9 +11,9 @@ from careline_engagement.rules.book import Book
 def zone_of(family: Family, number: str, at: datetime, book: Book) -> tzinfo:
     """The customer's time zone, if it is known to be one; else the budget's."""
     zone = family.attribute(number, "time_zone", at)
-    return ZoneInfo(zone if zone in _zones() else book.budget_at(at).time_zone)
+    return ZoneInfo(zone if zone and zone in _zones() else book.budget_at(at).time_zone)
 
 
 @cache
-def _zones() -> frozenset[str | None]:
+def _zones() -> frozenset[str]:
     return frozenset(available_timezones())

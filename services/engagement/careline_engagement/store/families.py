@@ -81,7 +81,9 @@ async def load_families(
     """The customers with these numbers who have an open case, or are among `always`; locked."""
     if not numbers:
         return []
-    found = (await connection.execute(_FAMILIES, {"numbers": sorted(numbers), "always": sorted(always)})).all()
+    found = (
+        await connection.execute(_FAMILIES, {"numbers": sorted(numbers), "always": sorted(always)})
+    ).all()
     if not found:
         return []
     root_of = {number: root for root, members in found for number in members}
@@ -103,10 +105,11 @@ async def load_families(
         all_cases += map(to_case, cases)
         all_contacts += map(Contact._make, contacts)
         all_consents += map(Consent._make, consents)
-        records[number] = [Record(*row, rows.to_attributes(fields)) for *row, fields in said]
-    return [
-        _family(members, rulings, records, *known[root]) for root, members in sorted(found)
-    ]
+        records[number] = [
+            Record(at, version, created_at, rows.to_attributes(fields))
+            for at, version, created_at, fields in said
+        ]
+    return [_family(members, rulings, records, *known[root]) for root, members in sorted(found)]
 
 
 def _family(members: Collection[str], rulings: Any, records: Any, *known: Any) -> Family:

@@ -143,9 +143,7 @@ async def add_consents(connection: AsyncConnection, consents: Collection[Consent
     )
 
 
-async def add_records(
-    connection: AsyncConnection, records: Collection[tuple[str, Record]]
-) -> None:
+async def add_records(connection: AsyncConnection, records: Collection[tuple[str, Record]]) -> None:
     """Adds what profile said of customers, each with its number."""
     await connection.execute(
         _ADD_RECORDS,
