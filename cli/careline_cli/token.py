@@ -67,7 +67,7 @@ def new_token(subject: str, roles: Sequence[str], *, lives: timedelta) -> str:
     return made_by.token(subject, roles, audience=audience, at=datetime.now(UTC), lives=lives)
 
 
-def token_for(roles: Sequence[str]) -> str:
+def token_for(roles: Sequence[str], *, subject: str | None = None) -> str:
     """What a command shows to an API: CARELINE_TOKEN, or a fresh one of the local issuer."""
     given = os.environ.get("CARELINE_TOKEN")
-    return given or new_token(getpass.getuser(), roles, lives=timedelta(minutes=5))
+    return given or new_token(subject or getpass.getuser(), roles, lives=timedelta(minutes=5))

@@ -262,12 +262,13 @@ async def test_the_local_issuer_keeps_its_key_to_itself(tmp_path: Path) -> None:
 def test_a_policy_of_ones_own_replaces_ours_and_knows_its_words(tmp_path: Path) -> None:
     own = tmp_path / "access.yaml"
     settings = ServiceSettings(policies=tmp_path)
-    own.write_text("version: own-1\nanonymous: []\nroles: {agent: [customers.read]}\n")
+    rest = "fields: {other: {clear: [agent]}}\ncodes: {attempts: 5, locked_minutes: 60}\n"
+    own.write_text("version: own-1\nanonymous: []\nroles: {agent: [customers.read]}\n" + rest)
     policy = load_access_policy(settings).policy
     assert policy.allows(frozenset({"agent"}), "customers.read")
     assert not policy.allows(frozenset({"auditor"}), "customers.read")
 
-    own.write_text("version: own-2\nanonymous: []\nroles: {agent: [customers.raed]}\n")
+    own.write_text("version: own-2\nanonymous: []\nroles: {agent: [customers.raed]}\n" + rest)
     with pytest.raises(Misconfigured, match=r"access\.yaml:3"):
         load_access_policy(settings)
 
@@ -279,3 +280,20 @@ def our_policy() -> AccessPolicy:
 def test_nothing_that_changes_or_shows_a_person_is_open_to_everybody() -> None:
     assert {permission.rpartition(".")[2] for permission in our_policy().anonymous} == {"read"}
     assert not our_policy().anonymous & {"fields.read", "audit.read"}
+
+
+@pytest.mark.parametrize(
+    ("role", "field", "has_code", "view"),
+    [
+        pytest.param("agent", "phone", False, "clear", id="an agent calls people back"),
+        pytest.param("agent", "id_number", True, "masked", id="seniority, whatever the code"),
+        pytest.param("supervisor", "id_number", False, "masked", id="no code, no number"),
+        pytest.param("supervisor", "id_number", True, "clear", id="both"),
+        pytest.param("ops", "phone", True, "hidden", id="operations see nobody"),
+        pytest.param("admin", "bank_account", True, "hidden", id="administrators neither"),
+        pytest.param("agent", "shoe_size", False, "masked", id="a field that nobody thought of"),
+        pytest.param("boss", "phone", True, "hidden", id="a role that nobody knows"),
+    ],
+)
+def test_who_sees_what(role: str, field: str, has_code: bool, view: str) -> None:
+    assert our_policy().view(field, frozenset({role}), has_code=has_code) == view

@@ -151,6 +151,18 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerErased,
     ),
 )
+AUDIT = Topic(
+    "careline.audit.v1",
+    "profile",
+    "none",
+    "events",
+    (profile.AuditExtended,),
+    ("operations",),
+    partitions=1,
+    # as long as the longest term in which somebody may ask who saw their data
+    retention_days=3_650,
+    personal="none",
+)
 SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
 TIER_CHANGES = Topic(
     "careline.tier-changes.v1",
@@ -287,6 +299,7 @@ CATALOGUE: tuple[Topic, ...] = (
     ACTIVITIES,
     CUSTOMERS,
     CUSTOMER_CHANGES,
+    AUDIT,
     SCORES,
     TIER_CHANGES,
     TAG_CHANGES,

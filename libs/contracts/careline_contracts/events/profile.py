@@ -171,3 +171,14 @@ class CustomerErased(Payload):
     numbers: tuple[ShortText, ...]
     identities: tuple[ShortText, ...]
     erased_at: Instant
+
+
+class AuditExtended(Payload):
+    """The audit of protected reads has one entry more, with this hash.
+
+    Whoever changes the audit in the database, or cuts off its end, is found out by this.
+    """
+
+    type: ClassVar[str] = "careline.audit.extended.v1"
+    sequence: PositiveInt
+    hash: ShortText

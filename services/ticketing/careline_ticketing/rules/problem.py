@@ -98,7 +98,13 @@ class Problem:
         act = act_of(fact)
         if act == "rated" and self._rated_round == self._round:
             return  # satisfaction is asked once per resolution
+        if act == "assigned" and self._is_held_by(fact):
+            return  # logs repeat who holds it in every row
         self._take(act, fact, at, policy)
+
+    def _is_held_by(self, fact: Fact) -> bool:
+        holder = next((step for step in reversed(self._steps) if step.act == "assigned"), None)
+        return holder is not None and (holder.team, holder.agent) == (fact.team, fact.agent)
 
     def _take(self, act: Act, fact: Fact, at: datetime, policy: Policy) -> None:
         before, following = self.state, MOVES[self.state].get(act)
