@@ -40,7 +40,7 @@ def test_an_alarm_of_the_evening_is_told_in_the_morning() -> None:
     ("happened", "told"),
     [
         pytest.param(at(minutes=1), at(minutes=30), id="with the next half hour"),
-        pytest.param(at(minutes=30), at(minutes=30), id="on the half hour itself"),
+        pytest.param(at(minutes=30), at(minutes=60), id="what is told the moment after waits"),
     ],
 )
 def test_alarms_of_half_an_hour_are_told_together(happened: datetime, told: datetime) -> None:

@@ -12,7 +12,7 @@ from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
-from careline_ticketing import actions, api, crisis_api, metrics
+from careline_ticketing import actions, api, crisis_api, insight_api, metrics
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.policy import InForce, Policy
 
@@ -56,6 +56,7 @@ def build(settings: ServiceSettings) -> Service:
         fire=handlers.fire,
         routers=(
             api.router(lambda: service.engine.connect(), now, in_force_at),
+            insight_api.router(lambda: service.engine.connect(), in_force_at, now),
             actions.router(lambda: service.unit(), handlers, in_force_at, now),
             crisis_api.router(
                 lambda: service.engine.connect(), lambda: service.unit(), in_force_at, now

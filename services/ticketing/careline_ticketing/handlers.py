@@ -1,7 +1,7 @@
 """What ticketing does with what it hears: open the desk, bring customers forward, say, save."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -11,12 +11,12 @@ from careline_contracts.envelope import Envelope, to_text
 from careline_contracts.events.profile import Activity, CustomersMerged
 from careline_contracts.events.scoring import TierChanged
 from careline_contracts.events.ticketing import TicketActed, TicketDigestRaised
-from careline_contracts.topics import TICKET_CHANGES, TICKET_DIGESTS, TICKETS
+from careline_contracts.topics import TICKET_ACTIONS, TICKET_CHANGES, TICKET_DIGESTS, TICKETS
 from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
-from careline_ticketing import crises, messages, metrics, store
+from careline_ticketing import assignments, crises, messages, metrics, store
 from careline_ticketing import notices as waiting_notices
 from careline_ticketing.desk import Decision, Desk
 from careline_ticketing.model import FOLLOW_UPS, Fact
@@ -88,9 +88,26 @@ class Handlers:
         digests_due = [timer for timer in due if timer.kind == DIGEST]
         await self._fire_alarms(unit, [timer for timer in due if timer.kind == BREACH], digests_due)
         await _say_digests(unit, digests_due)
+        if queue := [timer for timer in due if timer.kind == assignments.ASSIGN]:
+            await self._assign(unit, queue[-1].due_at)
         for timer in due:
             if timer.kind == crises.CRISIS:
                 await crises.look(unit, timer.due_at, self._in_force_at(timer.due_at))
+
+    async def _assign(self, unit: Unit, as_of: datetime) -> None:
+        """Gives the queue's tickets to agents; each choice counts like an action of a person."""
+        served = await assignments.serve(unit, self._in_force_at(as_of).policy, as_of)
+        for envelope, acted in served.acted:
+            unit.say(
+                TICKET_ACTIONS,
+                acted,
+                key=acted.customer,
+                id=envelope.id,
+                recorded_at=envelope.recorded_at,
+            )
+        if served.acted:
+            await self._take(unit, [(both[0], done(*both)) for both in served.acted])
+        await _wait(unit, served.notices)
 
     async def _fire_alarms(
         self, unit: Unit, alarms: Sequence[Due], digests_due: Sequence[Due]
@@ -125,6 +142,7 @@ class Handlers:
             unit.say(TICKETS, state, key=state.ticket, id=id, recorded_at=at, cause=why)
             policy = self._in_force_at(decision.as_of).policy
             crises.watch(unit, decision)
+            assignments.watch(unit, decision, policy)
             notices += digests.notices(said, decision.changes, at, policy)
             unit.after_commit(partial(metrics.count, decision, policy))
         return notices
@@ -146,13 +164,17 @@ async def _say_digests(unit: Unit, due: Sequence[Due]) -> None:
 
 async def _save(unit: Unit, desk: Desk, notices: Sequence[Notice]) -> None:
     await store.save_desk(unit.connection, desk)
+    for ticket, due_at in desk.timers().items():
+        unit.set_timer(BREACH, ticket, due_at)
+    await _wait(unit, notices)
+
+
+async def _wait(unit: Unit, notices: Sequence[Notice]) -> None:
     if notices:
         await waiting_notices.put_aside(unit.connection, notices)
     for notice in notices:
         # a timer for each person and instant: none is postponed by a later one
         unit.set_timer(DIGEST, f"{to_text(notice.due_at)}/{notice.person}", notice.due_at)
-    for ticket, due_at in desk.timers().items():
-        unit.set_timer(BREACH, ticket, due_at)
 
 
 def _readable(unit: Unit, heard: Sequence[Heard]) -> Iterator[Readable]:

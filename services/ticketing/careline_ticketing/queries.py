@@ -1,5 +1,7 @@
 """What the API asks of the database; nothing here is locked or changed."""
 
+from datetime import datetime
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -26,6 +28,20 @@ _IDENTITY = text("SELECT identity FROM facts WHERE key = CAST(:key AS uuid)")
 _CRISES = text("""
     SELECT CAST(crisis AS text) FROM crises
     WHERE CAST(:is_open AS boolean) IS NULL OR is_open = :is_open
+    ORDER BY opened_at DESC, id LIMIT :limit
+""")
+MOST_IN_WORK = 10_000
+SAMPLE = 500
+_OPENED_BETWEEN = text("""
+    SELECT CAST(said AS text) FROM tickets
+    WHERE opened_at >= :start AND opened_at < :end AND status <> 'merged' ORDER BY opened_at, id
+""")
+_IN_WORK = text("""
+    SELECT CAST(said AS text) FROM tickets WHERE status = 'open'
+    ORDER BY opened_at, id LIMIT :limit
+""")
+_SOLVED_LATELY = text("""
+    SELECT CAST(said AS text) FROM tickets WHERE status IN ('resolved', 'closed')
     ORDER BY opened_at DESC, id LIMIT :limit
 """)
 _COUNTS = text("""
@@ -82,6 +98,24 @@ async def crises(connection: AsyncConnection, *, status: str | None, limit: int)
     is_open = None if status is None else status == "open"
     rows = await connection.execute(_CRISES, {"is_open": is_open, "limit": limit})
     return [CRISIS_JSON.validate_json(document) for document in rows.scalars()]
+
+
+async def opened_between(connection: AsyncConnection, start: datetime, end: datetime) -> list[Said]:
+    """All tickets opened in this time, oldest first."""
+    rows = await connection.execute(_OPENED_BETWEEN, {"start": start, "end": end})
+    return [SAID.validate_json(document) for document in rows.scalars()]
+
+
+async def in_work(connection: AsyncConnection) -> list[Said]:
+    """Open tickets on which we can work, the oldest ones first."""
+    rows = await connection.execute(_IN_WORK, {"limit": MOST_IN_WORK})
+    return [SAID.validate_json(document) for document in rows.scalars()]
+
+
+async def solved_lately(connection: AsyncConnection) -> list[Said]:
+    """The youngest tickets that are solved: how long such work takes."""
+    rows = await connection.execute(_SOLVED_LATELY, {"limit": SAMPLE})
+    return [SAID.validate_json(document) for document in rows.scalars()]
 
 
 async def counts(connection: AsyncConnection) -> dict[str, int]:

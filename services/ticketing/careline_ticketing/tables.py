@@ -57,6 +57,14 @@ crises = Table(
     comment="One problem of many customers each.",
 )
 
+turns = Table(
+    "turns",
+    metadata,
+    Column("agent", Name, primary_key=True),
+    Column("last_at", Instant, nullable=False),
+    comment="When each agent was last given a ticket; locked by whoever assigns.",
+)
+
 notices = Table(
     "notices",
     metadata,
@@ -77,9 +85,12 @@ tickets = Table(
     Column("level", Text, nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("breaches", Integer, nullable=False),
+    Column("agent", Name, comment="Who works on it."),
+    Column("unassignable_since", Instant, comment="Since when nobody fits; told once."),
     Column("label", Text, nullable=False, comment="Category and product: what may be compared."),
     Column("said", JSONB, nullable=False, comment="All that others were told, up to its version."),
     Index("ix_tickets_status", "status", "opened_at", "id"),
     Index("ix_tickets_opened_at", "opened_at"),
+    Index("ix_tickets_agent", "agent", postgresql_where="status IN ('open', 'waiting')"),
     comment="What was said of each ticket; computed from facts, kept to say only what is new.",
 )

@@ -263,8 +263,8 @@ class DeskInMemory:
 class Stage(StageInTest):
     """Ticketing's real handlers on a real database, fed by hand."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        handlers = self.handlers = Handlers(always(POLICY))
+    def __init__(self, engine: AsyncEngine, policy: Policy = POLICY) -> None:
+        handlers = self.handlers = Handlers(always(policy))
         heard = Heard()
         heard.under(LOADED)
         super().__init__(

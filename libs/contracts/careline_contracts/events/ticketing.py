@@ -216,7 +216,7 @@ class DigestEntry(Payload):
     """One thing that somebody should know of a promise."""
 
     type: ClassVar[str] = ""
-    what: Literal["warned", "breached", "escalated"]
+    what: Literal["warned", "breached", "escalated", "unassignable"]
     ticket: ShortText
     customer: ShortText
     level: Level

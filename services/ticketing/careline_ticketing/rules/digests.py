@@ -44,10 +44,28 @@ def notices(said: Said, told: Sequence[Change], at: datetime, policy: Policy) ->
     return found
 
 
+def unassignable(said: Said, on_call: str, at: datetime, policy: Policy) -> list[Notice]:
+    """Nobody fits a ticket: its team's on-call hears of it, with the promise that is due first."""
+    running = [clock for clock in said.ticket.clocks if clock.stopped_at is None]
+    if not running:
+        return []
+    first = min(running, key=lambda clock: clock.due_at)
+    entry = DigestEntry(
+        what="unassignable",
+        ticket=said.ticket.id,
+        customer=said.customer,
+        level=said.ticket.level,
+        target=first.target,
+        due_at=first.due_at,
+    )
+    due_at = at if said.ticket.level in policy.digests.at_once else digest_at(at, policy)
+    return [Notice(on_call, due_at, f"{said.ticket.id}-{said.version}-unassignable", entry)]
+
+
 def digest_at(at: datetime, policy: Policy) -> datetime:
-    """The instant of the digest that takes what happened at `at`."""
+    """The instant of the digest that takes what happened at `at`: it is told the moment after."""
     every = policy.digests.every
-    full = EPOCH + -((EPOCH - at) // every) * every
+    full = EPOCH + ((at - EPOCH) // every + 1) * every
     return policy.timetable(policy.digests.hours).next_open(full)
 
 
