@@ -2,6 +2,7 @@
 
 import typer
 
+from careline_cli.customer.erase import erase
 from careline_cli.customer.show import show
 
 app = typer.Typer(
@@ -12,9 +13,5 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def customer() -> None:
-    """Keeps a group that has one command a group."""
-
-
 app.command()(show)
+app.command()(erase)

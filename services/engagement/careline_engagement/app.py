@@ -1,6 +1,7 @@
 """Wires engagement: six topics in, cases and what people are asked to do out."""
 
 from careline_engagement import api
+from careline_engagement.erasure import TRACES
 from careline_engagement.handlers import Handlers
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.rules import Book, Edition
@@ -22,6 +23,7 @@ def build(settings: ServiceSettings) -> Service:
         hears=handlers.hears,
         handle=handlers.handle,
         fire=handlers.fire,
+        traces=TRACES,
         policy=followed,
     )
     service.http.include_router(api.router(service))

@@ -4,6 +4,7 @@ from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_scoring import api
+from careline_scoring.erasure import TRACES
 from careline_scoring.handlers import HEARS, Handlers
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
@@ -20,6 +21,7 @@ def build(settings: ServiceSettings) -> Service:
         hears=HEARS,
         handle=handlers.handle,
         fire=handlers.fire,
+        traces=TRACES,
         routers=(api.router(lambda: service.engine.connect(), lambda: policy.timeline),),
         policy=policy,
     )

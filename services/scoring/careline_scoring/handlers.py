@@ -11,7 +11,7 @@ from datetime import datetime
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
-from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.profile import Activity, CustomerErased, CustomersMerged
 from careline_contracts.topics import ACTIVITIES, POLICIES
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import InvalidMessage
@@ -33,7 +33,11 @@ RESCORE = "rescore"
 """The one timer of a customer: its key is the number, its instant the next change."""
 
 HEARS = (
-    Hears(ACTIVITIES, types={CustomersMerged.type: CustomersMerged}, otherwise=Activity),
+    Hears(
+        ACTIVITIES,
+        types={event.type: event for event in (CustomersMerged, CustomerErased)},
+        otherwise=Activity,
+    ),
     Hears(POLICIES, types={PolicyPublished.type: PolicyPublished}),
 )
 

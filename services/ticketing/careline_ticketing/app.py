@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.profile import Activity, CustomerErased, CustomersMerged
 from careline_contracts.payload import Payload
 from careline_contracts.topics import ACTIVITIES
 from careline_runtime.batch import Hears
@@ -11,6 +11,7 @@ from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_ticketing import api, metrics
+from careline_ticketing.erasure import TRACES
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.policy import InForce, Policy
 
@@ -19,7 +20,9 @@ class Heard:
     """Only activities that can make or move a ticket are read; the rest is skipped by header."""
 
     def __init__(self) -> None:
-        self._types: dict[str, type[Payload]] = {CustomersMerged.type: CustomersMerged}
+        self._types: dict[str, type[Payload]] = {
+            event.type: event for event in (CustomersMerged, CustomerErased)
+        }
         self.hears = Hears(ACTIVITIES, self._types)
 
     def under(self, loaded: Loaded[Policy]) -> InForce:
@@ -45,6 +48,7 @@ def build(settings: ServiceSettings) -> Service:
         hears=(heard.hears,),
         handle=handlers.handle,
         fire=handlers.fire,
+        traces=TRACES,
         routers=(
             api.router(lambda: service.engine.connect(), lambda: service.clock.now(), in_force_at),
         ),
