@@ -40,6 +40,8 @@ class Traces:
 
     rows: Mapping[str, tuple[str, ...]]
     """Tables, and their columns that hold a number or an identity."""
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    """Tables that know an identity by its token alone, and the column, a uuid."""
     states: Mapping[Topic, str] = field(default_factory=dict)
     """Compacted topics, and the query for a customer's keys there, by `:names`."""
     nobody: frozenset[str] = frozenset()
@@ -76,6 +78,10 @@ async def forget(
         table: await _delete(unit.connection, table, columns, names)
         for table, columns in traces.rows.items()
     }
+    tokens = [token for _, _, token in (name.partition(":") for name in names) if token]
+    for table, column in traces.tokens.items():
+        statement = text(f"DELETE FROM {table} WHERE {column} = ANY(CAST(:tokens AS uuid[]))")  # noqa: S608
+        deleted[table] = (await unit.connection.execute(statement, {"tokens": tokens})).rowcount
     unit.drop_timers(keys)
     deleted["timers"] = await _delete(unit.connection, "timers", ("key",), sorted(keys))
     await unit.connection.execute(_REMEMBER, {"names": sorted(keys)})

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -74,10 +74,18 @@ async def tables_naming(engine: AsyncEngine, names: Collection[str]) -> set[str]
     async with engine.connect() as connection:
         for table in (await connection.execute(_TABLES)).scalars().all():
             query = f"SELECT count(*) FROM {table} t WHERE t::text LIKE ANY(:names)"  # noqa: S608
-            asked = {"names": [f"%{name}%" for name in names]}
+            asked = {"names": [f"%{spelt}%" for name in names for spelt in _spelt(name)]}
             if (await connection.execute(text(query), asked)).scalar():
                 found.add(table)
     return found
+
+
+def _spelt(name: str) -> Iterator[str]:
+    """A name as tables have it: an identity's token can stand alone, as a uuid."""
+    yield name
+    _, _, token = name.partition(":")
+    if token:
+        yield str(uuid.UUID(token))
 
 
 class StageInTest:

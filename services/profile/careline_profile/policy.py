@@ -24,6 +24,12 @@ class KindPolicy(Policy):
     """Placeholders and shared values, as a person would type them."""
 
 
+class TimelinePolicy(Policy):
+    """What of the timeline is kept."""
+
+    kept_days: PositiveInt
+
+
 class ProfilePolicy(Policy):
     """Profile's policy file."""
 
@@ -31,6 +37,7 @@ class ProfilePolicy(Policy):
     max_identities: PositiveInt
     identities: dict[IdentityKind, KindPolicy]
     record: RecordPolicy
+    timeline: TimelinePolicy
 
     @model_validator(mode="after")
     def _is_complete_and_readable(self) -> "ProfilePolicy":

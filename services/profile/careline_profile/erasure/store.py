@@ -22,6 +22,7 @@ TRACES = Traces(
         "customers": ("number",),
         "protection.reasons": ("customer",),
     },
+    tokens={"timeline": "token"},
     states={CUSTOMERS: "SELECT number FROM customers WHERE number = ANY(CAST(:names AS text[]))"},
     nobody=frozenset({"answered"}),
 )

@@ -4,8 +4,8 @@ from alembic import op
 
 from careline_runtime.tables import remember_erased
 
-revision = "profile_0005"
-down_revision = "profile_0004"
+revision = "profile_0006"
+down_revision = "profile_0005"
 
 
 def upgrade() -> None:
