@@ -36,7 +36,6 @@ from careline_runtime.clock import clock_for
 from careline_runtime.consumer import Consumer
 from careline_runtime.database import create_engine
 from careline_runtime.dead_letter import Streak
-from careline_runtime.erasure import Traces, forgetting, forgetting_timers
 from careline_runtime.errors import Misconfigured
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.http import create_app
@@ -72,7 +71,6 @@ class Service:
         hears: Sequence[Hears] = (),
         handle: Handle | None = None,
         fire: Fire | None = None,
-        traces: Traces | None = None,
         transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
         forget: Forget | None = None,
@@ -97,9 +95,6 @@ class Service:
         self._failure = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._broker = _quiet_broker(settings, client_id=f"careline-{name}")
-        if handle is not None and traces is not None:
-            handle = forgetting(handle, traces, service=name)
-            fire = forgetting_timers(fire) if fire else None
         if handle is not None:
             self.engine = create_engine(settings.database_url, service=name)
             self._relay: Relay | None = Relay(self.engine, self.publisher)

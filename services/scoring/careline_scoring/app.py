@@ -1,5 +1,6 @@
 """Wires scoring: activities in, scores and changes of verdicts out."""
 
+from careline_runtime.erasure import forgetting, forgetting_timers
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
@@ -19,9 +20,8 @@ def build(settings: ServiceSettings) -> Service:
         name="scoring",
         settings=settings,
         hears=HEARS,
-        handle=handlers.handle,
-        fire=handlers.fire,
-        traces=TRACES,
+        handle=forgetting(handlers.handle, TRACES, service="scoring"),
+        fire=forgetting_timers(handlers.fire),
         routers=(api.router(lambda: service.engine.connect(), lambda: policy.timeline),),
         policy=policy,
     )

@@ -6,6 +6,7 @@ from careline_contracts.events.profile import Activity, CustomerErased, Customer
 from careline_contracts.payload import Payload
 from careline_contracts.topics import ACTIVITIES
 from careline_runtime.batch import Hears
+from careline_runtime.erasure import forgetting, forgetting_timers
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
@@ -46,9 +47,8 @@ def build(settings: ServiceSettings) -> Service:
         name="ticketing",
         settings=settings,
         hears=(heard.hears,),
-        handle=handlers.handle,
-        fire=handlers.fire,
-        traces=TRACES,
+        handle=forgetting(handlers.handle, TRACES, service="ticketing"),
+        fire=forgetting_timers(handlers.fire),
         routers=(
             api.router(lambda: service.engine.connect(), lambda: service.clock.now(), in_force_at),
         ),
