@@ -2,8 +2,8 @@
 
 from careline_runtime.tables import remember_erased
 
-revision = "scoring_0005"
-down_revision = "scoring_0004"
+revision = "scoring_0006"
+down_revision = "scoring_0005"
 
 
 def upgrade() -> None:
