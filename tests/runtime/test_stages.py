@@ -415,7 +415,7 @@ async def test_a_tombstone_of_a_state_topic_is_no_event(stage: StageInTest) -> N
 
     assert read([stage.raw(CUSTOMERS.name, headers=[], value=None)], hears) == []
     [poison] = read(
-        records(stage, "a") + [stage.raw(ACTIVITIES.name, headers=[], value=None)],
+        [*records(stage, "a"), stage.raw(ACTIVITIES.name, headers=[], value=None)],
         {ACTIVITIES.name: Hears(ACTIVITIES)},
     )
     assert isinstance(poison, Poison)
