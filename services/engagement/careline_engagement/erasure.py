@@ -9,6 +9,7 @@ TRACES = Traces(
         "consents": ("number",),
         "facts": ("number", "identity"),
         "entries": ("number",),
+        "records": ("number",),
         "cases": ("number",),
         "customers": ("number",),
         "aliases": ("absorbed", "survivor"),

@@ -2,8 +2,8 @@
 
 from careline_runtime.tables import remember_erased
 
-revision = "engagement_0005"
-down_revision = "engagement_0004"
+revision = "engagement_0006"
+down_revision = "engagement_0005"
 
 
 def upgrade() -> None:
