@@ -151,6 +151,24 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerErased,
     ),
 )
+ERASURES = Topic(
+    "careline.erasures.v1",
+    "profile",
+    "customer",
+    "state",
+    (profile.ErasureOrdered,),
+    ("profile",),
+    partitions=1,
+)
+ERASURE_ANSWERS = Topic(
+    "careline.erasure-answers.v1",
+    "every service",
+    "customer",
+    "events",
+    (profile.ErasureAnswered,),
+    ("profile",),
+    partitions=1,
+)
 AUDIT = Topic(
     "careline.audit.v1",
     "profile",
@@ -246,7 +264,14 @@ TICKET_CHANGES = Topic(
     ),
     ("engagement",),
 )
-CRISES = Topic("careline.crises.v1", "ticketing", "crisis", "state", (ticketing.CrisisState,))
+CRISES = Topic(
+    "careline.crises.v1",
+    "ticketing",
+    "crisis",
+    "state",
+    (ticketing.CrisisState,),
+    personal="none",
+)
 CRISIS_CHANGES = Topic(
     "careline.crisis-changes.v1",
     "ticketing",
@@ -329,6 +354,8 @@ CATALOGUE: tuple[Topic, ...] = (
     ACTIVITIES,
     CUSTOMERS,
     CUSTOMER_CHANGES,
+    ERASURES,
+    ERASURE_ANSWERS,
     AUDIT,
     SCORES,
     TIER_CHANGES,

@@ -17,6 +17,7 @@ from careline_contracts.events.ticketing import Level, Party, TicketActed
 from careline_contracts.payload import ShortText
 from careline_contracts.topics import TICKET_ACTIONS
 from careline_runtime.access import Caller, requires
+from careline_runtime.erasure import is_any_erased, share
 from careline_runtime.unit_of_work import Unit
 from careline_ticketing import queries
 from careline_ticketing.handlers import Handlers
@@ -129,6 +130,9 @@ class Desk:
         )
         envelope = _envelope(acted, key or f"{opening.customer} {to_text(now)}", now)
         async with self._unit() as unit:
+            await share(unit.connection)
+            if await is_any_erased(unit.connection, [opening.customer]):
+                raise HTTPException(404, f"there is no customer {opening.customer}")
             await self._act(unit, envelope, acted)
             said = await queries.ticket_of(unit.connection, opening.customer, envelope.event_key)
         if said is None:
@@ -150,6 +154,7 @@ class Desk:
             raise HTTPException(422, f"{verb} needs {needed}")
         now = self._now()
         async with self._unit() as unit:
+            await share(unit.connection)
             said, identity = await self._ticket(unit, id, customer)
             acted = TicketActed(
                 customer=said.customer,

@@ -2,17 +2,19 @@
 
 from datetime import datetime
 
-from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.profile import Activity, CustomerErased, CustomersMerged
 from careline_contracts.events.scoring import TierChanged
 from careline_contracts.events.ticketing import TicketActed
 from careline_contracts.payload import Payload
 from careline_contracts.topics import ACTIVITIES, TICKET_ACTIONS, TIER_CHANGES
 from careline_runtime.batch import Hears
+from careline_runtime.erasure import forgetting, forgetting_timers
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_ticketing import actions, api, crisis_api, insight_api, metrics
+from careline_ticketing.erasure import TRACES
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.policy import InForce, Policy
 
@@ -21,7 +23,9 @@ class Heard:
     """Only activities that can make or move a ticket are read; the rest is skipped by header."""
 
     def __init__(self) -> None:
-        self._types: dict[str, type[Payload]] = {CustomersMerged.type: CustomersMerged}
+        self._types: dict[str, type[Payload]] = {
+            event.type: event for event in (CustomersMerged, CustomerErased)
+        }
         self.hears = (
             Hears(ACTIVITIES, self._types),
             Hears(TICKET_ACTIONS, {TicketActed.type: TicketActed}),
@@ -52,8 +56,8 @@ def build(settings: ServiceSettings) -> Service:
         name="ticketing",
         settings=settings,
         hears=heard.hears,
-        handle=handlers.handle,
-        fire=handlers.fire,
+        handle=forgetting(handlers.handle, TRACES, service="ticketing"),
+        fire=forgetting_timers(handlers.fire),
         routers=(
             api.router(lambda: service.engine.connect(), now, in_force_at),
             insight_api.router(lambda: service.engine.connect(), in_force_at, now),

@@ -1,6 +1,7 @@
 """Looks for crises each minute in which a ticket was opened, and keeps and tells what it finds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import TypeAdapter
@@ -20,7 +21,7 @@ from careline_contracts.events.ticketing import (
 from careline_contracts.topics import CRISES, CRISIS_CHANGES
 from careline_runtime.unit_of_work import Unit
 from careline_ticketing.desk import Decision
-from careline_ticketing.policy import InForce
+from careline_ticketing.policy import CrisisRules, InForce
 from careline_ticketing.rules.crisis import Affected, Crisis, crises
 
 CRISIS = "crisis"
@@ -46,6 +47,10 @@ _AFFECTED = text("""
 """)
 _OPEN = text("SELECT CAST(crisis AS text) FROM crises WHERE is_open ORDER BY id FOR UPDATE")
 _ONE = text("SELECT CAST(crisis AS text) FROM crises WHERE id = :id FOR UPDATE")
+_INFORM = text("""
+    INSERT INTO informed (crisis, customer)
+    SELECT :crisis, unnest(CAST(:customers AS text[])) ON CONFLICT DO NOTHING RETURNING customer
+""")
 _SAVE = text("""
     INSERT INTO crises (id, is_open, opened_at, crisis)
     VALUES (:id, :is_open, :opened_at, CAST(:crisis AS jsonb))
@@ -71,9 +76,13 @@ async def look(unit: Unit, minute: datetime, in_force: InForce) -> None:
         return
     known = [_read(document) for document in (await unit.connection.execute(_OPEN)).scalars()]
     before = {crisis.id: crisis for crisis in known}
+    owners = {one.ticket: one.customer for one in affected}
     for crisis in crises(affected, known, rules, minute):
+        customers = await _newly_informed(unit.connection, crisis, owners)
+        crisis = replace(crisis, customers=crisis.customers + len(customers))
         await _save(unit, crisis)
         _tell(unit, crisis, before.get(crisis.id), minute, in_force)
+        _ask_for_notice(unit, crisis, customers, minute, rules)
 
 
 async def save_tiers(connection: AsyncConnection, tiers: Mapping[str, str]) -> None:
@@ -117,7 +126,7 @@ def state(crisis: Crisis) -> CrisisState:
         opened_at=crisis.opened_at,
         closed_at=crisis.closed_at,
         tickets=crisis.tickets,
-        customers=len(crisis.customers),
+        customers=crisis.customers,
         weight=crisis.weight,
         cause=crisis.cause,
         lesson=crisis.lesson,
@@ -128,7 +137,6 @@ def state(crisis: Crisis) -> CrisisState:
 def _tell(
     unit: Unit, crisis: Crisis, before: Crisis | None, minute: datetime, in_force: InForce
 ) -> None:
-    rules = in_force.policy.crisis
     told: set[str] = set(before.tickets) if before else set()
     event = CrisisOpened if before is None else CrisisGrown
     new = tuple(ticket for ticket in crisis.tickets if ticket not in told)
@@ -142,17 +150,22 @@ def _tell(
         tickets=new,
     )
     _say(unit, crisis, change, minute)
-    informed = set(before.customers) if before else set()
-    if customers := tuple(c for c in crisis.customers if c not in informed):
-        notice = MassNoticeRequested(
-            crisis=crisis.id,
-            as_of=minute,
-            customers=customers,
-            text_en=rules.notice_en,
-            text_zh=rules.notice_zh,
-        )
-        id = f"{crisis.id}-{crisis.version}-notice"
-        unit.say(CRISIS_CHANGES, notice, key=crisis.id, id=id, recorded_at=minute)
+
+
+def _ask_for_notice(
+    unit: Unit, crisis: Crisis, customers: Sequence[str], minute: datetime, rules: CrisisRules
+) -> None:
+    if not customers:
+        return
+    notice = MassNoticeRequested(
+        crisis=crisis.id,
+        as_of=minute,
+        customers=tuple(customers),
+        text_en=rules.notice_en,
+        text_zh=rules.notice_zh,
+    )
+    id = f"{crisis.id}-{crisis.version}-notice"
+    unit.say(CRISIS_CHANGES, notice, key=crisis.id, id=id, recorded_at=minute)
 
 
 def _say(unit: Unit, crisis: Crisis, change: CrisisChange, at: datetime) -> None:
@@ -160,6 +173,15 @@ def _say(unit: Unit, crisis: Crisis, change: CrisisChange, at: datetime) -> None
     unit.say(CRISIS_CHANGES, change, key=crisis.id, id=id, recorded_at=at)
     id = f"{crisis.id}-{crisis.version}-state"
     unit.say(CRISES, state(crisis), key=crisis.id, id=id, recorded_at=at)
+
+
+async def _newly_informed(
+    connection: AsyncConnection, crisis: Crisis, owners: Mapping[str, str]
+) -> list[str]:
+    """The crisis's customers who were not asked to be told of it before."""
+    customers = sorted({owners[ticket] for ticket in crisis.tickets if ticket in owners})
+    rows = await connection.execute(_INFORM, {"crisis": crisis.id, "customers": customers})
+    return sorted(rows.scalars())
 
 
 async def _save(unit: Unit, crisis: Crisis) -> None:

@@ -10,11 +10,12 @@ from careline_contracts.events.ticketing import DigestEntry
 from careline_ticketing.rules.digests import Notice
 
 _PUT_ASIDE = text("""
-    INSERT INTO notices (id, person, due_at, entry)
-    SELECT id, person, due_at, CAST(entry AS jsonb)
+    INSERT INTO notices (id, person, customer, due_at, entry)
+    SELECT id, person, customer, due_at, CAST(entry AS jsonb)
     FROM unnest(
-        CAST(:ids AS text[]), CAST(:people AS text[]), CAST(:dues AS timestamptz[]),
-        CAST(:entries AS text[])) AS notice (id, person, due_at, entry)
+        CAST(:ids AS text[]), CAST(:people AS text[]), CAST(:customers AS text[]),
+        CAST(:dues AS timestamptz[]), CAST(:entries AS text[]))
+        AS notice (id, person, customer, due_at, entry)
     ON CONFLICT DO NOTHING
 """)
 _TAKE = text("""
@@ -31,6 +32,7 @@ async def put_aside(connection: AsyncConnection, notices: Sequence[Notice]) -> N
         {
             "ids": [notice.id for notice in notices],
             "people": [notice.person for notice in notices],
+            "customers": [notice.entry.customer for notice in notices],
             "dues": [notice.due_at for notice in notices],
             "entries": [notice.entry.to_json().decode() for notice in notices],
         },

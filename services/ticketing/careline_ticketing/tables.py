@@ -57,6 +57,14 @@ crises = Table(
     comment="One problem of many customers each.",
 )
 
+informed = Table(
+    "informed",
+    metadata,
+    Column("crisis", Name, primary_key=True),
+    Column("customer", Name, primary_key=True),
+    comment="Who was asked to be told of a crisis: each once.",
+)
+
 turns = Table(
     "turns",
     metadata,
@@ -70,6 +78,7 @@ notices = Table(
     metadata,
     Column("id", Name, primary_key=True),
     Column("person", Name, nullable=False),
+    Column("customer", Name, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("entry", JSONB, nullable=False),
     Index("ix_notices_digest", "person", "due_at"),

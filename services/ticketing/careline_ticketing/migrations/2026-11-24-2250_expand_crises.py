@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "ticketing_0005"
-down_revision = "ticketing_0004"
+revision = "ticketing_0006"
+down_revision = "ticketing_0005"
 
 
 def upgrade() -> None:
@@ -19,9 +19,17 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX ix_crises_is_open ON crises (is_open)")
+    op.execute("""
+        CREATE TABLE informed (
+            crisis text COLLATE "C",
+            customer text COLLATE "C",
+            PRIMARY KEY (crisis, customer)
+        )
+    """)
 
 
 def downgrade() -> None:
+    op.execute("DROP TABLE informed")
     op.execute("DROP TABLE crises")
     op.execute("DROP INDEX ix_tickets_opened_at")
     op.execute("ALTER TABLE tickets DROP COLUMN label")

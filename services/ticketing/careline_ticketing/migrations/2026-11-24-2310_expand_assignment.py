@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "ticketing_0006"
-down_revision = "ticketing_0005"
+revision = "ticketing_0007"
+down_revision = "ticketing_0006"
 
 
 def upgrade() -> None:

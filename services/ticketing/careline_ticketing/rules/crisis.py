@@ -45,7 +45,8 @@ class Crisis:
     owner: str
     opened_at: datetime
     tickets: tuple[str, ...]
-    customers: tuple[str, ...]
+    customers: int
+    """How many have been affected so far."""
     weight: float
     closed_at: datetime | None = None
     closed_by: str | None = None
@@ -109,7 +110,7 @@ def _opened(
         owner=graded.owner,
         opened_at=as_of,
         tickets=tuple(one.ticket for one in cluster),
-        customers=tuple(sorted({one.customer for one in cluster})),
+        customers=0,
         weight=weight,
     )
 
@@ -118,7 +119,6 @@ def _grown(
     before: Crisis, cluster: Sequence[Affected], graded: CrisisGrade | None, weight: float
 ) -> Crisis:
     tickets = tuple(dict.fromkeys((*before.tickets, *(one.ticket for one in cluster))))
-    customers = tuple(sorted({*before.customers, *(one.customer for one in cluster)}))
     graver = graded is not None and graded.grade < before.grade
     if tickets == before.tickets and not graver:
         return before
@@ -129,7 +129,6 @@ def _grown(
         owner=graded.owner if graded is not None and graver else before.owner,
         labels=tuple(sorted({*before.labels, *(one.label for one in cluster)})),
         tickets=tickets,
-        customers=customers,
         weight=max(weight, before.weight),
     )
 

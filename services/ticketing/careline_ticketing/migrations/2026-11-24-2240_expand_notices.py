@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "ticketing_0004"
-down_revision = "ticketing_0003"
+revision = "ticketing_0005"
+down_revision = "ticketing_0004"
 
 
 def upgrade() -> None:
@@ -11,6 +11,7 @@ def upgrade() -> None:
         CREATE TABLE notices (
             id text COLLATE "C" PRIMARY KEY,
             person text COLLATE "C" NOT NULL,
+            customer text COLLATE "C" NOT NULL,
             due_at timestamptz NOT NULL,
             entry jsonb NOT NULL
         )
