@@ -176,7 +176,11 @@ async def _first_progress(running: Pipeline, service: str) -> tuple[int, float]:
 async def _empty(stack: LocalStack, service: str) -> None:
     """Throws the service's database away; its next start migrates an empty one."""
     connection = await asyncpg.connect(stack.endpoints.databases[service])
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    schemas = await connection.fetchval(
+        "SELECT string_agg(quote_ident(nspname), ', ') FROM pg_namespace"
+        " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+    )
+    await connection.execute(f"DROP SCHEMA {schemas} CASCADE; CREATE SCHEMA public")
     await connection.close()
 
 
