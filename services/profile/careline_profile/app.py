@@ -1,6 +1,7 @@
 """Profile, wired: policy and keys, what it hears, what it answers."""
 
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,9 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.ingest import Touchpoint
 from careline_contracts.topics import TOUCHPOINTS
 from careline_profile import api, handlers
+from careline_profile.card import Cards
 from careline_profile.policy import ProfilePolicy
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
+from careline_profile.record import api as record_api
+from careline_profile.record.editing import Editor
 from careline_profile.record.rules.fold import FieldRules
 from careline_profile.timeline import api as timeline_api
 from careline_profile.timeline.store import forget
@@ -20,6 +24,7 @@ from careline_runtime.keyring import FollowedKeyring
 from careline_runtime.policy import load_policy
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
+from careline_runtime.unit_of_work import Unit
 
 HEARS = (Hears(TOUCHPOINTS, otherwise=Touchpoint),)
 
@@ -38,15 +43,23 @@ def build(settings: ServiceSettings) -> Service:
     def connect() -> AbstractAsyncContextManager[AsyncConnection]:
         return service.engine.connect()
 
+    def work() -> AbstractAsyncContextManager[Unit]:
+        return service.unit()
+
+    def now() -> datetime:
+        return service.clock.now()
+
+    cards = Cards(connect, work, by.fields, now)
     service = Service(
         name="profile",
         settings=settings,
         hears=HEARS,
         handle=partial(handlers.attach_touchpoints, by=by),
         routers=(
-            api.router(connect, keyring),
+            api.router(connect, cards, keyring),
+            record_api.router(cards, work, Editor(by), now),
             timeline_api.router(connect),
-            protection_api.router(connect, lambda: service.unit(), protection, keyring),
+            protection_api.router(connect, work, protection, keyring),
         ),
         forget=partial(forget, kept_days=loaded.policy.timeline.kept_days),
         policy_version=loaded.version,

@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter
 
-from careline_profile.model import Change, Created, Linked, Merged, RecordChanged, Refused
+from careline_profile.model import (
+    Change,
+    Created,
+    Linked,
+    LookedAt,
+    Merged,
+    RecordChanged,
+    Refused,
+    Reminded,
+)
 
 customers_created = Counter(
     "careline_customers_created_total", "Customers seen for the first time."
@@ -20,6 +29,12 @@ merges_refused = Counter(
 )
 records_changed = Counter(
     "careline_records_changed_total", "Changes of what is written on a customer's record."
+)
+reminders_raised = Counter(
+    "careline_record_reminders_total", "Reminders to look at a record again (REC-6).", ["cause"]
+)
+reminders_cleared = Counter(
+    "careline_record_reminders_cleared_total", "Reminders that somebody has followed."
 )
 
 
@@ -37,3 +52,7 @@ def count(changes: Iterable[Change]) -> None:
                 merges_refused.labels(reason).inc()
             case RecordChanged():
                 records_changed.inc()
+            case Reminded(reminder=reminder):
+                reminders_raised.labels(reminder.cause).inc()
+            case LookedAt():
+                reminders_cleared.inc()

@@ -125,3 +125,18 @@ timeline = Table(
     Index("ix_timeline_occurred_at", "occurred_at", postgresql_using="brin"),
     comment="Every touchpoint, without sealed texts, under the token of its identity.",
 )
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("key", Uuid, primary_key=True),
+    Column("ref", Name, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("reference", Text),
+    Column("raised_at", Instant, nullable=False),
+    Column("account_manager", Text),
+    Column("done_at", Instant),
+    Column("done_by", Text),
+    Index("ix_reminders_ref", "ref", postgresql_where="done_at IS NULL"),
+    Index("ix_reminders_raised_at", "raised_at", postgresql_where="done_at IS NULL"),
+    comment="A record is to be looked at again, once for each cause, by the key of its event.",
+)

@@ -8,16 +8,21 @@ from functools import partial
 from typing import Any
 
 from aiokafka import ConsumerRecord
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.ingest import IdentityToken, Touchpoint
 from careline_contracts.events.touchpoints import Channel, DetailsGiven, IdentityKind
 from careline_contracts.topics import TOUCHPOINTS
-from careline_profile import handlers
+from careline_profile import api, handlers
 from careline_profile.app import HEARS
+from careline_profile.card import Cards
 from careline_profile.policy import ProfilePolicy
+from careline_profile.record import api as record_api
+from careline_profile.record.editing import Editor
 from careline_profile.record.rules.fold import FieldRules
+from careline_runtime.access.testing import api_in_test
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import KeyFile, Keyring
 from careline_runtime.policy import load_policy
@@ -58,6 +63,21 @@ class Profile(StageInTest):
     """Touchpoints in, everything that profile says out."""
 
     keyring = KEYRING
+    now = MONDAY + timedelta(days=1)
+    """What those are told who ask over HTTP what time it is."""
+
+    @property
+    def cards(self) -> Cards:
+        """The customers as they are shown."""
+        return Cards(self.engine.connect, self.stage.unit, RULES.fields, lambda: self.now)
+
+    @property
+    def api(self) -> FastAPI:
+        """All that can be asked about customers and done to their records."""
+        return api_in_test(
+            api.router(self.engine.connect, self.cards, self.keyring),
+            record_api.router(self.cards, self.stage.unit, Editor(RULES), lambda: self.now),
+        )
 
     def touchpoint(
         self,
