@@ -248,3 +248,60 @@ async def test_a_contract_change_and_a_complaint_remind_the_account_manager_unti
     words = [said.envelope.id.removeprefix(f"{NUMBER}-") for said in changes]
     assert words == ["1-created", "2-record", "3-record", "4-reminded", "5-reminded", "6-looked-at"]
     assert json.loads(changes[3].value)["account_manager"] == "am-07"
+
+
+# -- search
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        pytest.param({"name": "ANN  Example"}, ["ann"], id="a name, in any case"),
+        pytest.param({"name": "Anna"}, [], id="a name that she no longer has"),
+        pytest.param({"region": "SG"}, ["ann", "bob"], id="a region"),
+        pytest.param({"region": "SG", "preferences": "jazz"}, ["ann"], id="all of it"),
+        pytest.param({"special_care": "贵宾"}, ["bob"], id="a tag, as it is spelt elsewhere"),
+    ],
+)
+async def test_customers_are_found_by_what_stands_on_their_records(
+    profile: Profile, client: httpx.AsyncClient, fields: dict[str, str], found: list[str]
+) -> None:
+    bob = "phone:13933334444"
+    numbers = {customer_number(ref(ANN)): "ann", customer_number(ref(bob)): "bob"}
+    await profile.hear(
+        [
+            profile.details(ANN, at=1, personal={"name": "Anna"}, region="SG"),
+            profile.details(ANN, at=2, personal={"name": "Ann Example"}, preferences=["jazz"]),
+            profile.details(bob, at=3, region="SG", special_care=["vip"]),
+        ]
+    )
+    answer = await client.post("/v1/customers/search", json={"fields": fields})
+    assert answer.status_code == 200, answer.text
+    shown = [numbers[one["customer"]] for one in answer.json()["customers"]]
+    assert sorted(shown) == found
+    assert "Example" not in answer.text
+
+
+async def test_a_search_goes_on_page_by_page(profile: Profile, client: httpx.AsyncClient) -> None:
+    people = [f"phone:139{n:08d}" for n in range(5)]
+    await profile.hear([profile.details(one, at=n, region="SG") for n, one in enumerate(people)])
+    asked: dict[str, Any] = {"fields": {"region": "SG"}, "limit": 2}
+    seen = []
+    while True:
+        answer = (await client.post("/v1/customers/search", json=asked)).json()
+        seen += [one["customer"] for one in answer["customers"]]
+        if answer["next"] is None:
+            break
+        asked["after"] = answer["next"]
+    assert seen == sorted(customer_number(ref(one)) for one in people)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [({"shoe_size": "42"}, "no field"), ({"birthday": "soon"}, "not a date"), ({}, "")],
+)
+async def test_a_search_for_what_cannot_be_is_refused(
+    client: httpx.AsyncClient, fields: dict[str, str], words: str
+) -> None:
+    answer = await client.post("/v1/customers/search", json={"fields": fields})
+    assert (answer.status_code, words in answer.text) == (422, True)

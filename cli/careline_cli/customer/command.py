@@ -2,6 +2,9 @@
 
 import typer
 
+from careline_cli.customer.edit import edit
+from careline_cli.customer.history import history
+from careline_cli.customer.quality import quality
 from careline_cli.customer.show import show
 from careline_cli.customer.timeline import timeline
 
@@ -14,4 +17,7 @@ app = typer.Typer(
 )
 
 app.command()(show)
+app.command()(history)
 app.command()(timeline)
+app.command()(edit)
+app.command()(quality)

@@ -54,10 +54,11 @@ _UNFINISHED = text("""
 
 TIMER_POLL_SECONDS = 1.0
 WATCH_SECONDS = 5.0
-FORGET_SECONDS = 60.0
+UPKEEP_SECONDS = 60.0
 
-Forget = Callable[[AsyncConnection, datetime], Awaitable[int]]
-"""Forgets a bounded part of what is too old at an instant; returns how much (0: all gone)."""
+Upkeep = Callable[[AsyncConnection], Awaitable[int]]
+"""What a service does for itself from time to time, a bounded part at a time, such as forgetting
+what is too old; returns how much it did (0: all done)."""
 
 
 class Service:
@@ -73,7 +74,7 @@ class Service:
         fire: Fire | None = None,
         transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
-        forget: Forget | None = None,
+        upkeep: Upkeep | None = None,
         policy_version: str = "",
         policy: FollowedPolicy[Any, Any] | None = None,
         on_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
@@ -90,7 +91,7 @@ class Service:
         self.stalled = ""
         """Why the service makes no progress though there is work; empty when all is well."""
         self._silent = ""
-        self._on_start, self._on_stop, self._forget = on_start, on_stop, forget
+        self._on_start, self._on_stop, self._upkeep = on_start, on_stop, upkeep
         self._stop = asyncio.Event()
         self._failure = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -234,7 +235,7 @@ class Service:
         await until_up(self._broker.start, who="service")
         if isinstance(self._stage, TransactionalStage):
             self._tasks.append(asyncio.create_task(self._fire_timers(self._stage)))
-            self._tasks.append(asyncio.create_task(self._forget_old(self._stage)))
+            self._tasks.append(asyncio.create_task(self._keep_up(self._stage)))
         self._tasks.append(asyncio.create_task(self._watch()))
         self.is_ready = True
 
@@ -272,19 +273,19 @@ class Service:
                 pause = max(0.0, (self._due_soon - self.clock.now()).total_seconds())
             await self.clock.moved(min(pause, TIMER_POLL_SECONDS))
 
-    async def _forget_old(self, stage: TransactionalStage) -> None:
+    async def _keep_up(self, stage: TransactionalStage) -> None:
         while True:
             while await stage.forget_old():
                 pass
-            while await until_up(self._forget_of_the_service):
+            while await until_up(self._upkeep_of_the_service):
                 pass
-            await asyncio.sleep(FORGET_SECONDS)
+            await asyncio.sleep(UPKEEP_SECONDS)
 
-    async def _forget_of_the_service(self) -> int:
-        if self._forget is None:
+    async def _upkeep_of_the_service(self) -> int:
+        if self._upkeep is None:
             return 0
         async with self.engine.begin() as connection:
-            return await self._forget(connection, self.clock.now())
+            return await self._upkeep(connection)
 
     async def _watch(self) -> None:
         """Health is progress: lag that doesn't move for too long ends the process.

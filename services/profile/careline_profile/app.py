@@ -13,9 +13,12 @@ from careline_profile.card import Cards
 from careline_profile.policy import ProfilePolicy
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
+from careline_profile.quality import api as quality_api
+from careline_profile.quality.checking import Checker
 from careline_profile.record import api as record_api
 from careline_profile.record.editing import Editor
 from careline_profile.record.rules.fold import FieldRules
+from careline_profile.record.search import Search
 from careline_profile.timeline import api as timeline_api
 from careline_profile.timeline.store import forget
 from careline_runtime.access.policy import load_access_policy
@@ -32,10 +35,11 @@ HEARS = (Hears(TOUCHPOINTS, otherwise=Touchpoint),)
 def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy or a key file that holds."""
     loaded = load_policy(ProfilePolicy, package="careline_profile", settings=settings)
+    policy = loaded.policy
     keyring = FollowedKeyring.load(settings.keyring)
     by = handlers.Rules(
-        links=loaded.policy.link_rules(keyring),
-        fields=FieldRules.of(loaded.policy.record),
+        links=policy.link_rules(keyring),
+        fields=FieldRules.of(policy.record),
         keyring=keyring,
     )
     protection = Protection(keyring, load_access_policy(settings).policy, by.fields)
@@ -50,6 +54,12 @@ def build(settings: ServiceSettings) -> Service:
         return service.clock.now()
 
     cards = Cards(connect, work, by.fields, now)
+    checker = Checker(connect, work, policy=policy.quality, fields=by.fields, keyring=keyring)
+
+    async def upkeep(connection: AsyncConnection) -> int:
+        await checker.check_weekly(now())
+        return await forget(connection, now(), kept_days=policy.timeline.kept_days)
+
     service = Service(
         name="profile",
         settings=settings,
@@ -57,11 +67,21 @@ def build(settings: ServiceSettings) -> Service:
         handle=partial(handlers.attach_touchpoints, by=by),
         routers=(
             api.router(connect, cards, keyring),
-            record_api.router(cards, work, Editor(by), now),
+            record_api.router(
+                connect,
+                work,
+                now,
+                cards=cards,
+                editor=Editor(by),
+                search=Search(by.fields, keyring),
+            ),
             timeline_api.router(connect),
+            quality_api.router(
+                connect, work, checker, now, accuracy_target=policy.quality.accuracy_target
+            ),
             protection_api.router(connect, work, protection, keyring),
         ),
-        forget=partial(forget, kept_days=loaded.policy.timeline.kept_days),
+        upkeep=upkeep,
         policy_version=loaded.version,
     )
     return service

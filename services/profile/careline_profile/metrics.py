@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from careline_profile.model import (
     Change,
@@ -14,6 +14,7 @@ from careline_profile.model import (
     Refused,
     Reminded,
 )
+from careline_profile.quality.model import Check, Share
 
 customers_created = Counter(
     "careline_customers_created_total", "Customers seen for the first time."
@@ -36,6 +37,19 @@ reminders_raised = Counter(
 reminders_cleared = Counter(
     "careline_record_reminders_cleared_total", "Reminders that somebody has followed."
 )
+record_quality = Gauge(
+    "careline_record_quality_ratio",
+    "The last check of all records (REC-4): what share of them is good, by measure.",
+    ["measure"],
+)
+
+
+def show_quality(check: Check) -> None:
+    """Shows what a check found; what it had nothing to measure by is not shown."""
+    for measure in ("completeness", "validity", "uniqueness", "freshness", "accuracy"):
+        share: Share = getattr(check, measure)
+        if share.of:
+            record_quality.labels(measure).set(share.good / share.of)
 
 
 def count(changes: Iterable[Change]) -> None:

@@ -19,9 +19,12 @@ from careline_profile import api, handlers
 from careline_profile.app import HEARS
 from careline_profile.card import Cards
 from careline_profile.policy import ProfilePolicy
+from careline_profile.quality import api as quality_api
+from careline_profile.quality.checking import Checker
 from careline_profile.record import api as record_api
 from careline_profile.record.editing import Editor
 from careline_profile.record.rules.fold import FieldRules
+from careline_profile.record.search import Search
 from careline_runtime.access.testing import api_in_test
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import KeyFile, Keyring
@@ -72,11 +75,36 @@ class Profile(StageInTest):
         return Cards(self.engine.connect, self.stage.unit, RULES.fields, lambda: self.now)
 
     @property
+    def checker(self) -> Checker:
+        """Checks the quality of the records."""
+        return Checker(
+            self.engine.connect,
+            self.stage.unit,
+            policy=_POLICY.quality,
+            fields=RULES.fields,
+            keyring=KEYRING,
+        )
+
+    @property
     def api(self) -> FastAPI:
         """All that can be asked about customers and done to their records."""
         return api_in_test(
             api.router(self.engine.connect, self.cards, self.keyring),
-            record_api.router(self.cards, self.stage.unit, Editor(RULES), lambda: self.now),
+            record_api.router(
+                self.engine.connect,
+                self.stage.unit,
+                lambda: self.now,
+                cards=self.cards,
+                editor=Editor(RULES),
+                search=Search(RULES.fields, KEYRING),
+            ),
+            quality_api.router(
+                self.engine.connect,
+                self.stage.unit,
+                self.checker,
+                lambda: self.now,
+                accuracy_target=_POLICY.quality.accuracy_target,
+            ),
         )
 
     def touchpoint(

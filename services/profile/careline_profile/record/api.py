@@ -7,9 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from careline_contracts.events.touchpoints import FieldName
-from careline_profile.card import Cards, HistoryView, Now, ReminderOfCustomer, Work
+from careline_profile.card import Cards, Connect, HistoryView, Now, ReminderOfCustomer, Work
 from careline_profile.numbers import Number
 from careline_profile.record.editing import Edit, Editor, Flawed, Request
+from careline_profile.record.rules.forms import NoValue
+from careline_profile.record.search import Search
 from careline_runtime.access import Caller, requires
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
@@ -49,9 +51,50 @@ class RemindersView(BaseModel):
     reminders: list[ReminderOfCustomer]
 
 
-def router(cards: Cards, work: Work, editor: Editor, now: Now) -> APIRouter:
-    """The routes; `work` opens a unit of work."""
+class SearchBody(BaseModel):
+    """What must stand on the record: a name, a region, a preference, any field of the policy."""
+
+    fields: Annotated[dict[FieldName, Words], Field(min_length=1, max_length=10)]
+    after: str = Field("", max_length=20)
+    """The `next` of the page before."""
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    """How many records are looked at; a page may show fewer."""
+
+
+class FoundView(BaseModel):
+    """A customer who has it all."""
+
+    customer: str
+    attributes: dict[str, str | list[str]]
+
+
+class SearchView(BaseModel):
+    customers: list[FoundView]
+    next: str | None
+
+
+def router(
+    connect: Connect, work: Work, now: Now, *, cards: Cards, editor: Editor, search: Search
+) -> APIRouter:
+    """The routes; `work` opens a unit of work, `connect` a connection to profile's database."""
     routes = APIRouter(prefix="/v1", tags=["record"])
+
+    @routes.post(
+        "/customers/search",
+        summary="Customers by what stands on their records",
+        description="Values are compared whole, in their form; personal ones by their tokens.",
+        dependencies=[requires("customers.read")],
+    )
+    async def find(body: SearchBody) -> SearchView:
+        try:
+            wanted = search.wanted(body.fields, on=now().date())
+        except NoValue as flaw:
+            raise HTTPException(422, str(flaw)) from None
+        async with connect() as connection:
+            found, following = await search.page(
+                connection, wanted, after=body.after, limit=body.limit
+            )
+        return SearchView(customers=[FoundView(**one._asdict()) for one in found], next=following)
 
     @routes.get(
         "/customers/{number}/history",
