@@ -75,15 +75,14 @@ class Service:
         transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
         upkeep: Upkeep | None = None,
+        committed: Callable[[Unit], None] | None = None,
         policy_version: str = "",
         policy: FollowedPolicy[Any, Any] | None = None,
         on_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
         on_stop: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        self.name = name
-        self.settings = settings
-        self.policy = policy
-        self._policy_version = policy_version
+        self.name, self.settings = name, settings
+        self.policy, self._policy_version = policy, policy_version
         self.access = Access.of(settings)
         self.clock = clock_for(settings)
         self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
@@ -91,7 +90,8 @@ class Service:
         self.stalled = ""
         """Why the service makes no progress though there is work; empty when all is well."""
         self._silent = ""
-        self._on_start, self._on_stop, self._upkeep = on_start, on_stop, upkeep
+        self._on_start, self._on_stop = on_start, on_stop
+        self._upkeep, self._committed = upkeep, committed
         self._stop = asyncio.Event()
         self._failure = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -113,9 +113,8 @@ class Service:
             topics = [h.topic for h in hears]
         elif transforms is not None:
             self._relay = None
-            attempts = settings.attempts
             self._stage = TransformStage(
-                self.publisher, transforms, service=name, attempts=attempts
+                self.publisher, transforms, service=name, attempts=settings.attempts
             )
             topics = list(transforms.topics)
         else:
@@ -255,6 +254,8 @@ class Service:
         await self.clock.stop()
 
     def _after_commit(self, unit: Unit) -> None:
+        if self._committed is not None:
+            self._committed(unit)
         assert self._relay is not None
         if unit.row is not None:
             self._relay.hand_over(unit.row, unit.said)

@@ -10,6 +10,7 @@ from careline_contracts.events.ingest import Touchpoint
 from careline_contracts.topics import TOUCHPOINTS
 from careline_profile import api, handlers
 from careline_profile.card import Cards
+from careline_profile.card_cache import PAUSE_SECONDS, TIMEOUT_MILLISECONDS, CardCache
 from careline_profile.policy import ProfilePolicy
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
@@ -28,6 +29,7 @@ from careline_runtime.policy import load_policy
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.unit_of_work import Unit
+from careline_runtime.valkey import Valkey
 
 HEARS = (Hears(TOUCHPOINTS, otherwise=Touchpoint),)
 
@@ -53,7 +55,15 @@ def build(settings: ServiceSettings) -> Service:
     def now() -> datetime:
         return service.clock.now()
 
+    cache = CardCache(
+        Valkey(
+            settings.valkey_url,
+            timeout_milliseconds=TIMEOUT_MILLISECONDS,
+            pause_seconds=PAUSE_SECONDS,
+        )
+    )
     cards = Cards(connect, work, by.fields, now)
+    editor = Editor(by)
     checker = Checker(connect, work, policy=policy.quality, fields=by.fields, keyring=keyring)
 
     async def upkeep(connection: AsyncConnection) -> int:
@@ -66,15 +76,16 @@ def build(settings: ServiceSettings) -> Service:
         hears=HEARS,
         handle=partial(handlers.attach_touchpoints, by=by),
         routers=(
-            api.router(connect, cards, keyring),
+            api.router(connect, cards, keyring, cache),
             record_api.router(
                 connect,
                 work,
                 now,
                 cards=cards,
-                editor=Editor(by),
+                editor=editor,
                 search=Search(by.fields, keyring),
             ),
+            record_api.reminders_router(cards, work, editor, now),
             timeline_api.router(connect),
             quality_api.router(
                 connect, work, checker, now, accuracy_target=policy.quality.accuracy_target
@@ -82,6 +93,8 @@ def build(settings: ServiceSettings) -> Service:
             protection_api.router(connect, work, protection, keyring),
         ),
         upkeep=upkeep,
+        committed=cache.committed,
+        on_stop=cache.close,
         policy_version=loaded.version,
     )
     return service

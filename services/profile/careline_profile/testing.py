@@ -98,6 +98,9 @@ class Profile(StageInTest):
                 editor=Editor(RULES),
                 search=Search(RULES.fields, KEYRING),
             ),
+            record_api.reminders_router(
+                self.cards, self.stage.unit, Editor(RULES), lambda: self.now
+            ),
             quality_api.router(
                 self.engine.connect,
                 self.stage.unit,

@@ -46,7 +46,8 @@ _FRESH = text(
     _HOLDING  # noqa: S608 - a part of this file
     + """
     SELECT h.field, count(*),
-        count(*) FILTER (WHERE h.occurred_at > CAST(:at AS timestamptz) - make_interval(days => f.days))
+        count(*) FILTER (
+            WHERE h.occurred_at > CAST(:at AS timestamptz) - make_interval(days => f.days))
     FROM holding h JOIN unnest(CAST(:fields AS text[]), CAST(:days AS int[])) AS f (field, days)
         USING (field)
     WHERE h.value <> '' GROUP BY 1

@@ -134,6 +134,13 @@ def router(
             raise HTTPException(404, f"no customer has the number {number}")
         return EditedView(**edited._asdict())
 
+    return routes
+
+
+def reminders_router(cards: Cards, work: Work, editor: Editor, now: Now) -> APIRouter:
+    """The routes of reminders to look at a record again."""
+    routes = APIRouter(prefix="/v1", tags=["record"])
+
     @routes.get(
         "/reminders",
         summary="Records that an account manager is to look at again, oldest first",
