@@ -25,7 +25,6 @@ from faststream.kafka import KafkaBroker
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.envelope import to_text
 from careline_runtime import metrics, telemetry
@@ -56,7 +55,7 @@ TIMER_POLL_SECONDS = 1.0
 WATCH_SECONDS = 5.0
 UPKEEP_SECONDS = 60.0
 
-Upkeep = Callable[[AsyncConnection], Awaitable[int]]
+Upkeep = Callable[[], Awaitable[int]]
 """What a service does for itself from time to time, a bounded part at a time, such as forgetting
 what is too old; returns how much it did (0: all done)."""
 
@@ -278,15 +277,18 @@ class Service:
         while True:
             while await stage.forget_old():
                 pass
-            while await until_up(self._upkeep_of_the_service):
-                pass
+            await self._keep_up_the_service()
             await asyncio.sleep(UPKEEP_SECONDS)
 
-    async def _upkeep_of_the_service(self) -> int:
+    async def _keep_up_the_service(self) -> None:
         if self._upkeep is None:
-            return 0
-        async with self.engine.begin() as connection:
-            return await self._upkeep(connection)
+            return
+        try:
+            while await until_up(self._upkeep):
+                pass
+        except Exception:
+            # what is put off here harms no event: it is tried again, and those who read logs know
+            log.exception("upkeep.failed")
 
     async def _watch(self) -> None:
         """Health is progress: lag that doesn't move for too long ends the process.

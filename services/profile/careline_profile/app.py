@@ -66,9 +66,10 @@ def build(settings: ServiceSettings) -> Service:
     editor = Editor(by)
     checker = Checker(connect, work, policy=policy.quality, fields=by.fields, keyring=keyring)
 
-    async def upkeep(connection: AsyncConnection) -> int:
+    async def upkeep() -> int:
         await checker.check_weekly(now())
-        return await forget(connection, now(), kept_days=policy.timeline.kept_days)
+        async with service.engine.begin() as connection:
+            return await forget(connection, now(), kept_days=policy.timeline.kept_days)
 
     service = Service(
         name="profile",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,12 +37,14 @@ class Checker:
     ) -> None:
         self._connect, self._work = connect, work
         self._policy, self._keyring = policy, keyring
+        self._tried: date | None = None
         self._fields = fields.declared
 
     async def check(self, now: datetime) -> Check:
         """Checks the records as they are, for this week."""
         week = (now - timedelta(days=now.weekday())).date()
         async with self._connect() as connection:
+            await queries.take_time(connection)
             groups = await namesakes(connection, self._keyring)
         pairs = [
             pair
@@ -52,6 +54,7 @@ class Checker:
         async with self._work() as unit:
             await store.propose(unit.connection, pairs, at=now)
         async with self._connect() as connection:
+            await queries.take_time(connection)
             found = check(await queries.count(connection, self._fields, at=now), self._fields)
         async with self._work() as unit:
             await store.keep(unit.connection, week, found)
@@ -62,8 +65,11 @@ class Checker:
         return found
 
     async def check_weekly(self, now: datetime) -> None:
-        """Checks once a week, at the first look in it."""
+        """Checks once a week, at the first look in it; a check that fails is not tried again."""
         monday = (now - timedelta(days=now.weekday())).date()
+        if self._tried is not None and self._tried >= monday:
+            return
+        self._tried = monday
         async with self._connect() as connection:
             latest = await queries.latest_week(connection)
         if latest is None or latest < monday:

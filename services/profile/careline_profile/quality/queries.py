@@ -91,6 +91,12 @@ _KEPT = text("""
     SELECT figures FROM quality_checks WHERE week >= :since AND week < :until ORDER BY week
 """)
 _LATEST_WEEK = text("SELECT max(week) FROM quality_checks")
+_TAKE_TIME = text("SET LOCAL statement_timeout = '10min'")
+
+
+async def take_time(connection: AsyncConnection) -> None:
+    """Statements over all records may run longer than those that something waits for."""
+    await connection.execute(_TAKE_TIME)
 
 
 async def count(
