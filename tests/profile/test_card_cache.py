@@ -90,11 +90,9 @@ async def test_a_card_that_was_read_before_a_commit_is_not_kept_after_it(
     assert await touchpoints(cache, reader) == 2
 
 
-async def test_with_an_empty_valkey_the_database_answers(
-    stack: LocalStack, cache: CardCache, reader: Reader
-) -> None:
+async def test_with_an_empty_valkey_the_database_answers(cache: CardCache, reader: Reader) -> None:
     assert await touchpoints(cache, reader) == 1
-    await connection(stack.endpoints.valkey).client.flushdb()
+    await cache._valkey.client.flushdb()
     assert await touchpoints(cache, reader) == 1
     assert reader.count == 2
 
