@@ -3,6 +3,7 @@
 import typer
 
 from careline_cli.customer.edit import edit
+from careline_cli.customer.erase import erase
 from careline_cli.customer.history import history
 from careline_cli.customer.quality import quality
 from careline_cli.customer.show import show
@@ -21,3 +22,4 @@ app.command()(history)
 app.command()(timeline)
 app.command()(edit)
 app.command()(quality)
+app.command()(erase)

@@ -7,10 +7,14 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.ingest import Touchpoint
-from careline_contracts.topics import TOUCHPOINTS
+from careline_contracts.events.profile import ErasureAnswered
+from careline_contracts.topics import ERASURE_ANSWERS, TOUCHPOINTS
 from careline_profile import api, handlers
 from careline_profile.card import Cards
 from careline_profile.card_cache import PAUSE_SECONDS, TIMEOUT_MILLISECONDS, CardCache
+from careline_profile.erasure import api as erasure_api
+from careline_profile.erasure.handlers import handle
+from careline_profile.erasure.orders import carry_out_what_is_missing
 from careline_profile.policy import ProfilePolicy
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
@@ -31,7 +35,10 @@ from careline_runtime.settings import ServiceSettings
 from careline_runtime.unit_of_work import Unit
 from careline_runtime.valkey import Valkey
 
-HEARS = (Hears(TOUCHPOINTS, otherwise=Touchpoint),)
+HEARS = (
+    Hears(TOUCHPOINTS, otherwise=Touchpoint),
+    Hears(ERASURE_ANSWERS, types={ErasureAnswered.type: ErasureAnswered}),
+)
 
 
 def build(settings: ServiceSettings) -> Service:
@@ -75,7 +82,7 @@ def build(settings: ServiceSettings) -> Service:
         name="profile",
         settings=settings,
         hears=HEARS,
-        handle=partial(handlers.attach_touchpoints, by=by),
+        handle=partial(handle, by=by),
         routers=(
             api.router(connect, cards, keyring, cache),
             record_api.router(
@@ -92,10 +99,12 @@ def build(settings: ServiceSettings) -> Service:
                 connect, work, checker, now, accuracy_target=policy.quality.accuracy_target
             ),
             protection_api.router(connect, work, protection, keyring),
+            erasure_api.router(connect, work, now, protection, keyring),
         ),
         upkeep=upkeep,
         committed=cache.committed,
         on_stop=cache.close,
         policy_version=loaded.version,
+        on_start=lambda: carry_out_what_is_missing(service, keyring),
     )
     return service

@@ -18,6 +18,7 @@ from careline_contracts.topics import TOUCHPOINTS
 from careline_profile import api, handlers
 from careline_profile.app import HEARS
 from careline_profile.card import Cards
+from careline_profile.erasure.handlers import handle
 from careline_profile.policy import ProfilePolicy
 from careline_profile.quality import api as quality_api
 from careline_profile.quality.checking import Checker
@@ -151,8 +152,7 @@ class Profile(StageInTest):
 
 def on(engine: AsyncEngine) -> Profile:
     """One instance of profile on this database."""
-    handle = partial(handlers.attach_touchpoints, by=RULES)
-    return Profile(engine, service="profile", hears=HEARS, handle=handle)
+    return Profile(engine, service="profile", hears=HEARS, handle=partial(handle, by=RULES))
 
 
 @contextlib.asynccontextmanager

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "profile_0007"
-down_revision = "profile_0006"
+revision = "profile_0008"
+down_revision = "profile_0007"
 
 
 def upgrade() -> None:

@@ -16,6 +16,7 @@ from careline_profile.record.model import STAFF, Book, Fact, Slot
 from careline_profile.record.rules.keeping import shared, take_in
 from careline_profile.record.telling import Teller, take_away, tell
 from careline_profile.store import Effects
+from careline_runtime.erasure import share
 from careline_runtime.unit_of_work import Unit
 
 EDITS = "/careline/profile/edits"
@@ -69,6 +70,7 @@ class Editor:
 
     async def edit(self, unit: Unit, number: str, request: Request) -> Edited | None:
         """Makes all of them or none; None if there is no such customer; raises `Flawed`."""
+        await share(unit.connection)
         found = await queries.customer(unit.connection, number)
         if found is None:
             return None
@@ -97,6 +99,7 @@ class Editor:
         self, unit: Unit, number: str, reminder: str, *, who: str, at: datetime
     ) -> Edited | None:
         """Clears a reminder; None if it doesn't stand, or there is no such customer."""
+        await share(unit.connection)
         found = await queries.customer(unit.connection, number)
         if found is None:
             return None
