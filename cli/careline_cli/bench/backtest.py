@@ -7,6 +7,7 @@ from importlib.resources import files
 
 import asyncpg
 
+from careline_cli.bench.measure import empty
 from careline_localstack import LocalStack
 from careline_runtime.setup import migrate
 from careline_scoring.backtest import Question, run
@@ -42,7 +43,8 @@ _SEED = (
 async def backtest_seconds(stack: LocalStack, customers: int) -> float:
     """Of the shipped policy against one that changes a line of the tiers, over a month."""
     url = stack.endpoints.databases["scoring"]
-    await _seed(url, customers)
+    await empty(stack, "scoring")
+    await seed(url, customers)
     live = files("careline_scoring").joinpath("policy.yaml").read_text("utf-8")
     candidate = live.replace("mid_at_least_minor: 2_000_000", "mid_at_least_minor: 1_000_000")
     last_day = LAST_DAY.toordinal()
@@ -53,11 +55,10 @@ async def backtest_seconds(stack: LocalStack, customers: int) -> float:
     return seconds
 
 
-async def _seed(url: str, customers: int) -> None:
-    """An empty database of scoring, then the customers with their facts."""
-    connection = await asyncpg.connect(url)
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+async def seed(url: str, customers: int) -> None:
+    """Migrates the empty database, and makes the customers up with their facts."""
     await asyncio.to_thread(migrate, "scoring", url)
+    connection = await asyncpg.connect(url)
     for statement in _SEED:
         await connection.execute(statement, customers, timeout=1_800)
     await connection.execute("ANALYZE")

@@ -76,7 +76,7 @@ async def stage_alone(stack: LocalStack, service: str) -> float:
     if service == "ingest":
         await _rewind(stack.endpoints.kafka, "careline.ingest")
     else:
-        await _empty(stack, service)
+        await empty(stack, service)
     await asyncio.to_thread(stack.start_services, ServiceOptions(), names=[service])
     async with Pipeline(stack.endpoints, services=[service]) as running:
         handled, since = await _first_progress(running, service)
@@ -162,10 +162,15 @@ async def _first_progress(running: Pipeline, service: str) -> tuple[int, float]:
         await asyncio.sleep(0.02)
 
 
-async def _empty(stack: LocalStack, service: str) -> None:
-    """Throws the service's database away; its next start migrates an empty one."""
+async def empty(stack: LocalStack, service: str) -> None:
+    """Throws away all that the service keeps; its next start migrates an empty database."""
     connection = await asyncpg.connect(stack.endpoints.databases[service])
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    schemas = await connection.fetch(
+        "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$)'"
+    )
+    for (schema,) in schemas:
+        await connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
+    await connection.execute("CREATE SCHEMA public")
     await connection.close()
 
 
