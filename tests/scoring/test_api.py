@@ -17,7 +17,9 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 async def client(scoring: Scoring) -> AsyncIterator[httpx.AsyncClient]:
-    app = api_in_test(api.router(scoring.engine.connect, lambda: scoring.timeline))
+    app = api_in_test(
+        api.router(scoring.engine.connect, lambda: scoring.timeline, lambda: noon(20))
+    )
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as client:
         yield client

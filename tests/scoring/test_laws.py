@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from careline_scoring.model import NEVER, NO_HOUR, TIERS, Decision, Fact, History
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.advice import ways_up
+from careline_scoring.rules.forecast import decisions_to_come
 from careline_scoring.rules.ledger import ledger
 
 TODAY = date(2024, 6, 1).toordinal()
@@ -241,6 +242,17 @@ def verdict_rank(rulebook: Rulebook, known: list[Fact], verdict: str, day: int) 
     """The higher the better."""
     order = TIERS if verdict == "tier" else ("high", "medium", "low")
     return order.index(named(rulebook, known, verdict, day))
+
+
+@given(known=histories)
+@settings(max_examples=100, deadline=None)
+def test_a_forecast_leaves_nothing_out(rulebook: Rulebook, known: list[Fact]) -> None:
+    history = rulebook.evidence.history(known)
+    days = {day: rulebook.decide(history, day) for day in range(TODAY, TODAY + 41)}
+    differ = [day for day in days if day > TODAY and days[day][1:-1] != days[day - 1][1:-1]]
+    found = list(decisions_to_come(rulebook, history, TODAY, until=TODAY + 40))
+    assert [then.day for _, then in found] == differ
+    assert all((days[now.day], days[then.day]) == (now, then) for now, then in found)
 
 
 def test_an_empty_history_decides_without_evidence(rulebook: Rulebook) -> None:

@@ -20,7 +20,13 @@ def build(settings: ServiceSettings) -> Service:
         hears=HEARS,
         handle=handlers.handle,
         fire=handlers.fire,
-        routers=(api.router(lambda: service.engine.connect(), lambda: policy.timeline),),
+        routers=(
+            api.router(
+                lambda: service.engine.connect(),
+                lambda: policy.timeline,
+                lambda: service.clock.now(),
+            ),
+        ),
         policy=policy,
     )
     return service

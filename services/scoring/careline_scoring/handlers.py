@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
+import structlog
+
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
 from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
@@ -20,13 +22,15 @@ from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store
 from careline_scoring.announcements import announce_changes, announce_score
-from careline_scoring.book import Book, Customer, Published
+from careline_scoring.book import Book, Customer, Published, TierMove
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact, kind_of
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.evidence import Calendar
 from careline_scoring.tags import all_of, of_record
+
+log = structlog.get_logger(__name__)
 
 MOST_MINOR_UNITS = 10**15
 """What the contract allows, so that sums fit a bigint."""
@@ -114,6 +118,7 @@ class Handlers:
 
     async def _save(self, unit: Unit, work: "_Work") -> None:
         book = work.book
+        work.audit()
         await store.save(unit.connection, book)
         unit.after_commit(lambda: metrics.count(work.counts))
         unit.after_commit(lambda: self._histories.keep(book.live_customers))
@@ -186,6 +191,16 @@ class _Work:
             # decided about after the instant, before the policy was heard
             self._decide(customer, customer.as_of, None, why="policy")
 
+    def audit(self) -> None:
+        """Takes one of the scores apart before it is saved: every measure read anew must agree."""
+        customer = next((c for c in self.book.changed.values() if c.merged_into is None), None)
+        if customer is None or customer.published is None or customer.as_of is None:
+            return
+        readings = customer.rulebook.readings(customer.history, self._day_of(customer.as_of))
+        if tuple(reading.points for reading in readings) != customer.published.points:
+            self.counts["mismatches"] += 1
+            log.error("score.mismatch", customer=customer.number, version=customer.version)
+
     def _catch_up(self, customer: Customer, until: datetime) -> None:
         """Decides at each instant up to `until` at which something changes by itself."""
         while (due_at := self._due_at(customer)) is not None and due_at <= until:
@@ -215,7 +230,14 @@ class _Work:
         self.book.changed[customer.number] = customer
         self.counts[why] += 1
         if published == before:
+            self.counts["unchanged"] += why == "timer"
             return
+        if before is None or before.tier != published.tier:
+            was = before.tier if before else None
+            # the first change that is said
+            version = customer.version + 1
+            move = TierMove(customer.number, version, as_of, was, published.tier)
+            self.book.tier_moves.append(move)
         changed = announce_changes(
             self._unit, customer, decision, published, as_of=as_of, cause=cause
         )
