@@ -14,7 +14,8 @@ import structlog
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
 from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
-from careline_contracts.topics import ACTIVITIES, CUSTOMERS, POLICIES
+from careline_contracts.events.touchpoints import OutreachAnswered
+from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.followed_policy import Timeline
@@ -40,6 +41,7 @@ RESCORE = "rescore"
 
 HEARS = (
     Hears(ACTIVITIES, types={CustomersMerged.type: CustomersMerged}, otherwise=Activity),
+    Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
     Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
     Hears(POLICIES, types={PolicyPublished.type: PolicyPublished}),
 )
@@ -56,12 +58,15 @@ class Handlers:
         """Rescores the customers that the events are about, event by event."""
         activities = [h.payload for h in heard if isinstance(h.payload, Activity)]
         merges = [h.payload for h in heard if isinstance(h.payload, CustomersMerged)]
+        answers = [h.payload for h in heard if isinstance(h.payload, OutreachAnswered)]
         states = [h.payload for h in heard if isinstance(h.payload, CustomerState)]
         work = await self._begin(
             unit,
-            identities={activity.identity for activity in activities},
+            identities={activity.identity for activity in activities}
+            | {_reached_as(answer) for answer in answers},
             numbers={activity.customer for activity in activities}
             | {number for merge in merges for number in (merge.customer, *merge.absorbed)}
+            | {answer.customer for answer in answers}
             | {state.customer for state in states if not state.merged_into},
             instants=[_as_of(h.envelope) for h in heard],
         )
@@ -71,6 +76,8 @@ class Handlers:
                     work.hear(item.envelope, activity)
                 case CustomersMerged() as merge:
                     work.merge(item.envelope, merge)
+                case OutreachAnswered() as answer:
+                    work.answered(item.envelope, answer)
                 case CustomerState(merged_into=None) as state:
                     work.record(item.envelope, state)
                 case PolicyPublished(service="scoring") as published:
@@ -139,13 +146,29 @@ class _Work:
     def hear(self, envelope: Envelope, activity: Activity) -> None:
         """An activity is one more fact about its customer."""
         customer = self.book.owner(activity.identity, named=activity.customer)
-        as_of = customer.not_before(_as_of(envelope))
-        self._catch_up(customer, as_of)
         fact = _fact(envelope, activity, self._calendar)
-        self.book.add(customer, activity.identity, fact)
+        self._learn(customer, activity.identity, fact, envelope)
         if fact.amount_minor and not customer.rulebook.evidence.converts(fact.currency):
             self.counts["left_out"] += 1
-        self._decide(customer, as_of, envelope, why="event")
+
+    def answered(self, envelope: Envelope, answer: OutreachAnswered) -> None:
+        """What became of an outreach is a fact about whom it reached.
+
+        A channel names the customer by number. One of whom nothing else is known is not made up.
+        """
+        if self.book.live(answer.customer).published is None:
+            return
+        identity = _reached_as(answer)
+        customer = self.book.owner(identity, named=answer.customer)
+        day, hour = self._calendar.day_and_hour(envelope.occurred_at)
+        kind = kind_of(answer.type, {"result": answer.result})
+        self._learn(customer, identity, Fact(day, kind, "", 1, 0, hour=hour), envelope)
+
+    def _learn(self, customer: Customer, identity: str, fact: Fact, cause: Envelope) -> None:
+        as_of = customer.not_before(_as_of(cause))
+        self._catch_up(customer, as_of)
+        self.book.add(customer, identity, fact)
+        self._decide(customer, as_of, cause, why="event")
 
     def record(self, envelope: Envelope, state: CustomerState) -> None:
         """What the customer's record says is carried as tags, and decided about anew."""
@@ -276,6 +299,11 @@ class _Work:
 
 def _as_of(envelope: Envelope) -> datetime:
     return max(envelope.recorded_at, envelope.occurred_at)
+
+
+def _reached_as(answer: OutreachAnswered) -> str:
+    """The identity of somebody who is named by customer number only: it follows merges."""
+    return f"customer:{answer.customer}"
 
 
 def _fact(envelope: Envelope, activity: Activity, calendar: Calendar) -> Fact:
