@@ -13,7 +13,12 @@ import structlog
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.events.profile import (
+    Activity,
+    CustomerErased,
+    CustomersMerged,
+    CustomerState,
+)
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES
 from careline_runtime.batch import Heard, Hears
@@ -40,7 +45,11 @@ RESCORE = "rescore"
 """The one timer of a customer: its key is the number, its instant the next change."""
 
 HEARS = (
-    Hears(ACTIVITIES, types={CustomersMerged.type: CustomersMerged}, otherwise=Activity),
+    Hears(
+        ACTIVITIES,
+        types={event.type: event for event in (CustomersMerged, CustomerErased)},
+        otherwise=Activity,
+    ),
     Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
     Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
     Hears(POLICIES, types={PolicyPublished.type: PolicyPublished}),
@@ -63,7 +72,7 @@ class Handlers:
         work = await self._begin(
             unit,
             identities={activity.identity for activity in activities}
-            | {_reached_as(answer) for answer in answers},
+            | {answer.customer for answer in answers},
             numbers={activity.customer for activity in activities}
             | {number for merge in merges for number in (merge.customer, *merge.absorbed)}
             | {answer.customer for answer in answers}
@@ -158,11 +167,11 @@ class _Work:
         """
         if self.book.live(answer.customer).published is None:
             return
-        identity = _reached_as(answer)
-        customer = self.book.owner(identity, named=answer.customer)
+        # the number is an identity like any other: it follows merges
+        customer = self.book.owner(answer.customer, named=answer.customer)
         day, hour = self._calendar.day_and_hour(envelope.occurred_at)
         kind = kind_of(answer.type, {"result": answer.result})
-        self._learn(customer, identity, Fact(day, kind, "", 1, 0, hour=hour), envelope)
+        self._learn(customer, answer.customer, Fact(day, kind, "", 1, 0, hour=hour), envelope)
 
     def _learn(self, customer: Customer, identity: str, fact: Fact, cause: Envelope) -> None:
         as_of = customer.not_before(_as_of(cause))
@@ -299,11 +308,6 @@ class _Work:
 
 def _as_of(envelope: Envelope) -> datetime:
     return max(envelope.recorded_at, envelope.occurred_at)
-
-
-def _reached_as(answer: OutreachAnswered) -> str:
-    """The identity of somebody who is named by customer number only: it follows merges."""
-    return f"customer:{answer.customer}"
 
 
 def _fact(envelope: Envelope, activity: Activity, calendar: Calendar) -> Fact:
