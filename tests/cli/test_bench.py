@@ -15,7 +15,13 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path)
     try:
         figures = await measured(
-            stack, events=1_000, customers=100, seed=7, idle_seconds=1, latency_seconds=1
+            stack,
+            events=1_000,
+            customers=100,
+            seed=7,
+            backtest_customers=1_000,
+            idle_seconds=1,
+            latency_seconds=1,
         )
     finally:
         stack.stop()
@@ -24,11 +30,14 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "ceiling_quiet_events_per_second",
         "pipeline_events_per_second",
         "pipeline_ratio",
+        "cpu_us_per_touchpoint",
         "stages",
         "edge",
         "latency_p99_ms",
         "rss_mb",
         "idle_cpu_percent",
+        "backtest_seconds",
+        "backtest_customers",
         "events",
         "customers",
         "seed",
@@ -40,9 +49,14 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     for stage in figures["stages"].values():
         assert set(stage) == {"events_per_second", "ratio"}
         assert stage["ratio"] == pytest.approx(stage["events_per_second"] / ceiling, abs=0.01)
+    everything = {*SERVICES, "kafka", "postgres", "valkey", "driver"}
+    assert set(figures["cpu_us_per_touchpoint"]) == everything
+    assert all(microseconds >= 0 for microseconds in figures["cpu_us_per_touchpoint"].values())
+    assert all(figures["cpu_us_per_touchpoint"][name] > 0 for name in ("scoring", "postgres"))
     assert all(megabytes > 10 for megabytes in figures["rss_mb"].values())
     assert figures["latency_p99_ms"] > 0
     assert 0 <= figures["idle_cpu_percent"] < 500
+    assert figures["backtest_seconds"] > 0
     edge = figures["edge"]
     assert set(edge) == {
         "send_events_per_second",
