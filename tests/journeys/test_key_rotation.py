@@ -115,5 +115,10 @@ async def test_a_new_key_seals_within_seconds_and_the_old_one_stays_while_it_is_
     assert "identities" in refused
     assert TOUCHPOINTS.name in refused
     keys("retire", new, exit_code=1)
+    anew = json.loads(keys("reencrypt", "--json")[0])
+    assert anew["key"] == new and anew["resealed"]["identities"] >= 1 and not anew["left"]
+    _, refused = keys("retire", "k1", exit_code=1)
+    assert "identities" not in refused
+    assert TOUCHPOINTS.name in refused, "until its retention has passed"
     keys("retire", spare)
     assert spare not in keys("list")[0]
