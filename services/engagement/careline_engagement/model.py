@@ -269,6 +269,11 @@ class Family(NamedTuple):
         return number
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything was ever heard of it."""
+        return bool(self.facts or self.cases or self.records or any(self.rulings.values()))
+
+    @property
     def root(self) -> str:
         """The number that has absorbed all others."""
         return self.holder(min(self.numbers), datetime.max.replace(tzinfo=UTC))

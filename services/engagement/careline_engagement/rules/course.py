@@ -79,6 +79,7 @@ def evidence_for(case: Case, family: Family) -> list[Fact]:
     the outreach of another case is that one's.
     """
     asked_by = {contact.request: contact.case for contact in family.contacts}
+    asked_by |= {one.id: one.id for one in family.cases}
     return [
         fact
         for fact in family.facts_for(case.number)

@@ -1,11 +1,12 @@
 """What is only ever added: aliases, facts, consents and entries, in any order and twice."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_contracts.events.engagement import FollowUpRecorded
 from careline_engagement import rows
 from careline_engagement.model import Alias, Consent, Entry, Fact, Outcome, Record
 
@@ -57,6 +58,15 @@ _ADD_RECORDS = text("""
         CAST(:numbers AS text[]), CAST(:versions AS int[]), CAST(:ats AS timestamptz[]),
         CAST(:created AS timestamptz[]), CAST(:attributes AS text[])
     ) AS heard (number, version, at, created_at, attributes)
+    ON CONFLICT DO NOTHING
+""")
+_ADD_FOLLOW_UPS = text("""
+    INSERT INTO follow_ups (event_id, number, at, said)
+    SELECT event_id, number, at, CAST(said AS jsonb)
+    FROM unnest(
+        CAST(:events AS text[]), CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]),
+        CAST(:said AS text[])
+    ) AS heard (event_id, number, at, said)
     ON CONFLICT DO NOTHING
 """)
 _ADD_ENTRIES = text("""
@@ -153,6 +163,22 @@ async def add_records(connection: AsyncConnection, records: Collection[tuple[str
             "ats": [r.at for _, r in records],
             "created": [r.created_at for _, r in records],
             "attributes": [rows.from_attributes(r.attributes) for _, r in records],
+        },
+    )
+
+
+async def add_follow_ups(
+    connection: AsyncConnection,
+    follow_ups: Collection[tuple[datetime, str, FollowUpRecorded]],
+) -> None:
+    """Adds what people noted, each with its instant and its event's id."""
+    await connection.execute(
+        _ADD_FOLLOW_UPS,
+        {
+            "events": [id for _, id, _ in follow_ups],
+            "numbers": [said.customer for _, _, said in follow_ups],
+            "ats": [at for at, _, _ in follow_ups],
+            "said": [said.to_json().decode() for _, _, said in follow_ups],
         },
     )
 
