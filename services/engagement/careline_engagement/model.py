@@ -300,6 +300,8 @@ class Family(NamedTuple):
 
     def facts_for(self, number: str) -> list[Fact]:
         """The facts in order of instant. Those of other numbers count from when we knew whose."""
+        if len(self.numbers) == 1:
+            return sorted(self.facts)
         return sorted(
             fact._replace(at=max(fact.at, self.joined_at(number, fact.number)))
             for fact in self.facts

@@ -82,7 +82,6 @@ _ADD_ENTRIES = text("""
     ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
     ON CONFLICT DO NOTHING
 """)
-# a moment that has moved leaves nothing: it was never the time
 _DROP_ENTRIES = text("""
     DELETE FROM entries USING unnest(
         CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[])
@@ -205,9 +204,9 @@ async def add_entries(connection: AsyncConnection, entries: Collection[Entry]) -
 async def decide_entries(
     connection: AsyncConnection, decided: Sequence[tuple[Entry, Outcome]]
 ) -> None:
-    """Saves what entries led to; those that were superseded are forgotten."""
-    dropped = [entry for entry, outcome in decided if outcome == "superseded"]
-    decided = [(entry, outcome) for entry, outcome in decided if outcome != "superseded"]
+    """Saves what entries led to; those that say nothing of the customer are forgotten."""
+    dropped = [entry for entry, outcome in decided if _says_nothing(entry, outcome)]
+    decided = [(entry, outcome) for entry, outcome in decided if not _says_nothing(entry, outcome)]
     if dropped:
         await connection.execute(
             _DROP_ENTRIES,
@@ -226,3 +225,10 @@ async def decide_entries(
             "outcomes": [outcome for _, outcome in decided],
         },
     )
+
+
+def _says_nothing(entry: Entry, outcome: Outcome) -> bool:
+    """A moment that has moved was never the time; a purchase of somebody whom no playbook is for is
+    no news, and would leave a row for each. What scoring said is kept: it is rare, and a warning.
+    """
+    return outcome == "superseded" or (outcome == "condition_unmet" and not entry.version)
