@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 FETCH_MILLISECONDS = 1_000
 
@@ -12,28 +12,14 @@ async def records(
 ) -> AsyncIterator[list[ConsumerRecord]]:
     """Every record from the first that is kept to the last that is there now, in batches."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False
+        *topics, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest"
     )
     await consumer.start()
     try:
-        partitions = [
-            TopicPartition(topic, number)
-            for topic in topics
-            for number in sorted(
-                consumer.partitions_for_topic(topic) or await _known(consumer, topic)
-            )
-        ]
-        consumer.assign(partitions)
+        partitions = consumer.assignment()
         ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
         while any([await consumer.position(place) < ends[place] for place in partitions]):
             for batch in (await consumer.getmany(timeout_ms=FETCH_MILLISECONDS)).values():
                 yield batch
     finally:
         await consumer.stop()
-
-
-async def _known(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    """Asks the broker for a topic that the consumer hasn't heard of yet."""
-    await consumer.topics()
-    return set(consumer.partitions_for_topic(topic) or ())

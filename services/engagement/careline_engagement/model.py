@@ -271,7 +271,8 @@ class Family(NamedTuple):
     @property
     def is_known(self) -> bool:
         """Whether anything was ever heard of it."""
-        return bool(self.facts or self.cases or self.records or any(self.rulings.values()))
+        known = (*self.rulings.values(), *self.records.values())
+        return bool(self.facts or self.cases or any(known))
 
     @property
     def root(self) -> str:

@@ -40,7 +40,11 @@ def agenda_of(family: Family, as_of: datetime, book: Book) -> Agenda:
         family.attribute(number, "account_manager", as_of),
         moments.last_contact(family, number, as_of, book),
         moments.next_contact(family, number, as_of, book),
-        sorted((entry for entry in family.entries if entry.at > as_of), key=lambda e: e.at),
+        sorted(
+            # when a contact is due is said already; its entries only look again then
+            (entry for entry in family.entries if entry.trigger != moments.CONTACT_DUE),
+            key=lambda entry: entry.at,
+        ),
         sorted(_open(family, book)),
     )
 
