@@ -2,6 +2,7 @@
 
 import typer
 
+from careline_cli.customer.erase import erase
 from careline_cli.customer.show import show
 from careline_cli.customer.timeline import timeline
 
@@ -15,3 +16,4 @@ app = typer.Typer(
 
 app.command()(show)
 app.command()(timeline)
+app.command()(erase)

@@ -151,6 +151,24 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerErased,
     ),
 )
+ERASURES = Topic(
+    "careline.erasures.v1",
+    "profile",
+    "customer",
+    "state",
+    (profile.ErasureOrdered,),
+    ("profile",),
+    partitions=1,
+)
+ERASURE_ANSWERS = Topic(
+    "careline.erasure-answers.v1",
+    "every service",
+    "customer",
+    "events",
+    (profile.ErasureAnswered,),
+    ("profile",),
+    partitions=1,
+)
 AUDIT = Topic(
     "careline.audit.v1",
     "profile",
@@ -170,7 +188,7 @@ TIER_CHANGES = Topic(
     "customer",
     "events",
     (scoring.TierChanged,),
-    ("engagement",),
+    ("engagement", "ticketing"),
 )
 TAG_CHANGES = Topic(
     "careline.tag-changes.v1",
@@ -254,6 +272,43 @@ TICKET_CHANGES = Topic(
     ),
     ("engagement",),
 )
+CRISES = Topic(
+    "careline.crises.v1",
+    "ticketing",
+    "crisis",
+    "state",
+    (ticketing.CrisisState,),
+    personal="none",
+)
+CRISIS_CHANGES = Topic(
+    "careline.crisis-changes.v1",
+    "ticketing",
+    "crisis",
+    "events",
+    (
+        ticketing.CrisisOpened,
+        ticketing.CrisisGrown,
+        ticketing.CrisisClosed,
+        ticketing.MassNoticeRequested,
+    ),
+    ("channels",),
+)
+TICKET_ACTIONS = Topic(
+    "careline.ticket-actions.v1",
+    "ticketing",
+    "customer",
+    "events",
+    (ticketing.TicketActed,),
+    ("ticketing",),
+)
+TICKET_DIGESTS = Topic(
+    "careline.ticket-digests.v1",
+    "ticketing",
+    "person",
+    "events",
+    (ticketing.TicketDigestRaised,),
+    ("channels",),
+)
 POLICIES = Topic(
     "careline.policies.v1",
     "operations",
@@ -307,6 +362,8 @@ CATALOGUE: tuple[Topic, ...] = (
     ACTIVITIES,
     CUSTOMERS,
     CUSTOMER_CHANGES,
+    ERASURES,
+    ERASURE_ANSWERS,
     AUDIT,
     SCORES,
     TIER_CHANGES,
@@ -319,6 +376,10 @@ CATALOGUE: tuple[Topic, ...] = (
     FOLLOW_UPS,
     TICKETS,
     TICKET_CHANGES,
+    TICKET_ACTIONS,
+    TICKET_DIGESTS,
+    CRISES,
+    CRISIS_CHANGES,
     POLICIES,
     CHANNELS,
     CLOCK,

@@ -11,7 +11,12 @@ from datetime import datetime
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.events.profile import (
+    Activity,
+    CustomerErased,
+    CustomersMerged,
+    CustomerState,
+)
 from careline_contracts.topics import ACTIVITIES, CUSTOMERS, POLICIES
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import InvalidMessage
@@ -35,7 +40,11 @@ RESCORE = "rescore"
 """The one timer of a customer: its key is the number, its instant the next change."""
 
 HEARS = (
-    Hears(ACTIVITIES, types={CustomersMerged.type: CustomersMerged}, otherwise=Activity),
+    Hears(
+        ACTIVITIES,
+        types={event.type: event for event in (CustomersMerged, CustomerErased)},
+        otherwise=Activity,
+    ),
     Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
     Hears(POLICIES, types={PolicyPublished.type: PolicyPublished}),
 )

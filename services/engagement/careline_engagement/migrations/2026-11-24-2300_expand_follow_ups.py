@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "engagement_0006"
-down_revision = "engagement_0005"
+revision = "engagement_0007"
+down_revision = "engagement_0006"
 
 
 def upgrade() -> None:
