@@ -2,7 +2,10 @@
 
 import typer
 
+from careline_cli.customer.edit import edit
 from careline_cli.customer.erase import erase
+from careline_cli.customer.history import history
+from careline_cli.customer.quality import quality
 from careline_cli.customer.show import show
 from careline_cli.customer.timeline import timeline
 
@@ -15,5 +18,8 @@ app = typer.Typer(
 )
 
 app.command()(show)
+app.command()(history)
 app.command()(timeline)
+app.command()(edit)
+app.command()(quality)
 app.command()(erase)

@@ -1,7 +1,7 @@
 """What profile says about an event: its activity, every change it caused, customers as they are."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import assert_never, cast
 
 from careline_contracts.envelope import Envelope
@@ -14,6 +14,9 @@ from careline_contracts.events.profile import (
     IdentityLinked,
     MergeRefused,
     RecordFieldsChanged,
+    RecordReviewed,
+    RecordReviewRequested,
+    ReviewCause,
 )
 from careline_contracts.events.touchpoints import IdentityKind
 from careline_contracts.topics import ACTIVITIES, CUSTOMER_CHANGES, CUSTOMERS, Topic
@@ -24,9 +27,11 @@ from careline_profile.model import (
     Customer,
     Graph,
     Linked,
+    LookedAt,
     Merged,
     RecordChanged,
     Refused,
+    Reminded,
 )
 from careline_profile.rules import kind_of
 from careline_runtime.unit_of_work import Unit
@@ -45,11 +50,7 @@ def announce(
     attributes: Attributes,
 ) -> None:
     """Says all that this event means; a merge before the activity, which it moves."""
-    if attachment.changes:
-        for change in attachment.changes:
-            _say_change(unit, change, cause)
-        for number in _changed(attachment.changes):
-            _say_state(unit, graph.customers[number], attributes, cause)
+    announce_changes(unit, attachment.changes, graph, cause, attributes=attributes)
     unit.say(
         ACTIVITIES,
         Activity(
@@ -65,6 +66,21 @@ def announce(
         occurred_at=cause.occurred_at,
         cause=cause,
     )
+
+
+def announce_changes(
+    unit: Unit,
+    changes: Sequence[Change],
+    graph: Graph,
+    cause: Envelope,
+    *,
+    attributes: Attributes,
+) -> None:
+    """Says each change, then every customer that changed as it is now."""
+    for change in changes:
+        _say_change(unit, change, cause)
+    for number in _changed(changes):
+        _say_state(unit, graph.customers[number], attributes, cause)
 
 
 def _say_change(unit: Unit, change: Change, cause: Envelope) -> None:
@@ -96,6 +112,19 @@ def _say_change(unit: Unit, change: Change, cause: Envelope) -> None:
         case RecordChanged(fields=fields):
             record = RecordFieldsChanged(customer=customer, version=version, fields=fields)
             _say(unit, record, "record", cause)
+        case Reminded(reminder=reminder, account_manager=manager):
+            asked = RecordReviewRequested(
+                customer=customer,
+                version=version,
+                review=reminder.key,
+                cause=cast(ReviewCause, reminder.cause),
+                reference=reminder.reference,
+                account_manager=manager,
+            )
+            _say(unit, asked, "reminded", cause)
+        case LookedAt(reminder=key, by=by):
+            done = RecordReviewed(customer=customer, version=version, review=key, by=by)
+            _say(unit, done, "looked-at", cause)
         case _:
             assert_never(change)
 
@@ -120,6 +149,8 @@ def _say(
     | CustomersMerged
     | MergeRefused
     | RecordFieldsChanged
+    | RecordReviewRequested
+    | RecordReviewed
     | CustomerState,
     word: str,
     cause: Envelope,
@@ -136,7 +167,7 @@ def _say(
     )
 
 
-def _changed(changes: tuple[Change, ...]) -> list[str]:
+def _changed(changes: Sequence[Change]) -> list[str]:
     """The customers whose version moved, each once, in the order in which it happened."""
     numbers: dict[str, None] = {}
     for change in changes:

@@ -119,7 +119,37 @@ class RecordChanged(NamedTuple):
     fields: tuple[str, ...]
 
 
-Change = Created | Linked | Merged | Refused | RecordChanged
+class Reminder(NamedTuple):
+    """Somebody is to look at a record again, once for each cause (REC-6)."""
+
+    key: str
+    """The `event_key` of its cause."""
+    ref: Ref
+    cause: str
+    reference: str | None
+    """The number of the contract or the complaint."""
+    raised_at: datetime
+
+
+class Reminded(NamedTuple):
+    """The account manager of a customer is to look at the record again."""
+
+    customer: str
+    version: int
+    reminder: Reminder
+    account_manager: str | None
+
+
+class LookedAt(NamedTuple):
+    """Somebody has looked at the record, as they were reminded to."""
+
+    customer: str
+    version: int
+    reminder: str
+    by: str
+
+
+Change = Created | Linked | Merged | Refused | RecordChanged | Reminded | LookedAt
 
 
 class Attachment(NamedTuple):
