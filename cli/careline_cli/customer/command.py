@@ -4,6 +4,7 @@ import typer
 
 from careline_cli.customer.edit import edit
 from careline_cli.customer.erase import erase
+from careline_cli.customer.export import export
 from careline_cli.customer.history import history
 from careline_cli.customer.quality import quality
 from careline_cli.customer.show import show
@@ -22,4 +23,5 @@ app.command()(history)
 app.command()(timeline)
 app.command()(edit)
 app.command()(quality)
+app.command()(export)
 app.command()(erase)

@@ -102,7 +102,7 @@ OUTREACH_RESULTS = Topic(
     "customer",
     "events",
     (OutreachAnswered,),
-    ("engagement",),
+    ("scoring", "engagement"),
 )
 CHANNEL_HEALTH = Topic(
     "careline.channel-health.v1",
