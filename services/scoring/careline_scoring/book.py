@@ -83,6 +83,16 @@ class BucketKey(NamedTuple):
     hour: int
 
 
+class TierMove(NamedTuple):
+    """A change of tier as it was said."""
+
+    number: str
+    version: int
+    as_of: datetime
+    was: Tier | None
+    now: Tier
+
+
 class Book:
     """What was loaded for a batch, what the batch adds, and what it changes."""
 
@@ -94,6 +104,7 @@ class Book:
         self.new_facts: dict[BucketKey, tuple[int, int]] = {}
         """Times and amount to add to each bucket."""
         self.new_records: dict[str, Customer] = {}
+        self.tier_moves: list[TierMove] = []
         self.changed: dict[str, Customer] = {}
 
     def live(self, number: str) -> Customer:

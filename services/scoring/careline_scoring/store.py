@@ -37,7 +37,7 @@ FACT_COLUMNS = """
     b.day - DATE '0001-01-01' + 1, b.kind, b.currency, b.times, b.amount_minor, b.channel,
     b.product, b.hour
 """
-_FACTS = text(f"""
+FACTS = text(f"""
     SELECT m.customer, {FACT_COLUMNS}
     FROM members m JOIN buckets b USING (identity)
     WHERE m.customer = ANY(CAST(:numbers AS text[]))
@@ -85,6 +85,12 @@ _SAVE_ABSORBED = text("""
     UPDATE customers SET merged_into = moved.survivor
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
     WHERE customers.number = moved.absorbed
+""")
+_ADD_TIER_MOVES = text("""
+    INSERT INTO tier_moves (number, version, as_of, from_tier, to_tier)
+    SELECT * FROM unnest(
+        CAST(:numbers AS text[]), CAST(:versions AS bigint[]), CAST(:as_ofs AS timestamptz[]),
+        CAST(:froms AS text[]), CAST(:tos AS text[]))
 """)
 _SAVE_RECORDS = text("""
     UPDATE customers SET record = CAST(saved.record AS jsonb), record_version = saved.version
@@ -143,7 +149,7 @@ async def load(
     known = [c for c in customers.values() if c.published is not None and c.merged_into is None]
     will_change = _choose_rulebooks(timeline, customers.values(), instants)
     if unread := [c.number for c in known if will_change or not histories.take(c)]:
-        for number, *fact in await connection.execute(_FACTS, {"numbers": unread}):
+        for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
             customers[number].learn(Fact._make(fact))
     return Book(customers, member_of)
 
@@ -214,6 +220,12 @@ async def save(connection: AsyncConnection, book: Book) -> None:
         await _add_facts(connection, book)
     if book.new_records:
         await _save_records(connection, [c for _, c in sorted(book.new_records.items())])
+    if book.tier_moves:
+        numbers, versions, as_ofs, froms, tos = zip(*sorted(book.tier_moves), strict=True)
+        sides = {"froms": froms, "tos": tos}
+        await connection.execute(
+            _ADD_TIER_MOVES, sides | {"numbers": numbers, "versions": versions, "as_ofs": as_ofs}
+        )
     if book.changed:
         changed = [customer for _, customer in sorted(book.changed.items())]
         await _save_customers(connection, changed)

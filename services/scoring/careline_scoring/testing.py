@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
 from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
-from careline_contracts.topics import ACTIVITIES, CUSTOMERS, POLICIES
+from careline_contracts.events.touchpoints import OutreachAnswered
+from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES
 from careline_runtime.followed_policy import BEFORE_ALL, Edition, Timeline
 from careline_runtime.policy import Loaded, load_policy
 from careline_runtime.settings import ServiceSettings
@@ -92,6 +93,22 @@ class Scoring(StageInTest):
         )
         merged = CustomersMerged(customer=survivor, version=self._named, absorbed=absorbed)
         return self.record(ACTIVITIES.name, envelope, merged)
+
+    def answer(self, customer: str, result: str, *, day: int) -> ConsumerRecord:
+        """What became of an outreach request, as the channel system says."""
+        self._named += 1
+        envelope = Envelope(
+            f"e{self._named}",
+            "/sms",
+            OutreachAnswered.type,
+            occurred_at=noon(day),
+            recorded_at=noon(day),
+            key=customer,
+        )
+        answer = OutreachAnswered.model_validate(
+            {"request": "O-1", "customer": customer, "result": result}
+        )
+        return self.record(OUTREACH_RESULTS.name, envelope, answer)
 
     def state(
         self, customer: str, version: int, *, day: int, **attributes: str | tuple[str, ...]
