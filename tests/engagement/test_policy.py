@@ -1,5 +1,9 @@
 """The policy file: the shipped one holds, and a wrong one is refused with the reason."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from careline_engagement.policy import EngagementPolicy
@@ -85,3 +89,22 @@ def test_a_wrong_policy_is_refused_with_the_reason(change: tuple[str, str], reas
     assert change[0] in SHIPPED.text
     with pytest.raises(Misconfigured, match=reason):
         parse_policy(EngagementPolicy, SHIPPED.text.replace(*change), path="engagement.yaml")
+
+
+def test_a_wording_has_one_digest_in_every_process() -> None:
+    # else a restart would part running cases from the wording they began with
+    script = (
+        "from careline_engagement.testing import shipped_policy;"
+        "print([playbook.digest for playbook in shipped_policy().policy.playbooks])"
+    )
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert digests == [f"{[playbook.digest for playbook in SHIPPED.policy.playbooks]}\n"] * 2

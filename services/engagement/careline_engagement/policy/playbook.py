@@ -4,6 +4,7 @@ Written as YAML and checked as a whole: whatever can be known to go wrong is ref
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -93,7 +94,8 @@ class Playbook(Part):
     @cached_property
     def digest(self) -> str:
         """What the playbook says, in eight letters: a case names the wording that it runs on."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
+        worded = json.dumps(self.model_dump(), sort_keys=True, default=_in_one_order)
+        return hashlib.sha256(worded.encode()).hexdigest()[:8]
 
     @cached_property
     def evidence(self) -> frozenset[str]:
@@ -152,3 +154,8 @@ class Playbook(Part):
                 after = since + step.span if isinstance(step, Wait) and waited else since
                 reached[target] = min(after, reached.get(target, after))
         return reached
+
+
+def _in_one_order(value: object) -> object:
+    """Sets come in another order in every process."""
+    return sorted(value) if isinstance(value, frozenset) else str(value)
