@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from careline_contracts.events.ingest import Touchpoint
 from careline_profile import metrics, rules, store
 from careline_profile.announcements import announce
-from careline_profile.model import LinkRules, Ref
+from careline_profile.model import Evidence, LinkRules, Ref
 from careline_profile.store import Effects
 from careline_runtime.batch import Heard
 from careline_runtime.unit_of_work import Unit
@@ -14,12 +14,23 @@ from careline_runtime.unit_of_work import Unit
 async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, link_rules: LinkRules) -> None:
     """Attaches each touchpoint to its customer, event by event, in order."""
     touchpoints = _with_identity(unit, heard, link_rules)
-    graph = await store.load(unit.connection, [refs for _, _, refs in touchpoints])
-    effects = Effects()
+    witnesses = store.gather((item.envelope, refs) for item, _, refs in touchpoints)
+    news = await store.find_news(unit.connection, witnesses)
+    graph = await store.load(
+        unit.connection, [refs for _, _, refs in touchpoints], news, link_rules
+    )
+    effects = Effects(news.witnesses)
     for item, touchpoint, refs in touchpoints:
-        attachment = rules.attach(refs, graph, link_rules, at=item.envelope.recorded_at)
-        effects.add(item.envelope, touchpoint, refs, attachment)
-        announce(unit, attachment, graph, touchpoint, item.envelope)
+        cause = item.envelope
+        attachment = rules.attach(
+            refs,
+            graph,
+            link_rules,
+            evidence=Evidence(cause.occurred_at, cause.event_key),
+            at=cause.recorded_at,
+        )
+        effects.add(cause, touchpoint, attachment)
+        announce(unit, attachment, graph, touchpoint, cause)
     await store.save(unit.connection, effects, graph)
     unit.after_commit(lambda: metrics.count(change for change, _ in effects.changes))
 

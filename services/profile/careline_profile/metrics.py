@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter
 
-from careline_profile.model import Change, Created, Linked, Merged, Refused
+from careline_profile.model import Change, Created, Judged, Linked, Merged, Refused, Split
 
 customers_created = Counter(
     "careline_customers_created_total", "Customers seen for the first time."
@@ -15,8 +15,21 @@ identities_linked = Counter(
 customers_merged = Counter("careline_customers_merged_total", "Customers absorbed by another.")
 merges_refused = Counter(
     "careline_merges_refused_total",
-    "Links held for a person. `component_too_large` means that a shared value is not yet blocked.",
+    "Links held for a person. `shared_value` means that a value has come with more others than one "
+    "person has, `component_too_large` that a customer has more identities than the policy allows.",
     ["reason"],
+)
+customers_split = Counter(
+    "careline_customers_split_total",
+    "Customers that turned out to be several, by program or person.",
+)
+links_judged = Counter(
+    "careline_links_judged_total", "Decisions of people about links.", ["verdict"]
+)
+tangles_too_large = Counter(
+    "careline_tangles_too_large_total",
+    "Units in which more identities hang together than `max_tangle`: what they make may depend on "
+    "the order of arrival. Block or cut the value that ties them together.",
 )
 
 
@@ -30,5 +43,9 @@ def count(changes: Iterable[Change]) -> None:
                 identities_linked.inc()
             case Merged():
                 customers_merged.inc()
-            case Refused(reason=reason):
-                merges_refused.labels(reason).inc()
+            case Split():
+                customers_split.inc()
+            case Refused(held=held):
+                merges_refused.labels(held.reason).inc()
+            case Judged(verdict=verdict):
+                links_judged.labels("approved" if verdict.is_one else "apart").inc()
