@@ -20,6 +20,9 @@ PRODUCTS = ("headset", "gift card", "record player", "screen insurance", "stream
 CATEGORIES = ("delivery", "damaged disc", "invoice", "staff", "returns")
 FAULTS = ("login", "payment", "download", "search")
 WORDS = ("Where is my order?", "能开发票吗？", "It skips on track 3.", "谢谢！", "Also on vinyl?")
+NAMES = ("示例·张三", "示例·李四", "示例·王五", "Alex Example", "Sam Example", "示例商贸有限公司")
+REGIONS = ("CN-11", "CN-31", "CN-44", "CN-51", "SG", "GB")
+TASTES = ("jazz", "classical", "rock", "country", "soundtracks")
 AGENTS = tuple(f"agent-{number:02}" for number in range(1, 25))
 
 
@@ -298,6 +301,42 @@ def _gets_help(person: _Person, at: datetime, via: str, reference: str) -> Itera
         yield person.says(at, said.SurveyAnswered, via=via, survey="csat", score=score)
 
 
+def _fills_in_a_form(person: _Person, purchase: Purchase) -> Iterator[Step]:
+    """Plainly made-up details; now and then one that can't be right."""
+    draw = person.chance
+    name = draw.choice(NAMES)
+    is_company = name == NAMES[-1]
+    month, day = draw.randint(1, 12), draw.randint(1, 28)
+    yield person.says(
+        person.around(purchase.at, 0, 30),
+        said.DetailsGiven,
+        via=draw.choice(("store", "app", "phone")),
+        verified_by=draw.choice((None, None, "call_back", "document")),
+        name=name,
+        birthday=None if is_company else f"{draw.randint(1935, 2000)}-{month:02}-{day:02}",
+        party="company" if is_company else "individual",
+        side="b" if is_company else "c",
+        region=draw.choice(REGIONS) if person.happens(0.97) else "somewhere",
+        language=draw.choice(("zh-CN", "zh-CN", "en")),
+        preferences=(draw.choice(TASTES),),
+        special_care=("vip",) if person.happens(0.05) else (),
+    )
+
+
+def _decides_on_news(person: _Person, purchase: Purchase) -> Iterator[Step]:
+    at = person.around(purchase.at, 0, 60)
+    granted = person.happens(0.7)
+    yield person.says(
+        at,
+        said.ConsentChanged,
+        via="app",
+        contact_channel=person.chance.choice(("email", "sms", "phone")),
+        purpose="marketing",
+        granted=granted,
+        expires_at=at + timedelta(days=365) if granted else None,
+    )
+
+
 JOURNEYS: Sequence[tuple[float, Journey]] = (
     (0.07, _browses_the_app),
     (0.01, _orders_in_the_app),
@@ -313,6 +352,8 @@ JOURNEYS: Sequence[tuple[float, Journey]] = (
     (0.004, _joins_a_plan),
     (0.014, _complains),
     (0.008, _meets_a_fault),
+    (0.03, _fills_in_a_form),
+    (0.015, _decides_on_news),
 )
 """How often each happens per purchase."""
 

@@ -20,6 +20,7 @@ from careline_contracts.envelope import (
     from_object,
     from_structured,
     to_headers,
+    to_text,
 )
 
 AT = datetime(2026, 3, 1, 2, 15, tzinfo=UTC)
@@ -172,3 +173,8 @@ def test_one_name_for_one_source_and_id() -> None:
     assert event_key("/till/7", "1") == event_key("/till/7", "1")
     assert event_key("/till/7", "1") != event_key("/till/71", "")
     assert event_key("/a", "b/c") != event_key("/a/b", "c")
+
+
+@given(instants)
+def test_an_instant_is_written_as_python_writes_it_in_utc(instant: datetime) -> None:
+    assert to_text(instant) == instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -35,7 +35,8 @@ async def http(engagement: Engagement) -> AsyncIterator[httpx.AsyncClient]:
     )
     await engagement.tick(after(3.5))
     url = engagement.engine.url.render_as_string(hide_password=False)
-    service = build(ServiceSettings(database_url=url.replace("+asyncpg", "")))
+    settings = ServiceSettings(database_url=url.replace("+asyncpg", ""), anonymous="accept")
+    service = build(settings)
     transport = httpx.ASGITransport(app=service.http)
     async with httpx.AsyncClient(transport=transport, base_url="http://engagement") as client:
         yield client
@@ -48,36 +49,60 @@ async def test_cases_by_status_and_customer(
     await engagement.tick(after(30))
     listed = (await http.get("/v1/cases")).json()["cases"]
     assert [(c["case"], c["customer"], c["status"]) for c in listed] == [
-        ("C-2", "C", "withdrawn"),
-        ("B-2", "C", "open"),
-        ("A-2", "A", "saved"),
+        ("C-retention-2", "C", "withdrawn"),
+        ("B-retention-2", "C", "open"),
+        ("A-retention-2", "A", "saved"),
     ]
     of_c = (await http.get("/v1/cases", params={"customer": "C"})).json()["cases"]
-    assert [c["case"] for c in of_c] == ["C-2", "B-2"], "also those of an absorbed number"
+    assert [c["case"] for c in of_c] == ["C-retention-2", "B-retention-2"], (
+        "also those of an absorbed number"
+    )
     saved = (await http.get("/v1/cases", params={"status": "saved", "limit": 1})).json()["cases"]
-    assert [c["case"] for c in saved] == ["A-2"]
+    assert [c["case"] for c in saved] == ["A-retention-2"]
     assert (await http.get("/v1/cases", params={"status": "won"})).status_code == 422
 
 
 async def test_one_case_with_its_steps(http: httpx.AsyncClient, engagement: Engagement) -> None:
     await engagement.tick(after(30))
-    case = (await http.get("/v1/cases/A-2")).json()
+    case = (await http.get("/v1/cases/A-retention-2")).json()
     assert case["closed_reason"] == "purchase.completed"
     steps = {step.pop("step"): step for step in case["steps"]}
-    assert list(steps) == ["supervisor", "contact", "cause", "offer"]
+    assert list(steps) == ["contact", "cause", "offer", "outreach", "supervisor"]
     assert steps["supervisor"] == {
+        "verdict": "late",
         "due_at": "2026-03-02T11:00:00Z",
         "done_at": "2026-03-02T14:00:00Z",
         "breached_at": "2026-03-02T11:00:00Z",
     }
     assert steps["cause"]["detail"] == "price"
-    missing = await http.get("/v1/cases/A-9")
-    assert (missing.status_code, missing.json()["title"]) == (404, "there is no case A-9")
+    missing = await http.get("/v1/cases/A-retention-9")
+    assert (missing.status_code, missing.json()["title"]) == (404, "there is no case A-retention-9")
 
 
 async def test_the_sums(http: httpx.AsyncClient, engagement: Engagement) -> None:
     await engagement.tick(after(30))
-    assert (await http.get("/v1/summary")).json() == {
-        "cases": {"opened": 3, "saved": 1, "lost": 0, "withdrawn": 1, "breached": 2, "open": 1},
-        "suppressed": {"case_open": 1},
+    summary = (await http.get("/v1/summary")).json()
+    assert summary["cases"] == summary["playbooks"]["retention"]
+    assert summary["cases"] == {
+        "opened": 3,
+        "saved": 1,
+        "lost": 0,
+        "withdrawn": 1,
+        "reached": 0,
+        "ended": 0,
+        "breached": 2,
+        "open": 1,
     }
+    assert summary["suppressed"] == {"case_open": 1}
+    assert summary["contacts"] == {"sent": 2, "suppressed": 1}
+
+
+async def test_how_a_customer_was_contacted_and_what_stood_against_it(
+    http: httpx.AsyncClient, engagement: Engagement
+) -> None:
+    await engagement.tick(after(30))
+    contacts = (await http.get("/v1/customers/C/contacts")).json()["contacts"]
+    assert [(c["case"], c["verdict"], c.get("reason")) for c in contacts] == [
+        ("C-retention-2", "suppressed", "case_closed"),
+        ("B-retention-2", "sent", None),
+    ]

@@ -25,7 +25,7 @@ from careline_runtime.tables import metadata as runtime_metadata
 pytestmark = pytest.mark.stack
 
 POLICY = shipped_policy()
-WINDOW = 24 * POLICY.policy.retention.outcome.window_days
+WINDOW = 24 * POLICY.policy.by_name["retention"].window_days
 EVER_AFTER = after(24 * 365)
 
 
@@ -55,7 +55,7 @@ async def rows(engagement: Engagement, query: str) -> list[tuple[Any, ...]]:
 
 async def kept(engagement: Engagement) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that engagement knows."""
-    tables = ("aliases", "customers", "facts", "warnings", "cases", "timers")
+    tables = ("aliases", "customers", "facts", "entries", "cases", "timers")
     return {t: await rows(engagement, f"SELECT * FROM {t} ORDER BY {t}") for t in tables}  # noqa: S608
 
 
@@ -70,25 +70,29 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
     await engagement.tick(after(0))
     [opened] = await said_on(engagement, CASE_CHANGES)
     assert opened == {
-        "case": "A-2",
+        "case": "A-retention-2",
         "customer": "A",
         "version": 1,
         "as_of": "2026-03-02T09:00:00Z",
         "policy_version": POLICY.version,
-        "reasons": ["risk_high", "2 complaints"],
+        "playbook": "retention",
+        "reasons": ["risk/high", "2 complaints"],
     }
     [request] = await said_on(engagement, OUTREACH_REQUESTS)
     assert request == {
         "customer": "A",
-        "case": "A-2",
+        "case": "A-retention-2",
         "purpose": "retention",
         "channel": "phone",
         "script": "retention-24h",
         "due_at": "2026-03-03T09:00:00Z",
         "policy_version": POLICY.version,
+        "playbook": "retention",
+        "step": "outreach",
+        "expires_at": "2026-03-03T09:00:00Z",
     }
     [reminder] = await said_on(engagement, REMINDERS)
-    assert (reminder["to"], reminder["about"]) == ("supervisor", "case A-2")
+    assert (reminder["to"], reminder["about"]) == ("supervisor", "case A-retention-2")
     assert reminder["due_at"] == "2026-03-02T11:00:00Z"
     [state] = await said_on(engagement, CASES)
     assert (state["status"], state["version"]) == ("open", 1)
@@ -102,12 +106,17 @@ async def test_what_is_said_carries_instant_key_and_cause(engagement: Engagement
     said = await engagement.said()
     ids = [s.envelope.id for s in said]
     assert ids == [
-        *("A-2-1", "A-2-1-outreach", "A-2-1-reminder", "A-2-1-state"),
-        *("A-2-2", "A-2-2-reminder", "A-2-2-state"),
+        "A-retention-2-1",
+        "A-retention-2-outreach",
+        "A-retention-2-supervisor-reminder",
+        "A-retention-2-12-state",
+        "A-retention-2-2",
+        "A-retention-2-2-reminder",
+        "A-retention-2-14-state",
     ]
-    assert [s.key for s in said] == ["A", "A", "A", "A-2", "A", "A", "A-2"]
-    assert {s.envelope.causation_id for s in said[:4]} == {"e2"}
-    assert {s.envelope.causation_id for s in said[4:]} == {""}, "time was the cause"
+    assert [s.key for s in said] == ["A", "A", "A", "A-retention-2", "A", "A", "A-retention-2"]
+    assert said[0].envelope.causation_id == "e2"
+    assert {s.envelope.causation_id for s in said[1:]} == {""}, "time was the cause"
     assert [s.envelope.recorded_at for s in said] == [after(0)] * 4 + [after(2)] * 3
 
 
@@ -134,7 +143,7 @@ async def test_a_missed_deadline_is_escalated_exactly_when_due(engagement: Engag
     await engagement.tick(after(2 - 1 / 3600))
     assert [kind for _, kind, _ in await moves(engagement)] == ["case.opened"]
     await engagement.tick(after(2))
-    assert (await moves(engagement))[-1] == ("A-2", "case-step.breached", "supervisor")
+    assert (await moves(engagement))[-1] == ("A-retention-2", "case-step.breached", "supervisor")
     *_, reminder = await said_on(engagement, REMINDERS)
     assert reminder["reason"] == "step supervisor was not done by its deadline"
     assert await engagement.next_due() == after(24)
@@ -149,12 +158,12 @@ async def test_a_purchase_heard_before_the_warning_it_follows_still_saves(
     await engagement.hear(warning)
     await engagement.tick(after(31))
     assert await moves(engagement) == [
-        ("A-2", "case.opened", ""),
-        ("A-2", "case-step.breached", "supervisor"),
-        ("A-2", "case-step.breached", "contact"),
-        ("A-2", "case-step.breached", "cause"),
-        ("A-2", "case-step.breached", "offer"),
-        ("A-2", "case.closed", "saved"),
+        ("A-retention-2", "case.opened", ""),
+        ("A-retention-2", "case-step.breached", "supervisor"),
+        ("A-retention-2", "case-step.breached", "contact"),
+        ("A-retention-2", "case-step.breached", "cause"),
+        ("A-retention-2", "case-step.breached", "offer"),
+        ("A-retention-2", "case.closed", "saved"),
     ]
 
 
@@ -182,8 +191,8 @@ async def test_a_change_waits_for_the_one_before_it_on_another_topic(
     assert await moves(engagement) == []
     await engagement.hear([tier])
     await engagement.tick(after(1))
-    assert await moves(engagement) == [("A-2", "case.opened", "")]
-    assert await rows(engagement, "SELECT kind FROM timers") == [("retention",)]
+    assert await moves(engagement) == [("A-retention-2", "case.opened", "")]
+    assert await rows(engagement, "SELECT kind FROM timers") == [("care",)]
 
 
 async def test_a_change_that_never_comes_is_waited_for_no_longer_than_the_policy_says(
@@ -199,7 +208,7 @@ async def test_a_change_that_never_comes_is_waited_for_no_longer_than_the_policy
     await engagement.tick(after(patience - 1))
     assert await moves(engagement) == []
     await engagement.tick(after(patience))
-    assert (await moves(engagement))[0] == ("A-3", "case.opened", "")
+    assert (await moves(engagement))[0] == ("A-retention-3", "case.opened", "")
 
 
 async def test_a_warning_that_opens_nothing_is_kept_with_the_reason(engagement: Engagement) -> None:
@@ -213,8 +222,8 @@ async def test_a_warning_that_opens_nothing_is_kept_with_the_reason(engagement: 
         ]
     )
     await engagement.tick(after(3))
-    assert await rows(engagement, "SELECT version, outcome FROM warnings ORDER BY version") == [
-        (2, "tier_not_covered"),
+    assert await rows(engagement, "SELECT version, outcome FROM entries ORDER BY version") == [
+        (2, "condition_unmet"),
         (3, "opened"),
         (5, "case_open"),
     ]
@@ -231,11 +240,11 @@ async def test_merged_customers_keep_the_older_case(engagement: Engagement) -> N
     await engagement.hear([engagement.merge("A", "B", hours=6.5)])
     await engagement.tick(after(6.5))
     *_, closed = await said_on(engagement, CASE_CHANGES)
-    assert (closed["case"], closed["status"]) == ("A-2", "withdrawn")
+    assert (closed["case"], closed["status"]) == ("A-retention-2", "withdrawn")
     await engagement.hear([engagement.touchpoint("A", 10, "order.placed")])
     await engagement.tick(after(10))
     *_, closed = await said_on(engagement, CASE_CHANGES)
-    assert (closed["case"], closed["customer"], closed["status"]) == ("B-2", "A", "saved")
+    assert (closed["case"], closed["customer"], closed["status"]) == ("B-retention-2", "A", "saved")
     assert await rows(engagement, "SELECT * FROM timers") == []
 
 
@@ -251,7 +260,7 @@ async def test_an_event_in_flight_that_names_an_absorbed_number_reaches_the_case
         ]
     )
     await engagement.tick(after(3))
-    assert (await moves(engagement))[-1] == ("A-2", "case.closed", "saved")
+    assert (await moves(engagement))[-1] == ("A-retention-2", "case.closed", "saved")
 
 
 async def test_old_facts_are_dropped(engagement: Engagement) -> None:

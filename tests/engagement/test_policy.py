@@ -3,6 +3,7 @@
 import pytest
 
 from careline_engagement.policy import EngagementPolicy
+from careline_engagement.policy.steps import Obligation
 from careline_engagement.testing import shipped_policy
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import parse_policy
@@ -10,15 +11,17 @@ from careline_runtime.policy import parse_policy
 SHIPPED = shipped_policy()
 
 
-def test_the_shipped_policy_is_the_handbooks() -> None:
-    retention = SHIPPED.policy.retention
-    assert {s.step: s.within_hours for s in retention.steps} == {
-        "supervisor": 2,
+def test_the_shipped_retention_is_the_handbooks() -> None:
+    retention = SHIPPED.policy.by_name["retention"]
+    asked = [step for step in retention.steps if isinstance(step, Obligation)]
+    assert {step.step: step.within_hours for step in asked} == {
         "contact": 24,
         "cause": 24,
         "offer": 24,
+        "supervisor": 2,
     }
-    assert retention.warnings["need_dormant"].tiers == {"core", "potential"}
+    tiers = {entry.trigger: entry.when.tier for entry in retention.enter}
+    assert sorted(tiers["need/dormant"] or ()) == ["core", "potential"]
 
 
 def test_only_touchpoints_that_a_rule_looks_at_are_heard() -> None:
@@ -35,13 +38,8 @@ def test_only_touchpoints_that_a_rule_looks_at_are_heard() -> None:
     ("change", "reason"),
     [
         pytest.param(
-            ("within_hours: 2\n", "within_hours: 25\n"),
-            "contact falls due before supervisor, which precedes it",
-            id="deadlines out of order",
-        ),
-        pytest.param(
-            ("window_days: 30", "window_days: 1"),
-            "offer falls due after the outcome window has ended",
+            ("    window_days: 30", "    window_days: 1"),
+            r":\d+: playbooks.0.steps.0: .*step contact falls due after the window has ended",
             id="a window shorter than the deadlines",
         ),
         pytest.param(("window_days: 30", "window_days: 0"), "greater than 0", id="no window"),
@@ -50,14 +48,36 @@ def test_only_touchpoints_that_a_rule_looks_at_are_heard() -> None:
             "'offer.made' is neither a touchpoint nor what an outreach is answered with",
             id="unknown evidence",
         ),
-        pytest.param(("step: offer", "step: cause"), "each once", id="a step twice, one missing"),
-        pytest.param(("      edge: sms\n", ""), "no channel for edge", id="a tier without channel"),
         pytest.param(
-            ("withdrawn_by: [outreach.answered/opted_out]", "withdrawn_by: [order.placed]"),
-            "order.placed can't both save and withdraw a case",
+            ("trigger: risk/high", "trigger: risk/huge"),
+            "'risk/huge' is neither a touchpoint nor a verdict of scoring",
+            id="unknown trigger",
+        ),
+        pytest.param(("step: cause", "step: contact"), "step contact is there twice", id="twice"),
+        pytest.param(("do: assign", "do: assing"), "does not match any of the expected", id="kind"),
+        pytest.param(("          edge: sms\n", ""), "no channel for edge", id="a tier left out"),
+        pytest.param(
+            ("exit: { by: [outreach.answered/opted_out]", "exit: { by: [order.placed]"),
+            "order.placed can't be both goal and exit",
             id="one evidence, two endings",
         ),
-        pytest.param(("cool_down_days", "cooldown_days"), "Extra inputs", id="misspelt"),
+        pytest.param(("after_days", "afterdays"), "Extra inputs", id="misspelt"),
+        pytest.param(
+            ("patience_hours: 23", "patience_hours: 8"),
+            "step outreach waits 8 h for room, the quiet hours last 12 h",
+            id="no room can come in time",
+        ),
+        pytest.param(
+            ("purpose: retention", "purpose: retention-calls"),
+            "purpose retention-calls is not one of the budget's",
+            id="unknown purpose",
+        ),
+        pytest.param(
+            ("{ most: 2, days: 7 }", "{ most: 1, days: 7 }"),
+            "1 in 7 days says nothing beside 1 in 1 days",
+            id="caps that contradict each other",
+        ),
+        pytest.param(("Asia/Shanghai", "Asia/Shang"), "is no time zone", id="unknown zone"),
     ],
 )
 def test_a_wrong_policy_is_refused_with_the_reason(change: tuple[str, str], reason: str) -> None:

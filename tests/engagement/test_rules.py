@@ -6,46 +6,66 @@ from typing import Any
 
 import pytest
 
-from careline_engagement.model import Alias, Case, ChurnWarning, Fact, Family, Move
-from careline_engagement.rules import advance, decide, next_at, open_case
-from careline_engagement.testing import after, shipped_policy
+from careline_engagement.model import (
+    ALWAYS,
+    SILENT,
+    Alias,
+    Case,
+    Entry,
+    Fact,
+    Family,
+    Move,
+    Ruling,
+)
+from careline_engagement.rules import Progress, advance, decide, next_at
+from careline_engagement.rules.entry import open_case
+from careline_engagement.testing import a_book, after, shipped_policy
 
-POLICY = shipped_policy().policy
+BOOK = a_book(shipped_policy())
+RETENTION = BOOK.at(after(0)).policy.by_name["retention"]
 DAY = 24.0
-WINDOW = POLICY.retention.outcome.window_days * DAY
-COOL_DOWN = POLICY.retention.cool_down_days * DAY
+WINDOW = RETENTION.window_days * DAY
+COOL_DOWN = RETENTION.again.after_days * DAY
 
 
 def a_warning(
-    hours: float = 0, *, number: str = "A", version: int = 5, **fields: Any
-) -> ChurnWarning:
-    given: dict[str, Any] = {
-        "trigger": "risk_high",
-        "tier": "core",
-        "reasons": ("2 complaints",),
-        "event_id": "w1",
-        **fields,
-    }
-    return ChurnWarning(number, version, after(hours), **given)
+    hours: float = 0, *, number: str = "A", version: int = 5, trigger: str = "risk/high"
+) -> Entry:
+    at = after(hours)
+    reasons = (trigger, "2 complaints")
+    return Entry(number, "retention", str(version), at, trigger, "", version, reasons, "w1")
 
 
 def a_case(hours: float = 0, *, number: str = "A", version: int = 5) -> Case:
-    return open_case(a_warning(hours, number=number, version=version), POLICY, "policy-1")
+    entry = a_warning(hours, number=number, version=version)
+    return open_case(entry, "opened", a_family(), RETENTION, "policy-1")
+
+
+def advanced(family: Family, hours: float) -> Progress:
+    return advance(family, until=after(hours), book=BOOK)
 
 
 def a_fact(hours: float, kind: str, *, number: str = "A", detail: str = "") -> Fact:
     return Fact(after(hours), number, kind, f"{kind}@{hours}", detail)
 
 
-def a_family(*facts: Fact, aliases: tuple[Alias, ...] = (), **fields: Any) -> Family:
+def a_family(
+    *facts: Fact, aliases: tuple[Alias, ...] = (), tier: str | None = "core", **fields: Any
+) -> Family:
     numbers = {"A"} | {a.absorbed for a in aliases} | {a.survivor for a in aliases}
-    return Family(frozenset(numbers), {a.absorbed: a for a in aliases}, facts, **fields)
+    rulings = {number: [Ruling(1, ALWAYS, "tier", tier)] for number in numbers if tier}
+    known = {a.absorbed: a for a in aliases}
+    return Family(frozenset(numbers), known, facts, rulings=rulings, **fields)
 
 
 def said(family: Family, until: datetime) -> Sequence[tuple[float, str, str]]:
     """Hours, kind and subject of everything said up to an instant, opening left out."""
-    progress = advance(family, until=until, policy=POLICY, policy_version="policy-1")
-    return [(hours(move), move.kind, move.subject) for move, _, _ in progress.news][1:]
+    progress = advance(family, until=until, book=BOOK)
+    return [
+        (hours(move), move.kind, move.subject)
+        for move, _, _ in progress.news
+        if move.kind not in SILENT
+    ][1:]
 
 
 def hours(move: Move) -> float:
@@ -117,7 +137,7 @@ ALL_DONE = [
             id="late contact is missed first and done then, once",
         ),
         pytest.param(
-            [a_fact(0, "purchase.completed"), a_fact(-1, "call.completed"), *CONTACTED],
+            [a_fact(0, "purchase.completed"), a_fact(-1, "sms.replied"), *CONTACTED],
             [*ALL_DONE, (WINDOW, "closed", "lost")],
             id="what came before the warning, or with it, doesn't answer it",
         ),
@@ -139,54 +159,49 @@ ALL_DONE = [
     ],
 )
 def test_what_a_case_comes_to(facts: list[Fact], expected: list[tuple[float, str, str]]) -> None:
-    family = a_family(*reversed(facts), warnings=[a_warning()])
+    family = a_family(*reversed(facts), entries=[a_warning()])
     assert said(family, after(WINDOW + 100)) == expected
 
 
 def test_the_opening_fixes_every_deadline_and_names_its_reasons() -> None:
-    progress = advance(
-        a_family(warnings=[a_warning()]), until=after(0), policy=POLICY, policy_version="policy-1"
-    )
-    [news] = progress.news
+    progress = advanced(a_family(entries=[a_warning()]), 0)
+    news = progress.news[0]
     assert (news.move.kind, news.move.at, news.holder) == ("opened", after(0), "A")
-    assert news.case.id == "A-5"
-    assert news.case.reasons == ("risk_high", "2 complaints")
-    assert {name: step.due_at for name, step in news.case.steps.items()} == {
-        "supervisor": after(2),
+    [case] = progress.family.cases
+    assert case.id == "A-retention-5"
+    assert case.reasons == ("risk/high", "2 complaints")
+    assert {name: step.due_at for name, step in case.steps.items()} == {
         "contact": after(24),
         "cause": after(24),
         "offer": after(24),
+        "outreach": after(24),
+        "supervisor": after(2),
     }
-    assert next_at(progress.family, POLICY) == after(2)
+    assert next_at(progress.family, BOOK) == after(2)
 
 
 def test_cause_and_offer_are_kept_with_their_step() -> None:
-    family = a_family(*CONTACTED, warnings=[a_warning()])
-    progress = advance(family, until=after(10), policy=POLICY, policy_version="policy-1")
+    family = a_family(*CONTACTED, entries=[a_warning()])
+    progress = advanced(family, 10)
     [case] = progress.family.cases
     assert (case.steps["cause"].detail, case.steps["offer"].detail) == ("price", "10 %")
-    assert [news.case.version for news in progress.news] == [1, 2, 3, 4, 5]
+    loud = [news.case.version for news in progress.news if news.move.kind not in SILENT]
+    assert loud == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
-    ("warning", "expected"),
+    ("trigger", "tier", "expected"),
     [
-        pytest.param(a_warning(tier="edge"), "opened", id="high risk: every tier"),
+        pytest.param("risk/high", "edge", "opened", id="high risk: every tier"),
+        pytest.param("need/dormant", "potential", "opened", id="silent, worth keeping"),
         pytest.param(
-            a_warning(trigger="need_dormant", tier="potential"),
-            "opened",
-            id="silent, worth keeping",
+            "need/dormant", "basic", "condition_unmet", id="silent, not worth a supervisor"
         ),
-        pytest.param(
-            a_warning(trigger="need_dormant", tier="basic"),
-            "tier_not_covered",
-            id="silent, not worth a supervisor",
-        ),
-        pytest.param(a_warning(tier=None), "tier_not_covered", id="no tier known"),
+        pytest.param("risk/high", None, "condition_unmet", id="no tier known"),
     ],
 )
-def test_whom_a_warning_is_worth_a_case(warning: ChurnWarning, expected: str) -> None:
-    assert decide(warning, a_family(), POLICY) == expected
+def test_whom_a_warning_is_worth_a_case(trigger: str, tier: str | None, expected: str) -> None:
+    assert decide(a_warning(trigger=trigger), a_family(tier=tier), RETENTION) == expected
 
 
 @pytest.mark.parametrize(
@@ -201,9 +216,9 @@ def test_whom_a_warning_is_worth_a_case(warning: ChurnWarning, expected: str) ->
 def test_one_open_case_then_a_time_of_peace(hours: float, expected: str) -> None:
     family = a_family(
         a_fact(100, "purchase.completed"),
-        warnings=[a_warning(), a_warning(hours, version=6, trigger="need_dormant")],
+        entries=[a_warning(), a_warning(hours, version=6, trigger="need/dormant")],
     )
-    progress = advance(family, until=after(hours), policy=POLICY, policy_version="policy-1")
+    progress = advanced(family, hours)
     assert [outcome for _, outcome in progress.decided] == ["opened", expected]
 
 
@@ -215,12 +230,12 @@ def test_two_customers_found_to_be_one_keep_the_older_case() -> None:
         aliases=(B_INTO_A,),
         cases=[a_case(3, number="A"), a_case(1, number="B")],
     )
-    progress = advance(family, until=after(10), policy=POLICY, policy_version="policy-1")
+    progress = advanced(family, 10)
     closed = [news for news in progress.news if news.move.kind == "closed"]
     assert [(n.case.id, n.case.status, n.move.at, n.holder) for n in closed] == [
-        ("A-5", "withdrawn", after(10), "A")
+        ("A-retention-5", "withdrawn", after(10), "A")
     ]
-    assert closed[0].case.closed_reason == "customer has the older case B-5"
+    assert closed[0].case.closed_reason == "customer has the older case B-retention-5"
 
 
 def test_a_case_that_ended_before_the_merge_withdraws_nothing() -> None:
@@ -229,17 +244,19 @@ def test_a_case_that_ended_before_the_merge_withdraws_nothing() -> None:
         aliases=(B_INTO_A,),
         cases=[a_case(3, number="A"), a_case(1, number="B")],
     )
-    progress = advance(family, until=after(23), policy=POLICY, policy_version="policy-1")
+    progress = advanced(family, 23)
     status = {case.id: case.status for case in progress.family.cases}
-    assert status == {"A-5": "saved", "B-5": "saved"}
+    assert status == {"A-retention-5": "saved", "B-retention-5": "saved"}
     ends = {news.case.id: news.move.at for news in progress.news if news.move.kind == "closed"}
-    assert ends == {"B-5": after(9), "A-5": after(10)}, "B's purchase is A's once we know it"
+    assert ends == {"B-retention-5": after(9), "A-retention-5": after(10)}, (
+        "B's purchase is A's once we know it"
+    )
 
 
 def test_an_event_names_the_customer_as_known_at_its_instant() -> None:
     family = a_family(aliases=(B_INTO_A,), cases=[a_case(1, number="B")])
-    progress = advance(family, until=after(30), policy=POLICY, policy_version="policy-1")
-    holders = [(hours(news.move), news.holder) for news in progress.news]
+    progress = advanced(family, 30)
+    holders = [(hours(n.move), n.holder) for n in progress.news if n.move.kind not in SILENT]
     assert holders == [(3, "B"), (25, "A"), (25, "A"), (25, "A")]
 
 
@@ -253,16 +270,15 @@ def test_numbers_joined_over_two_merges() -> None:
 
 
 def test_the_next_instant_is_exact() -> None:
-    family = a_family(a_fact(20, "call.completed"), cases=[a_case()])
+    family = advanced(a_family(a_fact(20, "call.completed"), cases=[a_case()]), 0).family
     instants = []
-    while (at := next_at(family, POLICY)) is not None:
+    while (at := next_at(family, BOOK)) is not None:
         instants.append(at)
         before = advance(
             family,
             until=at.replace(microsecond=0) - (after(1) - after(0)) / 3600,
-            policy=POLICY,
-            policy_version="",
+            book=BOOK,
         )
         assert not before.news, "nothing is said a second earlier"
-        family = advance(family, until=at, policy=POLICY, policy_version="").family
+        family = advance(family, until=at, book=BOOK).family
     assert instants == [after(2), after(20), after(24), after(WINDOW)]

@@ -1,11 +1,15 @@
 """Scoring's changes are followed in order of version, whichever topic brings them first."""
 
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
 
+from careline_engagement.model import Ruling
 from careline_engagement.sequence import Change, Standing, Verdict, follow
 from careline_engagement.testing import after
+
+KEPT = timedelta(days=44)
 
 
 def a_change(version: int, verdict: Verdict, to: str) -> Change:
@@ -22,27 +26,34 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("order", list(permutations(CHANGES)))
-def test_any_order_gives_the_same_warnings(order: tuple[Change, ...]) -> None:
+def test_any_order_is_followed_in_the_same(order: tuple[Change, ...]) -> None:
     standing = Standing("A")
-    warnings = []
+    followed = []
     for change in order:
-        standing, found = follow(standing, [change])
-        warnings += found
-    assert standing == Standing("A", 5, "edge")
-    assert [(w.version, w.trigger, w.tier) for w in warnings] == [
-        (2, "risk_high", "core"),
-        (4, "need_dormant", "edge"),
-    ]
+        standing, found = follow(standing, [change], kept=KEPT)
+        followed += found
+    assert followed == CHANGES
+    assert (standing.version, standing.early) == (5, ())
+    assert standing.rulings == tuple(Ruling(c.version, c.at, c.verdict, c.to) for c in CHANGES)
 
 
 def test_what_was_followed_is_not_followed_again() -> None:
-    standing, _ = follow(Standing("A"), CHANGES)
-    assert follow(standing, CHANGES) == (standing, [])
+    standing, _ = follow(Standing("A"), CHANGES, kept=KEPT)
+    assert follow(standing, CHANGES, kept=KEPT) == (standing, [])
 
 
 def test_a_change_that_never_comes_is_done_without() -> None:
-    standing, warnings = follow(Standing("A"), [CHANGES[0], CHANGES[3]])
-    assert (standing.version, warnings) == (1, [])
-    standing, warnings = follow(standing.skip_missing())
-    assert standing == Standing("A", 4, "core")
-    assert [w.trigger for w in warnings] == ["need_dormant"]
+    standing, followed = follow(Standing("A"), [CHANGES[0], CHANGES[3]], kept=KEPT)
+    assert (standing.version, followed) == (1, [CHANGES[0]])
+    standing, followed = follow(standing.skip_missing(), kept=KEPT)
+    assert (standing.version, followed) == (4, [CHANGES[3]])
+
+
+def test_of_old_rulings_the_last_of_each_verdict_stays() -> None:
+    standing, _ = follow(Standing("A"), CHANGES, kept=timedelta(hours=1))
+    assert [(r.verdict, r.to) for r in standing.rulings] == [
+        ("risk", "high"),
+        ("tier", "edge"),
+        ("need", "dormant"),
+        ("value", "high"),
+    ]

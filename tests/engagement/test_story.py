@@ -45,7 +45,7 @@ async def test_ms_li_is_called_back_in_time_and_stays(engagement: Engagement) ->
     assert await diary.since_then() == [
         "case opened",
         "please phone Li by 2026-03-03T09:00",
-        "supervisor: a core customer may leave: risk_high; 2 complaints",
+        "supervisor: a core customer: risk/high; 2 complaints",
     ]
     # the call centre takes it on within the hour, reaches her in the afternoon, and makes an offer
     await engagement.hear([engagement.answer("Li", 1, "delivered")])

@@ -24,7 +24,7 @@ from careline_scoring import queries
 from careline_scoring.model import Fact
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
-from careline_scoring.testing import NEW_YEAR, SHANGHAI, Scoring, on
+from careline_scoring.testing import NEW_YEAR, SHANGHAI, Scoring, on, timeline_of
 
 Purchases = list[tuple[int, int]]  # day ordinal, US cents; ascending by day
 DEMO_DATA = Path(str(files("careline_cli"))) / "demo_data"
@@ -179,7 +179,7 @@ async def test_the_service_agrees_after_18_months_of_drain_tick_drain(admin_url:
     months = [datetime(2021 + m // 12, m % 12 + 1, 1, tzinfo=SHANGHAI) for m in range(19)]
     assert months[-1].date() == AFTER_THE_LAST_TICK
     async with fresh_database(admin_url, "scoring") as engine:
-        scoring = on(engine, read_policy(ScoringPolicy, POLICY))
+        scoring = on(engine, timeline_of(read_policy(ScoringPolicy, POLICY)))
         for begins, ends in pairwise(months):
             await scoring.hear(
                 [

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from careline_profile import api
 from careline_profile.rules import customer_number
 from careline_profile.testing import Profile, ref
+from careline_runtime.access.testing import api_in_test
 
 pytestmark = pytest.mark.stack
 
@@ -18,8 +18,7 @@ NUMBER, MAIL_NUMBER = customer_number(ref(ANN)), customer_number(ref(ANNS_MAIL))
 
 @pytest.fixture
 async def client(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(api.router(profile.engine.connect, profile.keyring))
+    app = api_in_test(api.router(profile.engine.connect, profile.keyring))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://profile") as client:
         yield client

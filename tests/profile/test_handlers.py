@@ -116,6 +116,7 @@ async def test_a_new_customer_is_said_once_with_its_state(profile: Profile) -> N
         "customer": number(ANN),
         "version": 2,
         "identities": {"email": 1, "phone": 1},
+        "attributes": {},
         "aliases": [],
         "created_at": "2026-03-02T09:00:00Z",
     }

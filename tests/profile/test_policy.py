@@ -71,6 +71,10 @@ def test_a_placeholder_is_known_however_it_is_spelt(identity: str) -> None:
         ("crm_number:", "passport:", "passport"),
         ("max_identities: 50", "max_identities: 0", "greater than 0"),
         ("max_identities: 50", "max_identity: 50", "max_identity"),
+        ("shares: month_and_day", "shares: value", "a personal value is not for other services"),
+        ("form: language", "form: choice", "has choices"),
+        ("    industry:", "    consents:", "consents: filled by events of their own"),
+        ('"[A-Z]{2}(', '"[A-Z{2}((', "no regular expression"),
     ],
 )
 def test_a_wrong_policy_says_where(old: str, new: str, words: str) -> None:
@@ -81,7 +85,8 @@ def test_a_wrong_policy_says_where(old: str, new: str, words: str) -> None:
 
 
 def test_every_kind_of_identity_needs_a_rule() -> None:
-    without = SHIPPED[: SHIPPED.index("  # Shared in families")]
+    without = SHIPPED.replace("  device:\n    strength: weak\n    blocked: *not-a-value\n", "")
+    assert without != SHIPPED
     with pytest.raises(Misconfigured, match="kinds without a rule: device"):
         parse_policy(ProfilePolicy, without, path="profile.yaml")
 

@@ -28,6 +28,8 @@ LEADERS = text("""
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
 
+UNREADABLE = text("UPDATE outbox SET records = 'unreadable' WHERE id = :row")
+
 
 class Customer:
     """One customer, of whom numbered things are said."""
@@ -45,6 +47,17 @@ class Customer:
             async with self._engine.begin() as connection:
                 await outbox.write(connection, [record])
             self._said += 1
+
+    async def says_through(self, relay: Relay) -> None:
+        """Adds a unit that only the memory of the relay's process can publish."""
+        record = Record(REMINDERS.name, self.key, [], str(self._said).encode())
+        async with self._engine.begin() as connection:
+            row = await outbox.write(connection, [record])
+            await connection.execute(UNREADABLE, {"row": row})
+            # before the commit only here: the relay can't come between
+            relay.hand_over(row, [record])
+        relay.wake()
+        self._said += 1
 
     async def heard(self, *, until: int) -> list[int]:
         """What was published, in order, up to the number `until`."""
@@ -111,6 +124,20 @@ async def test_what_an_earlier_life_left_goes_out_before_anything_new(
         relay.wake()
         assert await customer.heard(until=left + 1) == list(range(left + 2))
         await until(lambda: is_empty(engine))
+
+
+async def test_what_its_own_process_committed_is_not_read_and_others_rows_keep_their_place(
+    stack: LocalStack, engine: AsyncEngine, customer: Customer
+) -> None:
+    async with relaying(engine, stack.endpoints.kafka) as relay:
+        await customer.says(1)
+        assert await customer.heard(until=0) == [0]
+        for _ in range(2 * outbox.UNITS_IN_MEMORY):
+            await customer.says(1)
+            await customer.says_through(relay)
+            await until(lambda: is_empty(engine))
+        last = 4 * outbox.UNITS_IN_MEMORY
+        assert await customer.heard(until=last) == list(range(1, last + 1))
 
 
 async def test_a_second_relay_waits_and_takes_over_when_the_first_one_s_session_ends(

@@ -408,3 +408,19 @@ async def test_a_timer_that_breaks_the_handler_is_put_off_and_the_others_fire(
     del notebook.bad["b"]
     await stage.tick(due + timedelta(hours=1))
     assert (await notes(stage))[-1] == "due-b"
+
+
+async def test_a_request_changes_all_or_nothing(stage: StageInTest) -> None:
+    async def ask(id: str, *, fails: bool = False) -> None:
+        async with stage.stage.unit() as unit:
+            await unit.connection.execute(text("INSERT INTO notes VALUES (1, :id)"), {"id": id})
+            unit.say(TIER_CHANGES, activity(), key="C1", id=id, recorded_at=NOON, type="t")
+            if fails:
+                raise LookupError
+
+    with pytest.raises(LookupError):
+        await ask("a", fails=True)
+    await ask("b")
+
+    assert await notes(stage) == ["b"]
+    assert [s.envelope.id for s in await stage.said()] == ["b"]

@@ -5,19 +5,17 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
+from careline_runtime.access.testing import api_in_test
 from careline_scoring import api, metrics
-from careline_scoring.rules import Rulebook
 from careline_scoring.testing import Scoring, midnight, noon
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-async def client(scoring: Scoring, rulebook: Rulebook) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(api.router(scoring.engine.connect, rulebook))
+async def client(scoring: Scoring) -> AsyncIterator[httpx.AsyncClient]:
+    app = api_in_test(api.router(scoring.engine.connect, lambda: scoring.timeline))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as client:
         yield client
@@ -50,11 +48,18 @@ async def test_a_score_is_taken_apart_to_the_point(
         "payment_punctuality": "2.50",
         "referrals": "0.00",
         "converted_referrals": "0.00",
-        "word_of_mouth": "0.00",
+        "answers": "0.00",
+        "reviews": "0.00",
     }
     assert Decimal(answer["total"]) == sum(map(Decimal, points.values())) == Decimal("48.50")
     by_measure = {c["measure"]: c for c in answer["contributions"]}
-    assert by_measure["spend"]["evidence"] == 12_000_000
+    assert by_measure["spend"]["evidence"] == {
+        "value": 12_000_000,
+        "unit": "minor_units",
+        "from_day": "2024-01-01",
+        "to_day": "2024-01-21",
+    }
+    assert by_measure["spend"]["curve"] == {"from_value": 5_000_000, "below": None}
     assert by_measure["enquiries"]["evidence"] is None
     # the older purchase leaves on the 180th day: 60,000 is still full marks, nothing is not
     assert _instant(by_measure["spend"]["expires_at"]) == midnight(190)
@@ -64,12 +69,43 @@ async def test_a_score_is_taken_apart_to_the_point(
     assert answer["tier"] == "potential"
     assert answer["reasons"]["risk"] == ["1 complaint in 90 days"]
     assert answer["left_out"] == {"KRW": 1}
+    # high value, and two of the five repurchases
+    assert answer["ways_up"][0] == {
+        "verdict": "tier",
+        "to": "core",
+        "orders": 3,
+        "amount_minor": 0,
+        "currency": "CNY",
+        "from_day": "2024-01-21",
+    }
+    assert _instant(answer["next_change_at"]) == midnight(90)
+    assert answer["next_change"] == [
+        {"what": "total", "from": "48.50", "to": "50.50"},
+        {"what": "tenure", "from": "0.00", "to": "2.00"},
+    ]
     assert answer["requested"] == answer["customer"] == "C-ann"
     assert metrics.score_mismatches._value.get() == mismatches
 
 
 def _instant(text: str) -> object:
     return noon(0).fromisoformat(text)
+
+
+async def test_a_score_can_be_asked_as_of_any_instant(
+    scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    await scoring.hear([scoring.activity("C-ann", day=0), scoring.activity("C-ann", day=50)])
+
+    async def as_of(day: int, **more: str) -> httpx.Response:
+        asked = {"as_of": noon(day).isoformat(), **more}
+        return await client.get("/v1/customers/C-ann/score", params=asked)
+
+    past, future = (await as_of(10)).json(), (await as_of(140)).json()
+    assert _instant(past["next_change_at"]) == midnight(90)  # dormant, had nothing happened since
+    assert {"what": "need", "from": "none", "to": "dormant"} in past["next_change"]
+    assert future["tags"]["need"] == "dormant"
+    assert (await as_of(140, language="zh")).json()["reasons"]["need"] == ["90 天没有互动"]
+    assert (await as_of(-1)).status_code == 404
 
 
 async def test_absorbed_numbers_resolve_and_unknown_ones_do_not(

@@ -34,6 +34,7 @@ from careline_scoring.testing import (
     noon,
     on,
     shipped_policy,
+    timeline_of,
 )
 
 pytestmark = pytest.mark.stack
@@ -309,7 +310,7 @@ async def test_a_new_policy_takes_effect_with_the_next_event(scoring: Scoring) -
         .replace("mid_at_least_minor: 2_000_000", "mid_at_least_minor: 20_000")
     )
     loaded = parse_policy(ScoringPolicy, changed, path="changed.yaml")
-    later = on(scoring.engine, loaded)
+    later = on(scoring.engine, timeline_of(loaded))
     later._offset = scoring._offset
     later._named = 100
     await later.hear([later.activity(ANN, day=1)])

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from careline_scoring.model import NEVER, TIERS, Decision, Fact, History
 from careline_scoring.rules import Rulebook
+from careline_scoring.rules.advice import ways_up
+from careline_scoring.rules.ledger import ledger
 
 TODAY = date(2024, 6, 1).toordinal()
 FAR = 1200  # days after which nothing can move: the longest window is 365, tenure ends at 1095
@@ -27,6 +29,7 @@ KINDS = st.sampled_from(
         "referral.made/open",
         "referral.made/converted",
         "answer.given",
+        "post.published",
         "survey.answered",
         "call.missed/outbound",
     ]
@@ -177,6 +180,56 @@ def _tier_by_counting(rulebook: Rulebook, known: list[Fact], today: int, day: in
     sticky = "high" if repurchases >= 5 else "low"
     tier: str = getattr(getattr(rulebook.policy.tier.matrix, value), sticky)
     return tier
+
+
+@given(known=histories)
+@settings(max_examples=200, deadline=None)
+def test_the_ledger_sums_to_the_score(rulebook: Rulebook, known: list[Fact]) -> None:
+    history = rulebook.evidence.history(known)
+    decision, entries = rulebook.decide(history, TODAY), ledger(rulebook, history, TODAY)
+    assert tuple(entry.points for entry in entries) == decision.points
+    assert sum(entry.points for entry in entries) == decision.total
+    for entry in entries:
+        assert (entry.days is None) == (entry.segment is None) == (entry.value is None)
+
+
+@given(known=histories)
+@settings(max_examples=400, deadline=None)
+def test_a_way_up_is_enough_and_nothing_less_is(rulebook: Rulebook, known: list[Fact]) -> None:
+    history = rulebook.evidence.history(known)
+    for way in ways_up(rulebook, history, TODAY):
+        before, after = (
+            verdict_rank(rulebook, known, way.verdict, day) for day in (TODAY, way.day)
+        )
+        if way.orders == 0:
+            assert after > before  # time alone
+            assert verdict_rank(rulebook, known, way.verdict, way.day - 1) == before
+            continue
+        lifted = bought_today(known, way.orders, way.amount_minor)
+        assert named(rulebook, lifted, way.verdict) == way.to
+        assert verdict_rank(rulebook, lifted, way.verdict, TODAY) > before
+        for orders, amount in (
+            (way.orders, way.amount_minor - 1),
+            (way.orders - 1, way.amount_minor),
+        ):
+            if orders > 0 and amount >= 0:
+                less = bought_today(known, orders, amount)
+                assert verdict_rank(rulebook, less, way.verdict, TODAY) <= before
+
+
+def bought_today(known: list[Fact], orders: int, amount_minor: int) -> list[Fact]:
+    return [*known, Fact(TODAY, "purchase.completed", "CNY", orders, amount_minor)]
+
+
+def named(rulebook: Rulebook, known: list[Fact], verdict: str, day: int = TODAY) -> str:
+    name: str = getattr(rulebook.decide(rulebook.evidence.history(known), day), verdict)
+    return name
+
+
+def verdict_rank(rulebook: Rulebook, known: list[Fact], verdict: str, day: int) -> int:
+    """The higher the better."""
+    order = TIERS if verdict == "tier" else ("high", "medium", "low")
+    return order.index(named(rulebook, known, verdict, day))
 
 
 def test_an_empty_history_decides_without_evidence(rulebook: Rulebook) -> None:

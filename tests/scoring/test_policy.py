@@ -1,13 +1,16 @@
 """A policy that would not mean what it seems to mean is refused, with the line to change."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import Loaded, parse_policy
 from careline_scoring.policy import ScoringPolicy
+from careline_scoring.policy.schema import FILE, schema
 
 
 @pytest.mark.parametrize(
@@ -16,6 +19,10 @@ from careline_scoring.policy import ScoringPolicy
         ("weight: 40", "weight: 41", "the measures reach 40 points, the weight is 41"),
         ("weight: 40\n    measures:", "weight: 40\n    measurse:", "measurse"),
         ("{ at_least: 1_000_000, points: 12 }", "{ at_least: 500_000, points: 12 }", "ascend"),
+        ("- { at: 90, points: 4 }", "- { at: 80, points: 4 }", "values of its curve must ascend"),
+        ("line: # percent", "steps: []\n        other: # percent", "other"),
+        ("word_of_mouth: { at_most: 4 }", "word_of_mouth: { at_most: 8 }", "its cap never counts"),
+        ("group: word_of_mouth", "group: words", "each group must be declared under groups"),
         ("points: 2.5 }", "points: 2.555 }", "decimal places"),
         ("[purchase.returned]", "[purchase.retruned]", "no channel says careline.purchase.retrun"),
         ("fault.reported/question]", "fault.reported/wish]", "has no variant 'wish'"),
@@ -48,6 +55,29 @@ def test_weights_that_do_not_sum_to_100_are_refused(shipped: Loaded[ScoringPolic
     document["score"].pop("referral")
     with pytest.raises(Misconfigured, match="the weights sum to 90, not 100"):
         parse_policy(ScoringPolicy, yaml.safe_dump(document), path="policy.yaml")
+
+
+def test_a_measure_has_steps_or_a_line(shipped: Loaded[ScoringPolicy]) -> None:
+    document = yaml.safe_load(shipped.text)
+    tenure = document["score"]["stability"]["measures"][0]
+    for line in ([], [{"at": 90, "points": 7}]):
+        tenure |= {"line": line, "steps": []}
+        with pytest.raises(Misconfigured, match="either steps, or a line"):
+            parse_policy(ScoringPolicy, yaml.safe_dump(document), path="policy.yaml")
+
+
+def test_editors_are_given_the_schema_of_today() -> None:
+    assert FILE.read_text("utf-8") == schema(), "python -m careline_scoring.policy.schema"
+
+
+def test_the_schema_takes_the_shipped_policy_and_no_misspelt_name(
+    shipped: Loaded[ScoringPolicy],
+) -> None:
+    document = yaml.safe_load(shipped.text)
+    validator = Draft202012Validator(json.loads(schema()))
+    assert list(validator.iter_errors(document)) == []
+    document["tier"]["hold_dayz"] = document["tier"].pop("hold_days")
+    assert list(validator.iter_errors(document)) != []
 
 
 def test_the_shipped_policy_keeps_the_handbooks_numbers(shipped: Loaded[ScoringPolicy]) -> None:

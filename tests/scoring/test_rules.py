@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from string import Formatter
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from careline_scoring.model import NEVER, Fact, Reading, kind_of
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.evidence import Calendar
-from careline_scoring.rules.reasons import REASONS
+from careline_scoring.rules.reasons import reasons as why
+from careline_scoring.rules.wording import WORDS
 
 TODAY = date(2024, 6, 1).toordinal()
 YUAN = 100
@@ -148,7 +150,7 @@ def read(rulebook: Rulebook, measure: str, facts: list[Fact]) -> tuple[int | Non
         pytest.param(
             "payment_punctuality",
             did("payment.received/punctual", 9, times=8) + did("payment.received/late", 99),
-            (88, 2, 266),
+            (88, Decimal("3.6"), 266),
             id="88 percent, 100 once the late one is gone",
         ),
         pytest.param("referrals", did("referral.made/open", 364), (1, 2, 1), id="one"),
@@ -156,7 +158,10 @@ def read(rulebook: Rulebook, measure: str, facts: list[Fact]) -> tuple[int | Non
             "converted_referrals", did("referral.made/converted", 1, 2), (2, 3, 363), id="both"
         ),
         pytest.param(
-            "word_of_mouth", did("answer.given", 1) + did("post.published", 1), (2, 2, 364), id="2"
+            "reviews",
+            did("answer.given", 1) + did("post.published", 1),
+            (1, 2, 364),
+            id="both count",
         ),
     ],
 )
@@ -256,7 +261,7 @@ def test_risk(
     history = rulebook.evidence.history(facts)
     verdict = rulebook.tags.risk(history, TODAY)
     decision = rulebook.decide(history, TODAY)
-    assert list(REASONS["risk"](rulebook, history, decision)) == reasons
+    assert list(why("risk", rulebook, history, decision)) == reasons
     assert verdict == (risk, TODAY + days if days else NEVER)
 
 
@@ -292,8 +297,18 @@ def test_tier(rulebook: Rulebook, facts: list[Fact], tier: str, days: int) -> No
 
 def test_a_held_tier_says_so(rulebook: Rulebook) -> None:
     history = rulebook.evidence.history([bought(365, 20_000)])
-    reasons = REASONS["tier"](rulebook, history, rulebook.decide(history, TODAY))
-    assert reasons[-1] == "held: edge has not lasted 30 days yet"
+    decision = rulebook.decide(history, TODAY)
+    assert why("tier", rulebook, history, decision)[-1] == "held: edge has not lasted 30 days yet"
+    assert why("tier", rulebook, history, decision, "zh")[-1] == "暂保留原等级：边缘尚未持续 30 天"
+
+
+def test_every_reason_is_worded_alike_in_every_language() -> None:
+    def blanks(words: str) -> set[str | None]:
+        return {name for _, name, *_ in Formatter().parse(words) if name}
+
+    english = {name: blanks(words) for name, words in WORDS["en"].items()}
+    for language in WORDS.values():
+        assert {name: blanks(words) for name, words in language.items()} == english
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,22 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from careline_runtime.access.testing import api_in_test
 from careline_ticketing import api, metrics
-from careline_ticketing.policy import Calendar
 from careline_ticketing.testing import (
     POLICY,
     Stage,
+    always,
     answer,
+    assignment,
     at,
     complaint,
     fault,
     merge,
+    pause,
     resolution,
 )
 
@@ -42,8 +44,7 @@ def present() -> Present:
 
 @pytest.fixture
 async def client(stage: Stage, present: Present) -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(api.router(lambda: stage.engine.connect(), present))
+    app = api_in_test(api.router(lambda: stage.engine.connect(), present, always(POLICY)))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ticketing") as client:
         yield client
@@ -60,25 +61,54 @@ async def test_a_ticket_with_its_clocks(
 
     assert (view["customer"], view["kind"], view["level"]) == ("C1", "complaint", "L3")
     assert (view["status"], view["touchpoints"]) == ("open", 2)
-    assert view["clocks"] == [
-        {
-            "target": "first_response",
-            "round": 0,
-            "started_at": "2026-03-02T02:00:00Z",
-            "due_at": "2026-03-02T03:00:00Z",
-            "stopped_at": "2026-03-02T03:30:00Z",
-            "verdict": "missed",
-            "late_seconds": 1800.0,
-        },
-        {
-            "target": "resolution",
-            "round": 0,
-            "started_at": "2026-03-02T02:00:00Z",
-            "due_at": "2026-03-04T02:00:00Z",
-            "stopped_at": None,
-            "verdict": "running",
-            "late_seconds": 0.0,
-        },
+    response, solution = view["clocks"]
+    assert response == {
+        "target": "first_response",
+        "round": 0,
+        "started_at": "2026-03-02T02:00:00Z",
+        "due_at": "2026-03-02T03:00:00Z",
+        "stopped_at": "2026-03-02T03:30:00Z",
+        "verdict": "missed",
+        "late_seconds": 1800.0,
+        "promised_seconds": 3600.0,
+        "used_seconds": 5400.0,
+        "lines": [
+            {
+                "from": "2026-03-02T02:00:00Z",
+                "to": "2026-03-02T03:30:00Z",
+                "kind": "working",
+                "who": "unassigned",
+                "counts": True,
+            }
+        ],
+    }
+    assert (solution["target"], solution["verdict"]) == ("resolution", "running")
+    assert (solution["stopped_at"], solution["late_seconds"]) == (None, 0.0)
+
+
+async def test_a_pause_is_shown_with_who_caused_it(
+    stage: Stage, client: httpx.AsyncClient, present: Present
+) -> None:
+    await stage.play(
+        [
+            complaint(at(), reference="r1"),
+            assignment(at(hours=1), "r1", team="returns", agent="li"),
+            pause(at(hours=2), "r1"),
+        ]
+    )
+    [state] = (await stage.states()).values()
+    present.now = at(hours=5)
+
+    view = (await client.get(f"/v1/tickets/{state.ticket}")).json()
+
+    assert (view["status"], view["waiting_for"]) == ("waiting", "customer")
+    assert (view["agent"], view["team"]) == ("li", "returns")
+    _, solution = view["clocks"]
+    assert (solution["verdict"], solution["due_at"]) == ("paused", "2026-03-04T05:00:00Z")
+    assert [(line["kind"], line["who"], line["counts"]) for line in solution["lines"]] == [
+        ("working", "unassigned", True),
+        ("working", "returns", True),
+        ("waiting", "customer", False),
     ]
 
 
@@ -165,12 +195,11 @@ async def test_changes_and_breaches_are_counted_once_they_are_durable(stage: Sta
 
 
 async def test_a_ticket_in_a_year_without_its_list_is_counted(stage: Stage) -> None:
-    holidays = POLICY.calendar.holidays
-    assert holidays is not None and holidays.known_through is not None
+    assert POLICY.known_through is not None
     name = "careline_tickets_beyond_calendar_total"
     before = REGISTRY.get_sample_value(name) or 0.0
 
-    year = holidays.known_through + 1
+    year = POLICY.known_through + 1
     await stage.play([complaint(at().replace(year=year)), complaint(at(), customer="C2")])
 
     assert REGISTRY.get_sample_value(name) == before + 1
@@ -179,17 +208,15 @@ async def test_a_ticket_in_a_year_without_its_list_is_counted(stage: Stage) -> N
 def test_the_calendar_says_how_far_it_is_known() -> None:
     name = "careline_calendar_known_until_timestamp_seconds"
 
-    assert POLICY.calendar.holidays is not None
-    year = POLICY.calendar.holidays.known_through
+    year = POLICY.known_through
     assert year is not None
     end = datetime(year + 1, 1, 1, tzinfo=UTC)
     with capture_logs() as logged:
-        metrics.show(POLICY.calendar, now=end - timedelta(days=61))
+        metrics.show(POLICY, now=end - timedelta(days=61))
         assert logged == []
-        metrics.show(POLICY.calendar, now=end - timedelta(days=59))
+        metrics.show(POLICY, now=end - timedelta(days=59))
     assert [line["event"] for line in logged] == ["calendar.ends"]
     assert REGISTRY.get_sample_value(name) == end.timestamp()
 
-    everywhere = Calendar.model_validate({**POLICY.calendar.model_dump(), "country": None})
-    metrics.show(everywhere, now=end)
+    metrics.show(POLICY.model_copy(update={"calendars": {}}), now=end)
     assert REGISTRY.get_sample_value(name) == float("inf")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from careline_calendar.working import MOMENT
 from careline_contracts.events.ticketing import (
     TicketBreached,
     TicketChange,
@@ -16,7 +17,7 @@ from careline_contracts.events.ticketing import (
     TicketOpened,
     TicketResponded,
 )
-from careline_ticketing import clocks, rules
+from careline_ticketing.rules.changes import breached
 from careline_ticketing.testing import (
     POLICY,
     DeskInMemory,
@@ -163,7 +164,7 @@ def test_what_was_said_adds_up_to_the_verdicts(events: list[Event], seed: int) -
     desk.tick(FAR_AWAY)
 
     for id, ticket in desk.tickets.items():
-        late = sorted(target for target, _ in rules.breached(ticket, FAR_AWAY))
+        late = sorted(target for target, _ in breached(ticket, FAR_AWAY))
         assert sorted(c.target for c in desk.states[id].clocks if c.breached_at) == late
         assert sorted(breaches_that_stand(desk, id)) == late
 
@@ -247,7 +248,7 @@ def test_trap_a_verdict_waits_for_no_poll() -> None:
     ("answered_at", "breached"),
     [
         pytest.param(at(hours=1), False, id="on the dot"),
-        pytest.param(at(hours=1) + clocks.MOMENT, True, id="a moment late"),
+        pytest.param(at(hours=1) + MOMENT, True, id="a moment late"),
     ],
 )
 def test_an_answer_at_the_due_instant_meets_no_breach(

@@ -7,19 +7,21 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import MetaData, Table
 
+from careline_calendar.working import MOMENT
 from careline_contracts.envelope import Record, to_headers
 from careline_contracts.events.ticketing import TicketBreached, TicketChange
 from careline_contracts.topics import ACTIVITIES, TICKET_CHANGES, TICKETS
 from careline_runtime.batch import Heard
 from careline_runtime.unit_of_work import Unit
 from careline_ticketing import tables
-from careline_ticketing.clocks import MOMENT
 from careline_ticketing.handlers import Handlers
+from careline_ticketing.model import FOLLOW_UPS
 from careline_ticketing.testing import (
     POLICY,
     DeskInMemory,
     Event,
     Stage,
+    always,
     answer,
     at,
     complaint,
@@ -186,7 +188,7 @@ async def test_a_customer_who_is_merged_while_an_event_waits_for_the_lock(stage:
         merged = merge("C1", "C2", at=at(minutes=1))
         unit = Unit(other_instance, service="ticketing")
         heard = Heard(*merged, record=stage.record(ACTIVITIES.name, *merged))
-        await Handlers(POLICY, "test").handle(unit, [heard])
+        await Handlers(always(POLICY)).handle(unit, [heard])
         playing = asyncio.create_task(stage.play([complaint(at(minutes=1), customer="C2")]))
         while await stage.rows(waiting) == [(0,)]:  # noqa: ASYNC110 (no signal to wait for)
             await asyncio.sleep(0.02)
@@ -210,7 +212,7 @@ async def test_activities_that_touch_no_ticket_are_not_even_read(stage: Stage) -
     "broken",
     [
         pytest.param(event("issue.responded", at()), id="an answer to nothing"),
-        pytest.param(event("complaint.raised", at(), product=7), id="a number for a text"),  # type: ignore[arg-type]
+        pytest.param(event("complaint.raised", at(), product=7), id="a number for a text"),
     ],
 )
 async def test_an_unusable_body_is_put_aside_and_the_rest_goes_on(
@@ -248,15 +250,7 @@ async def test_the_migrations_make_the_tables_that_are_declared(stage: Stage) ->
         assert {i.name for i in table.indexes} <= {i.name for i in found.tables[name].indexes}
 
 
-def test_all_that_is_heard_is_what_the_policy_names() -> None:
-    assert POLICY.types == {
-        f"careline.{name}.v1"
-        for name in (
-            "complaint.raised",
-            "fault.reported",
-            "enquiry.made",
-            "issue.responded",
-            "issue.resolved",
-            "issue.reopened",
-        )
-    }
+def test_all_that_is_heard_is_what_the_policy_names_and_what_follows_it() -> None:
+    reports = {"complaint.raised", "fault.reported", "enquiry.made"}
+
+    assert POLICY.types == {f"careline.{name}.v1" for name in reports | FOLLOW_UPS.keys()}

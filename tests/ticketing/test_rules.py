@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from careline_ticketing import rules
 from careline_ticketing.model import Ticket
+from careline_ticketing.rules.changes import breached
 from careline_ticketing.testing import (
     POLICY,
     Event,
@@ -102,7 +102,7 @@ def test_a_return_opens_no_ticket_unless_the_policy_says_so() -> None:
     rule = {"kind": "after_sales", "level": "L3", "promises": "complaint"}
     rules_with_returns = {**POLICY.model_dump()["rules"], "purchase.returned": rule}
     policy = type(POLICY).model_validate(
-        {**POLICY.model_dump(), "calendar": POLICY.calendar, "rules": rules_with_returns}
+        {**POLICY.model_dump(), "calendars": POLICY.calendars, "rules": rules_with_returns}
     )
 
     assert tickets([returned]) == []
@@ -260,7 +260,7 @@ def test_reopening_starts_a_resolution_clock_of_its_own() -> None:
     assert the_clock(ticket, "resolution", 0).stopped_at == at(hours=1)
     again = the_clock(ticket, "resolution", 1)
     assert (again.started_at, again.due_at) == (at(days=3), at(days=5))
-    assert list(rules.breached(ticket, at(days=7))) == [("resolution", 1)]
+    assert list(breached(ticket, at(days=7))) == [("resolution", 1)]
     assert [c.target for c in ticket.clocks].count("first_response") == 1
 
 
@@ -287,7 +287,7 @@ def test_a_graver_report_gives_its_own_time_and_never_breaches_at_once() -> None
 
     response = the_clock(ticket, "first_response")
     assert response.due_at == at(minutes=60), "the earlier promise stands"
-    assert rules.breached(ticket, at(minutes=50)) == {}
+    assert breached(ticket, at(minutes=50)) == {}
 
 
 def test_a_level_raised_after_the_answer_keeps_the_answer() -> None:

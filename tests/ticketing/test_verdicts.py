@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 
+from careline_calendar.working import MOMENT
 from careline_contracts.events.ticketing import (
     TicketBreached,
     TicketCorrected,
@@ -11,8 +12,9 @@ from careline_contracts.events.ticketing import (
     TicketOpened,
     TicketResponded,
 )
-from careline_ticketing import clocks, rules
+from careline_ticketing import clocks
 from careline_ticketing.model import Said, Ticket
+from careline_ticketing.rules.changes import breached, changes
 from careline_ticketing.testing import (
     answer,
     at,
@@ -44,9 +46,9 @@ def test_trap_a_verdict_does_not_depend_on_when_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("moment", "expected"),
     [
-        pytest.param(at(hours=1) - clocks.MOMENT, "met", id="just in time"),
+        pytest.param(at(hours=1) - MOMENT, "met", id="just in time"),
         pytest.param(at(hours=1), "met", id="on the dot"),
-        pytest.param(at(hours=1) + clocks.MOMENT, "missed", id="one moment late"),
+        pytest.param(at(hours=1) + MOMENT, "missed", id="one moment late"),
     ],
 )
 def test_a_promise_is_kept_until_its_due_instant(moment: datetime, expected: str) -> None:
@@ -59,8 +61,8 @@ def test_a_running_promise_is_missed_from_the_moment_after_its_due_instant() -> 
     ticket = the_ticket(complaint(at()))
 
     assert verdict(ticket, "first_response", at(hours=1)) == "running"
-    assert clocks.late_at(the_clock(ticket, "first_response")) == at(hours=1) + clocks.MOMENT
-    assert verdict(ticket, "first_response", at(hours=1) + clocks.MOMENT) == "missed"
+    assert clocks.late_at(the_clock(ticket, "first_response")) == at(hours=1) + MOMENT
+    assert verdict(ticket, "first_response", at(hours=1) + MOMENT) == "missed"
 
 
 def test_trap_reopening_does_not_escalate_at_once() -> None:
@@ -70,7 +72,7 @@ def test_trap_reopening_does_not_escalate_at_once() -> None:
         reopening(at(days=20), "r1"),
     )
 
-    assert rules.breached(ticket, at(days=20)) == {}
+    assert breached(ticket, at(days=20)) == {}
 
 
 # what others are told
@@ -79,8 +81,8 @@ def test_trap_reopening_does_not_escalate_at_once() -> None:
 def told(before: Ticket | None, after: Ticket, as_of: datetime) -> list[type]:
     said = None
     if before is not None:
-        said = Said(before, "C1", 1, breached=tuple(rules.breached(before, as_of)))
-    return [change.event for change in rules.changes(said, after, as_of)]
+        said = Said(before, "C1", 1, breached=tuple(breached(before, as_of)))
+    return [change.event for change in changes(said, after, as_of)]
 
 
 def test_nothing_new_is_not_told() -> None:
@@ -109,7 +111,7 @@ def test_a_late_answer_that_was_in_time_takes_the_breach_back() -> None:
     after = the_ticket(complaint(at(), reference="r1"), answer(at(minutes=30), "r1"))
     said = Said(before, "C1", 2, breached=(("first_response", 0),))
 
-    found = rules.changes(said, after, at(hours=2))
+    found = changes(said, after, at(hours=2))
 
     assert [change.event for change in found] == [TicketResponded, TicketCorrected]
     assert found[1].fields == {"withdrawn": ("first_response",)}

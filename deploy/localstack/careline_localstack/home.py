@@ -22,7 +22,17 @@ Progress = Callable[[str], None]
 # PostgreSQL's files and up to 512 MB of its log, Kafka's segments, and room for a first import.
 _NEEDED_BYTES = 1_000_000_000
 _LOCK_WAIT_SECONDS = 300
-_OURS = ("data", "logs", "run", "endpoints.json", "keyring.json", "passwords.json", "ports.json")
+_OURS = (
+    "data",
+    "logs",
+    "run",
+    "endpoints.json",
+    "keyring.json",
+    "passwords.json",
+    "ports.json",
+    "token-issuer.json",
+    "token-issuer.public.json",
+)
 
 
 def default_cache(environment: Mapping[str, str]) -> Path:
@@ -47,6 +57,16 @@ class Home:
     def keyring_file(self) -> Path:
         given = self.environment.get("CARELINE_KEYRING")
         return Path(given).expanduser() if given else self.root / "keyring.json"
+
+    @property
+    def issuer_file(self) -> Path:
+        """The private key of `careline token`."""
+        return self.root / "token-issuer.json"
+
+    @property
+    def issuer_public_file(self) -> Path:
+        """What services read of it."""
+        return self.root / "token-issuer.public.json"
 
     def open(self) -> None:
         """Make the directory ready for use, or say why it cannot be."""

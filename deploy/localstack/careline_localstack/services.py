@@ -85,6 +85,7 @@ def service_environment(home: Home, endpoints: Endpoints) -> dict[str, str]:
         **endpoints.as_environment(),
         **ServiceOptions.saved(home).as_environment(),
         "CARELINE_KEYRING": str(home.keyring_file),
+        "CARELINE_LOCAL_ISSUER": str(home.issuer_public_file),
     }
 
 

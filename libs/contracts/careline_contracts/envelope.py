@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from pydantic_core import to_json
+
 Headers = Sequence[tuple[str, bytes]]
 """As Kafka has them: any order, any number of one name. Only in a dead letter may one be null."""
 
@@ -24,9 +26,6 @@ KEPT = ("id", "source", "type", "subject", "partitionkey", "causationid", "trace
 
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and lone surrogates: neither a header nor a database can hold them."""
-
-FORBIDDEN_BYTES = re.compile(rb"[\x00-\x1f\x7f]|\xc2[\x80-\x9f]")
-"""The same in UTF-8, which has no lone surrogates."""
 
 
 class InvalidEnvelope(ValueError):
@@ -94,8 +93,8 @@ def traceparent_of(record: Record) -> str:
 def to_headers(envelope: Envelope) -> Headers:
     """Binary-mode headers; empty optional attributes are left out."""
     id, source, type, occurred_at, recorded_at, key, subject, causation_id, traceparent = envelope
-    occurred = to_text(occurred_at).encode()
-    recorded = occurred if recorded_at is occurred_at else to_text(recorded_at).encode()
+    occurred = _to_bytes(occurred_at)
+    recorded = occurred if recorded_at is occurred_at else _to_bytes(recorded_at)
     headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", id.encode()),
@@ -116,7 +115,7 @@ def to_headers(envelope: Envelope) -> Headers:
     return headers
 
 
-def from_headers(headers: Iterable[tuple[str, bytes]]) -> Envelope:
+def from_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Envelope:
     """The envelope of a binary-mode record; raises `InvalidEnvelope`."""
     found = dict(headers)
     return _plain(found) or _from_any_headers(found)
@@ -125,17 +124,19 @@ def from_headers(headers: Iterable[tuple[str, bytes]]) -> Envelope:
 def _plain(found: Mapping[str, bytes]) -> Envelope | None:
     """The envelope of headers with nothing odd about them (4 µs less an event), else None."""
     try:
-        id, source, type = found["ce_id"], found["ce_source"], found["ce_type"]
-        key, subject = found.get("ce_partitionkey", b""), found.get("ce_subject", b"")
-        cause, trace = found.get("ce_causationid", b""), found.get("traceparent", b"")
-        together = b"".join((id, source, type, key, subject, cause))
+        id, source = found["ce_id"].decode(), found["ce_source"].decode()
+        type = found["ce_type"].decode()
+        key = found.get("ce_partitionkey", b"").decode()
+        subject = found.get("ce_subject", b"").decode()
+        cause = found.get("ce_causationid", b"").decode()
+        trace = found.get("traceparent", b"").decode()
+        together = "".join((id, source, type, key, subject, cause))
         if (
             found["ce_specversion"] != b"1.0"
             or not (id and source and type)
             or max(len(together), len(trace)) > MAX_LENGTH
-            or FORBIDDEN_BYTES.search(together)
-            # hex and dashes, and so nothing to search for (1 µs)
-            or (trace and not trace.replace(b"-", b"0").isalnum())
+            # nothing printable is forbidden, and asking costs a fifth of a search
+            or not (together.isprintable() and trace.isprintable())
         ):
             return None
         occurred, recorded = found["ce_time"], found.get("ce_recordedtime", b"")
@@ -143,17 +144,7 @@ def _plain(found: Mapping[str, bytes]) -> Envelope | None:
         recorded_at = occurred_at
         if recorded and recorded != occurred:
             recorded_at = from_text(recorded.decode(), name="recordedtime")
-        return Envelope(
-            id.decode(),
-            source.decode(),
-            type.decode(),
-            occurred_at,
-            recorded_at,
-            key.decode(),
-            subject.decode(),
-            cause.decode(),
-            trace.decode(),
-        )
+        return Envelope(id, source, type, occurred_at, recorded_at, key, subject, cause, trace)
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError):
         return None
 
@@ -194,17 +185,17 @@ def from_object(event: dict[str, Any]) -> tuple[Envelope, bytes]:
         raise InvalidEnvelope(f"data cannot be written as JSON: {error}") from error
 
 
-def from_attributes(attributes: dict[str, str]) -> Envelope:
+def from_attributes(attributes: Mapping[str, str]) -> Envelope:
     """The envelope with these attributes (no `ce_` before the names); raises `InvalidEnvelope`."""
     for name in ("specversion", "id", "source", "type"):
         if not attributes.get(name):
             raise InvalidEnvelope(f"attribute {name} is missing", attribute=name)
     if attributes["specversion"] != "1.0":
         raise InvalidEnvelope("attribute specversion is not 1.0", attribute="specversion")
-    # one look at all of them together: a search for each costs 3 µs an event
-    kept = [attributes.get(name, "") for name in KEPT]
-    if FORBIDDEN.search("".join(kept)) or len(max(kept, key=len)) > MAX_LENGTH:
-        _refuse(attributes)
+    # one look at all of them together: a search through each costs 3 µs an event
+    together = "".join([attributes.get(name, "") for name in KEPT])
+    if len(together) > MAX_LENGTH or not together.isprintable():
+        _refuse_odd(attributes)
     if "time" not in attributes:
         raise InvalidEnvelope("attribute time is missing", attribute="time")
     occurred_at = from_text(attributes["time"], name="time")
@@ -222,8 +213,8 @@ def from_attributes(attributes: dict[str, str]) -> Envelope:
     )
 
 
-def _refuse(attributes: Mapping[str, str]) -> None:
-    """Raises `InvalidEnvelope` for the first attribute that is too long or has a bad character."""
+def _refuse_odd(attributes: Mapping[str, str]) -> None:
+    """Raises `InvalidEnvelope` if an attribute is too long or has a bad character."""
     for name in KEPT:
         text = attributes.get(name, "")
         if len(text) > MAX_LENGTH:
@@ -238,9 +229,14 @@ def _refuse(attributes: Mapping[str, str]) -> None:
 
 def to_text(instant: datetime) -> str:
     """RFC 3339 in UTC, ending in `Z`: one text for one instant."""
+    return _to_bytes(instant).decode()
+
+
+def _to_bytes(instant: datetime) -> bytes:
     if instant.tzinfo is not UTC:
         instant = instant.astimezone(UTC)
-    return instant.isoformat()[:-6] + "Z"
+    # the same as `isoformat`, in a third of its time
+    return to_json(instant)[1:-1]
 
 
 def from_text(text: str, *, name: str) -> datetime:

@@ -71,7 +71,7 @@ def open_texts(payload: type[Payload]) -> list[str]:
     """Names of the fields that a sender could write anything in, and that are not sealed."""
     names = []
     for name, schema in describe(payload)["properties"].items():
-        kinds = schema.get("anyOf", [schema])
+        kinds = schema.get("items", schema).get("anyOf", [schema.get("items", schema)])
         if "x-personal" not in schema and any("maxLength" in kind for kind in kinds):
             names.append(name)
     return names

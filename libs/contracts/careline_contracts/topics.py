@@ -19,6 +19,7 @@ from careline_contracts.events.touchpoints import (
 from careline_contracts.payload import Payload
 
 DAY_MS = 24 * 3600 * 1000
+COMPACTED_WITHIN_DAYS = 7
 SERVICES = ("ingest", "profile", "scoring", "engagement", "ticketing")
 WITH_DATABASE = ("profile", "scoring", "engagement", "ticketing")
 """All but the edge: docs/decisions/0003-ingest-without-a-database.md."""
@@ -51,7 +52,13 @@ class Topic:
         """Kafka's topic configuration."""
         size = {"max.message.bytes": str(self.max_message_bytes)}
         if self.kind == "state":
-            return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(3600 * 1000), **size}
+            return {
+                "cleanup.policy": "compact",
+                "min.compaction.lag.ms": str(3600 * 1000),
+                # what a tombstone erased is gone by then, however quiet the topic is
+                "max.compaction.lag.ms": str(COMPACTED_WITHIN_DAYS * DAY_MS),
+                **size,
+            }
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_days * DAY_MS),
@@ -111,7 +118,12 @@ ACTIVITIES = Topic(
     "profile",
     "customer",
     "events",
-    (profile.Activity, profile.CustomersMerged, profile.CustomersSplit),
+    (
+        profile.Activity,
+        profile.CustomersMerged,
+        profile.CustomersSplit,
+        profile.CustomerErased,
+    ),
     ("scoring", "engagement", "ticketing"),
 )
 CUSTOMERS = Topic("careline.customers.v1", "profile", "customer", "state", (profile.CustomerState,))
@@ -127,8 +139,22 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerAbsorbed,
         profile.CustomersSplit,
         profile.MergeRefused,
+        profile.RecordFieldsChanged,
         profile.LinkJudged,
+        profile.CustomerErased,
     ),
+)
+AUDIT = Topic(
+    "careline.audit.v1",
+    "profile",
+    "none",
+    "events",
+    (profile.AuditExtended,),
+    ("operations",),
+    partitions=1,
+    # as long as the longest term in which somebody may ask who saw their data
+    retention_days=3_650,
+    personal="none",
 )
 SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
 TIER_CHANGES = Topic(
@@ -173,6 +199,9 @@ CASE_CHANGES = Topic(
         engagement.CaseOpened,
         engagement.CaseStepDone,
         engagement.CaseStepBreached,
+        engagement.OutreachHeld,
+        engagement.OutreachSuppressed,
+        engagement.OfferHeld,
         engagement.CaseClosed,
     ),
 )
@@ -188,21 +217,35 @@ TICKET_CHANGES = Topic(
     (
         ticketing.TicketOpened,
         ticketing.TicketJoined,
+        ticketing.TicketReplied,
         ticketing.TicketResponded,
+        ticketing.TicketFixed,
+        ticketing.TicketPaused,
+        ticketing.TicketResumed,
+        ticketing.TicketAssigned,
+        ticketing.TicketPrioritised,
+        ticketing.TicketNoted,
+        ticketing.TicketLinked,
+        ticketing.TicketWarned,
         ticketing.TicketBreached,
+        ticketing.TicketEscalated,
         ticketing.TicketResolved,
+        ticketing.TicketClosed,
+        ticketing.TicketRated,
         ticketing.TicketReopened,
         ticketing.TicketMerged,
         ticketing.TicketMoved,
         ticketing.TicketCorrected,
     ),
+    ("engagement",),
 )
 POLICIES = Topic(
     "careline.policies.v1",
     "operations",
-    "service",
+    "service and instant: `scoring/2026-11-24T08:00:00Z`",
     "state",
     (operations.PolicyPublished,),
+    ("scoring",),
     partitions=1,
     personal="none",
 )
@@ -249,6 +292,7 @@ CATALOGUE: tuple[Topic, ...] = (
     ACTIVITIES,
     CUSTOMERS,
     CUSTOMER_CHANGES,
+    AUDIT,
     SCORES,
     TIER_CHANGES,
     TAG_CHANGES,

@@ -96,7 +96,7 @@ def _read_one(record: ConsumerRecord, hears: Hears) -> Heard | None:
         model = hears.model((headers["ce_type"] or b"").decode(errors="replace"))
         if model is None:
             return None
-        envelope = from_headers(record.headers)
+        envelope = from_headers(headers)
         return Heard(envelope, model.parse(record.value or b""), record)
     content_type = (headers.get("content-type") or b"").decode(errors="replace")
     if not content_type.lower().startswith(STRUCTURED):

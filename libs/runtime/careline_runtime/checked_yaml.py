@@ -4,6 +4,7 @@ from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from careline_runtime.errors import Misconfigured
 
@@ -21,10 +22,17 @@ def read_checked(model: type[Model], text: str, *, path: str) -> Model:
         return model.model_validate(document)
     except ValidationError as error:
         flaws = "\n".join(
-            f"{path}:{_line(tree, flaw['loc'])}: {'.'.join(map(str, flaw['loc']))}: {flaw['msg']}"
+            f"{path}:{_line(tree, place)}: {'.'.join(map(str, place))}: {flaw['msg']}"
             for flaw in error.errors()
+            for place in [_place(flaw)]
         )
         raise Misconfigured(f"{path} does not hold:\n{flaws}") from error
+
+
+def _place(flaw: ErrorDetails) -> tuple[int | str, ...]:
+    """Where it is wrong: a check of a whole may say (by `at`) which of its parts is meant."""
+    cause = flaw.get("ctx", {}).get("error")
+    return (*flaw["loc"], *getattr(cause, "at", ()))
 
 
 def _line(tree: yaml.Node | None, location: tuple[int | str, ...]) -> int:

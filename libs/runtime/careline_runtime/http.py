@@ -36,15 +36,18 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
     app = FastAPI(
         title=f"Careline {service.name}",
         version="1",
-        description=f"Policy in force: {service.policy_version}" if service.policy_version else "",
+        description="`GET /policy` is the policy in force." if service.policy else "",
     )
 
+    app.state.access = service.access
     if tracing.is_on():
         app.add_middleware(tracing.TracedRequests)
 
     @app.exception_handler(HTTPException)
     async def explain(request: Request, error: HTTPException) -> Response:
-        return problem(error.status_code, str(error.detail), instance=request.url.path)
+        answer = problem(error.status_code, str(error.detail), instance=request.url.path)
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(RequestValidationError)
     async def refuse(request: Request, error: RequestValidationError) -> Response:
@@ -83,6 +86,12 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
     @app.get("/status", tags=["operations"], summary="Clock, positions, outbox and due timers")
     async def status() -> dict[str, Any]:
         return await service.status()
+
+    if (policy := service.policy) is not None:
+
+        @app.get("/policy", tags=["operations"], summary="The policy in force, and those to come")
+        async def policy_in_force() -> dict[str, Any]:
+            return policy.describe(service.clock.now())
 
     for router in routers:
         app.include_router(router)

@@ -69,6 +69,14 @@ timer_lateness_seconds = Histogram(
     "How long after its instant a timer was fired (system clock only).",
     buckets=(0.1, 0.5, 1, 2, 5, 10, 60, 600, 3600),
 )
+policies_unreadable = Gauge(
+    "careline_policies_unreadable_records",
+    "Published policies that this instance can't read: the ones before them stay in force.",
+)
+policies_late = Counter(
+    "careline_policies_late_total",
+    "Policies heard after the instant from which they are in force.",
+)
 infrastructure_waits = Counter(
     "careline_infrastructure_waits_total", "Times that a server was away and waited for."
 )
@@ -78,3 +86,10 @@ def total(counter: Counter) -> int:
     """What a counter has come to, over all its labels."""
     [family] = counter.collect()
     return int(sum(s.value for s in family.samples if s.name.endswith("_total")))
+
+
+requests_refused = Counter(
+    "careline_requests_refused_total",
+    "Requests to an API that came without a token, with a bad one, or without the permission.",
+    ["reason"],
+)

@@ -4,6 +4,9 @@ One relay a service leads, by an advisory lock: rows are published in the order 
 customer's rows have ascending ids because the customer is locked while they are written. So order
 per customer holds across instances, crashes and restarts. A row is deleted after Kafka has it, in
 the lock's own session: no cursor over a sequence, nothing to lose in its gaps.
+
+The database says which rows are next. What the leader's own process has just committed is still in
+its memory and is published from there; only what others, or an earlier life, left is read.
 """
 
 import asyncio
@@ -11,6 +14,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 
+import cramjam
 import msgpack
 import structlog
 from sqlalchemy import text
@@ -23,8 +27,11 @@ from careline_runtime.publisher import Publisher
 
 log = structlog.get_logger(__name__)
 
-_WRITE = text("INSERT INTO outbox (records, record_count) VALUES (:records, :count)")
-_READ = text("SELECT id, records FROM outbox ORDER BY id LIMIT :limit")
+_WRITE = text("""
+    INSERT INTO outbox (records, record_count) VALUES (:records, :count) RETURNING id
+""")
+_NEXT = text("SELECT id FROM outbox ORDER BY id LIMIT :limit")
+_READ = text("SELECT id, records FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))")
 _DELETE = text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))")
 _MEASURE = text("""
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)
@@ -33,6 +40,11 @@ _MEASURE = text("""
 _LEAD = text("SELECT pg_try_advisory_lock(hashtext('careline.outbox'))")
 
 ROWS_A_READ = 8
+UNITS_IN_MEMORY = 4
+"""Committed and not published yet: 40 MB at most while Kafka is slow or away."""
+ZSTD_LEVEL = 1
+"""A tenth of the bytes for 0.4 µs a record; PostgreSQL's own pglz takes 9 µs, and finds nothing
+left to do in what is compressed already."""
 POLL_SECONDS = 1.0
 MEASURE_SECONDS = 5.0
 # a leader that stops answering (SIGSTOP, half-open connection) loses the lock after this
@@ -41,17 +53,20 @@ LEADER_IDLE_TIMEOUT = "15s"
 
 def pack(records: Sequence[Record]) -> bytes:
     """The records of one unit as one value."""
-    return bytes(msgpack.packb(records))
+    return bytes(cramjam.zstd.compress(msgpack.packb(records), level=ZSTD_LEVEL))
 
 
 def unpack(packed: bytes) -> list[Record]:
     """The way back of `pack`."""
-    return [Record(*row) for row in msgpack.unpackb(packed, use_list=False)]
+    rows = msgpack.unpackb(cramjam.zstd.decompress(packed), use_list=False)
+    return [Record(*row) for row in rows]
 
 
-async def write(connection: AsyncConnection, records: Sequence[Record]) -> None:
-    """Adds one packed row to the unit."""
-    await connection.execute(_WRITE, {"records": pack(records), "count": len(records)})
+async def write(connection: AsyncConnection, records: Sequence[Record]) -> int:
+    """Adds one packed row to the unit; returns its id."""
+    row = {"records": pack(records), "count": len(records)}
+    id: int = (await connection.execute(_WRITE, row)).scalar_one()
+    return id
 
 
 class Relay:
@@ -63,11 +78,19 @@ class Relay:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._leads = False
+        self._committed: dict[int, Sequence[Record]] = {}
         self._measured_at = -MEASURE_SECONDS
 
     def wake(self) -> None:
         """There may be something to publish."""
         self._wake.set()
+
+    def hand_over(self, row: int, records: Sequence[Record]) -> None:
+        """This process has committed `records` as `row`, which need not be read if it leads."""
+        if self._leads and len(self._committed) < UNITS_IN_MEMORY:
+            self._committed[row] = records
+        self.wake()
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -104,6 +127,7 @@ class Relay:
                     await self._pause()
                     if self._stopping:
                         return
+                self._leads = True
                 while True:
                     self._wake.clear()
                     if not await self._publish_some(connection):
@@ -111,18 +135,25 @@ class Relay:
                             return
                         await self._pause()
             finally:
+                self._leads = False
+                self._committed.clear()
                 # the session holds the lock and a timeout of its own: never back into the pool
                 await connection.invalidate()
 
     async def _publish_some(self, connection: AsyncConnection) -> bool:
-        rows = (await connection.execute(_READ, {"limit": ROWS_A_READ})).all()
-        if not rows:
+        ids = (await connection.execute(_NEXT, {"limit": ROWS_A_READ})).scalars().all()
+        if not ids:
             _report(0, 0)
             return False
         await self._measure(connection)
-        records = [record for _, packed in rows for record in unpack(packed)]
-        await self._publisher.publish(records)
-        await connection.execute(_DELETE, {"ids": [id for id, _ in rows]})
+        units = {id: self._committed[id] for id in ids if id in self._committed}
+        if unknown := [id for id in ids if id not in units]:
+            rows = await connection.execute(_READ, {"ids": unknown})
+            units |= {id: unpack(packed) for id, packed in rows}
+        await self._publisher.publish([record for id in ids for record in units[id]])
+        await connection.execute(_DELETE, {"ids": ids})
+        # also what was handed over too late, when its row had been read
+        self._committed = {id: unit for id, unit in self._committed.items() if id > ids[-1]}
         return True
 
     async def _measure(self, connection: AsyncConnection) -> None:

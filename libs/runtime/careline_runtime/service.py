@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from careline_contracts.envelope import to_text
 from careline_runtime import metrics, telemetry
+from careline_runtime.access import Access
 from careline_runtime.batch import Hears
 from careline_runtime.bounded_heads import BoundedHeads
 from careline_runtime.clock import clock_for
@@ -34,6 +36,7 @@ from careline_runtime.consumer import Consumer
 from careline_runtime.database import create_engine
 from careline_runtime.dead_letter import Streak
 from careline_runtime.errors import Misconfigured
+from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.http import create_app
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
@@ -67,12 +70,15 @@ class Service:
         transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
         policy_version: str = "",
+        policy: FollowedPolicy[Any, Any] | None = None,
         on_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
         on_stop: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
-        self.policy_version = policy_version
+        self.policy = policy
+        self._policy_version = policy_version
+        self.access = Access.of(settings)
         self.clock = clock_for(settings)
         self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
         self.is_ready = False
@@ -158,6 +164,14 @@ class Service:
         self._failure = reason
         self._stop.set()
 
+    def unit(self) -> AbstractAsyncContextManager[Unit]:
+        """A unit of work in which a request changes something: `async with service.unit() as unit`.
+
+        For the routes of a service with a database; it commits when the block ends without error.
+        """
+        assert isinstance(self._stage, TransactionalStage)
+        return self._stage.unit()
+
     def stop(self) -> None:
         """Asks for a graceful stop: the batch in hand is finished, what was said is published."""
         self._stop.set()
@@ -166,6 +180,13 @@ class Service:
     def waits_for(self) -> str:
         """Which server keeps the service from its work, in words; empty when none does."""
         return waited_for() or self._silent
+
+    @property
+    def policy_version(self) -> str:
+        """The version of the policy in force."""
+        if self.policy is None:
+            return self._policy_version
+        return self.policy.timeline.edition_at(self.clock.now()).version
 
     async def status(self) -> dict[str, Any]:
         """Where the service is: what a drain waits for, and what the demo shows."""
@@ -203,6 +224,8 @@ class Service:
     async def _start(self) -> None:
         await until_up(self.clock.start, who="service")
         await until_up(self.publisher.start, who="service")
+        if self.policy is not None:
+            await self.policy.start(self.clock.now)
         if self._on_start is not None:
             await self._on_start()
         if self._relay is not None:
@@ -224,12 +247,15 @@ class Service:
             await self.engine.dispose()
         if self._on_stop is not None:
             await self._on_stop()
+        if self.policy is not None:
+            await self.policy.stop()
         await self.publisher.stop()
         await self.clock.stop()
 
     def _after_commit(self, unit: Unit) -> None:
         assert self._relay is not None
-        self._relay.wake()
+        if unit.row is not None:
+            self._relay.hand_over(unit.row, unit.said)
         soon = self.clock.now() + timedelta(seconds=TIMER_POLL_SECONDS)
         if unit.earliest_timer is not None and unit.earliest_timer <= soon:
             self._due_soon = min(self._due_soon or soon, unit.earliest_timer)

@@ -37,7 +37,18 @@ class ServiceSettings(BaseSettings):
     keyring: Path | None = Field(None, alias="CARELINE_KEYRING")
     """The key file of tokens and seals; only ingest and profile need it."""
     anonymous: Literal["refuse", "accept"] = Field("refuse", alias="CARELINE_ANONYMOUS")
-    """Whether ingest takes events over HTTP without a key; the local stack says `accept`."""
+    """Whether events are taken without a key, and reads without personal values answered without a
+    token; the local stack, which listens on loopback only, says `accept`."""
+    oidc_issuer: str = Field("", alias="CARELINE_OIDC_ISSUER")
+    """Whose bearer tokens count, as their `iss` says; empty: those of `careline token`."""
+    oidc_jwks_url: str = Field("", alias="CARELINE_OIDC_JWKS_URL")
+    """Where the issuer's public keys are; empty: where its OIDC discovery says."""
+    oidc_audience: str = Field("careline", alias="CARELINE_OIDC_AUDIENCE")
+    """The `aud` that a token must have."""
+    oidc_roles_claim: str = Field("roles", alias="CARELINE_OIDC_ROLES_CLAIM")
+    """Where a token holds its roles; dots lead into objects, as in `realm_access.roles`."""
+    local_issuer: Path | None = Field(None, alias="CARELINE_LOCAL_ISSUER")
+    """File of the public keys of `careline token`, used where there is no other issuer."""
     log_format: Literal["json", "console"] = Field("json", alias="CARELINE_LOG_FORMAT")
     """Lines for machines or for people."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

@@ -5,8 +5,9 @@ until the poison record stands alone in the dead letters and the rest has gone o
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
@@ -125,6 +126,19 @@ class TransactionalStage:
         except Exception as error:
             log.exception("timer.put_off", hours=PUT_OFF_HOURS, error=type(error).__name__)
             return await until_up(lambda: self._put_off(now))
+
+    @contextlib.asynccontextmanager
+    async def unit(self) -> AsyncIterator[Unit]:
+        """A unit of work for a request: it commits when the block ends, unless by an error.
+
+        It waits for the batch in hand, so that a request never deadlocks with events of the same
+        customer; what it says goes out like anything else.
+        """
+        async with self._one_unit, self._engine.begin() as connection:
+            unit = Unit(connection, service=self._service)
+            yield unit
+            await unit.save()
+        self._after(unit)
 
     async def forget_old(self) -> int:
         """Lets the inbox forget a bounded number of old marks; returns how many (0: all gone)."""

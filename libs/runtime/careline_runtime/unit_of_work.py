@@ -24,6 +24,8 @@ class Unit:
 
     def __init__(self, connection: AsyncConnection, *, service: str) -> None:
         self.connection = connection
+        self.row: int | None = None
+        """Where the outbox holds what was said, once saved."""
         self._service = service
         self._source = f"/careline/{service}"
         self._records: list[Record] = []
@@ -100,7 +102,7 @@ class Unit:
         if self._timers:
             await timers.save(self.connection, self._timers)
         if self._records:
-            await outbox.write(self.connection, self._records)
+            self.row = await outbox.write(self.connection, self._records)
 
     def committed(self) -> None:
         """Called by the runtime after the commit."""

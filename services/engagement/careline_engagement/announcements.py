@@ -1,6 +1,7 @@
-"""What engagement says about a case: to other services, to channels, to supervisors.
+"""What engagement says about a case: to other services, to channels, to people.
 
-Ids are made of the case's id and version, so every replay says the same under the same names.
+Ids are made of the case's id and its version or step, so every replay says the same under the same
+names. Of a case that is held out nothing is said: nobody may treat it as a case.
 """
 
 from careline_contracts.envelope import Envelope
@@ -10,33 +11,57 @@ from careline_contracts.events.engagement import (
     CaseState,
     CaseStepBreached,
     CaseStepDone,
+    OfferHeld,
+    OutreachHeld,
     OutreachRequested,
+    OutreachSuppressed,
     ReminderRaised,
 )
 from careline_contracts.payload import Payload
 from careline_contracts.topics import CASE_CHANGES, CASES, OUTREACH_REQUESTS, REMINDERS, Topic
 from careline_engagement import metrics
 from careline_engagement.model import Case
-from careline_engagement.policy import EngagementPolicy
+from careline_engagement.policy import Playbook
+from careline_engagement.policy.steps import Assign, Escalate, Obligation, OutreachStep, Task
 from careline_engagement.rules import News
 from careline_runtime.unit_of_work import Unit
 
+SHOWN = ("due_at", "done_at", "breached_at", "sent_at")
+"""What others see of a step."""
 
-def announce(unit: Unit, news: News, policy: EngagementPolicy) -> None:
+
+def announce(unit: Unit, news: News, playbook: Playbook) -> None:
     """Says one move of a case."""
     match news.move.kind:
         case "opened":
-            _opened(unit, news, policy)
+            _say(unit, CASE_CHANGES, CaseOpened(**_change(news), reasons=news.case.reasons), news)
+        case "begun":
+            _begun(unit, news, playbook)
+        case "sent":
+            _sent(unit, news, playbook)
+        case "held":
+            _held(unit, news)
+        case "suppressed":
+            _suppressed(unit, news)
+        case "offer_held":
+            _offer_held(unit, news)
         case "done":
             _done(unit, news)
         case "breached":
-            _breached(unit, news)
+            _breached(unit, news, playbook)
         case "closed":
             _closed(unit, news)
 
 
+def announce_state(unit: Unit, news: News) -> None:
+    """Says how a case is after the last of its moves at one instant."""
+    case = news.case
+    id = f"{case.id}-{case.revision}-state"
+    _say(unit, CASES, state_of(case, news.holder), news, key=case.id, id=id)
+
+
 def state_of(case: Case, holder: str) -> CaseState:
-    """A case as others see it."""
+    """A case as others see it: steps that ask for something, without waits and branches."""
     return CaseState(
         case=case.id,
         customer=holder,
@@ -45,73 +70,111 @@ def state_of(case: Case, holder: str) -> CaseState:
         reasons=case.reasons,
         opened_at=case.opened_at,
         steps={
-            name: {
-                "due_at": step.due_at,
-                **({"done_at": step.done_at} if step.done_at else {}),
-                **({"breached_at": step.breached_at} if step.breached_at else {}),
-            }
+            name: {field: at for field in SHOWN if (at := getattr(step, field)) is not None}
             for name, step in case.steps.items()
+            if step.due_at is not None
         },
         closed_at=case.closed_at,
         policy_version=case.policy_version,
+        playbook=case.playbook,
     )
 
 
-def announce_state(unit: Unit, news: News) -> None:
-    """Says how a case is after the last of its moves at one instant."""
-    _say(unit, CASES, state_of(news.case, news.holder), news, key=news.case.id, suffix="-state")
+def _begun(unit: Unit, news: News, playbook: Playbook) -> None:
+    match playbook.by_name.get(news.move.subject):
+        case Assign(to=to):
+            why = f"a {news.case.tier} customer: {'; '.join(news.case.reasons)}"
+        case Task(to=to, what=why) | Escalate(to=to, reason=why):
+            pass
+        case _:
+            return
+    due_at = news.case.steps[news.move.subject].due_at
+    reminder = ReminderRaised(
+        customer=news.holder, to=to, about=f"case {news.case.id}", reason=why, due_at=due_at
+    )
+    _say(unit, REMINDERS, reminder, news, id=f"{news.case.id}-{news.move.subject}-reminder")
 
 
-def _opened(unit: Unit, news: News, policy: EngagementPolicy) -> None:
-    case = news.case
-    _say(unit, CASE_CHANGES, CaseOpened(**_change(news), reasons=case.reasons), news)
-    outreach = policy.retention.outreach
+def _sent(unit: Unit, news: News, playbook: Playbook) -> None:
+    case, name = news.case, news.move.subject
+    step = playbook.by_name[name]
+    assert isinstance(step, OutreachStep) and news.move.until is not None
     request = OutreachRequested(
         customer=news.holder,
         case=case.id,
-        purpose=outreach.purpose,
-        channel=outreach.channel[case.tier],
-        script=outreach.script,
-        due_at=case.steps["contact"].due_at,
+        purpose=playbook.purpose,
+        channel=news.move.detail,
+        script=step.script,
+        due_at=news.move.until,
         policy_version=case.policy_version,
+        playbook=case.playbook,
+        step=name,
+        expires_at=news.move.until,
     )
-    _say(unit, OUTREACH_REQUESTS, request, news, suffix="-outreach")
-    why = f"a {case.tier} customer may leave: {'; '.join(case.reasons)}"
-    _remind_supervisor(unit, news, why, due=True)
+    _say(unit, OUTREACH_REQUESTS, request, news, id=f"{case.id}-{name}")
+    _count_contact(unit, news, "sent", "")
+
+
+def _held(unit: Unit, news: News) -> None:
+    move = news.move
+    held = OutreachHeld(**_change(news), step=move.subject, reason=move.detail, until=move.until)
+    _say(unit, CASE_CHANGES, held, news)
+    _count_contact(unit, news, "held", move.detail)
+
+
+def _suppressed(unit: Unit, news: News) -> None:
+    move = news.move
+    suppressed = OutreachSuppressed(
+        **_change(news), step=move.subject, reason=move.detail, earliest_at=move.until
+    )
+    _say(unit, CASE_CHANGES, suppressed, news)
+    _count_contact(unit, news, "suppressed", move.detail)
+
+
+def _offer_held(unit: Unit, news: News) -> None:
+    reason, amount = news.move.detail.split()
+    held = OfferHeld(
+        **_change(news), step=news.move.subject, amount_minor=int(amount), reason=reason
+    )
+    _say(unit, CASE_CHANGES, held, news)
+    words = "needs approval" if reason == "needs_approval" else "is above the limit"
+    _remind(unit, news, "supervisor", f"an offer of {amount} {words}")
 
 
 def _done(unit: Unit, news: News) -> None:
     step = news.move.subject
     done = CaseStepDone(**_change(news), step=step, detail=news.move.detail or None)
     _say(unit, CASE_CHANGES, done, news)
-    unit.after_commit(lambda: metrics.case_steps.labels(step, "done").inc())
+    unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, step, "done").inc())
 
 
-def _breached(unit: Unit, news: News) -> None:
-    step = news.move.subject
-    due_at = news.move.at
-    breached = CaseStepBreached(**_change(news), step=step, due_at=due_at)
+def _breached(unit: Unit, news: News, playbook: Playbook) -> None:
+    name = news.move.subject
+    breached = CaseStepBreached(**_change(news), step=name, due_at=news.move.at)
     _say(unit, CASE_CHANGES, breached, news)
-    _remind_supervisor(unit, news, f"step {step} was not done by its deadline", due=False)
-    unit.after_commit(lambda: metrics.case_steps.labels(step, "breached").inc())
+    step = playbook.by_name[name]
+    assert isinstance(step, Obligation)
+    _remind(unit, news, step.missed, f"step {name} was not done by its deadline")
+    unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, name, "breached").inc())
 
 
 def _closed(unit: Unit, news: News) -> None:
-    status = news.case.status
-    closed = CaseClosed(**_change(news), status=status, reason=news.case.closed_reason)
+    case = news.case
+    closed = CaseClosed(**_change(news), status=case.status, reason=case.closed_reason)
     _say(unit, CASE_CHANGES, closed, news)
-    unit.after_commit(lambda: metrics.cases_closed.labels(status).inc())
+    unit.after_commit(lambda: metrics.cases_closed.labels(case.playbook, case.status).inc())
 
 
-def _remind_supervisor(unit: Unit, news: News, reason: str, *, due: bool) -> None:
+def _remind(unit: Unit, news: News, to: str, reason: str) -> None:
     reminder = ReminderRaised(
-        customer=news.holder,
-        to="supervisor",
-        about=f"case {news.case.id}",
-        reason=reason,
-        due_at=news.case.steps["supervisor"].due_at if due else None,
+        customer=news.holder, to=to, about=f"case {news.case.id}", reason=reason
     )
     _say(unit, REMINDERS, reminder, news, suffix="-reminder")
+
+
+def _count_contact(unit: Unit, news: News, verdict: str, reason: str) -> None:
+    playbook = news.case.playbook
+    unit.after_commit(lambda: metrics.contacts.labels(playbook, verdict, reason).inc())
 
 
 def _change(news: News) -> dict[str, object]:
@@ -121,6 +184,7 @@ def _change(news: News) -> dict[str, object]:
         "version": news.case.version,
         "as_of": news.move.at,
         "policy_version": news.case.policy_version,
+        "playbook": news.case.playbook,
     }
 
 
@@ -131,6 +195,7 @@ def _say(
     news: News,
     *,
     key: str | None = None,
+    id: str | None = None,
     suffix: str = "",
 ) -> None:
     at = news.move.at
@@ -138,9 +203,9 @@ def _say(
         topic,
         payload,
         key=key or news.holder,
-        id=f"{news.case.id}-{news.case.version}{suffix}",
+        id=id or f"{news.case.id}-{news.case.version}{suffix}",
         recorded_at=at,
-        # a case stays in the trace of the warning that opened it, whatever moves it later
+        # a case stays in the trace of the event that opened it, whatever moves it later
         cause=Envelope(news.move.event_id, "", "", at, at, traceparent=news.case.traceparent),
         subject=news.case.id,
     )

@@ -1,38 +1,51 @@
-"""HTTP for people and programs that look: retention cases and their sums."""
+"""HTTP for people and programs that look: cases, contacts and their sums."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
-from careline_contracts.events.engagement import CaseStatus, CaseStep
+from careline_contracts.events.engagement import CaseStatus
 from careline_contracts.events.scoring import Tier
 from careline_engagement import queries
-from careline_engagement.model import Case
+from careline_engagement.model import Case, Step
+from careline_engagement.store.cases import Asked
+from careline_runtime.access import requires
 from careline_runtime.service import Service
 
-MOST_CASES = 1_000
+MOST = 1_000
+Verdict = Literal["running", "done", "late", "missed", "sent", "held", "suppressed", "passed"]
+Customer = Annotated[str | None, Query(min_length=1, max_length=200)]
+Limit = Annotated[int, Query(ge=1, le=MOST)]
 
 
 class StepView(BaseModel):
-    """One step of a case; `detail` is the cause that was found or the offer that was made."""
+    """One step of a case; `detail` is what was found or offered, or stood against a contact."""
 
-    step: CaseStep
-    due_at: datetime
+    step: str
+    due_at: datetime | None = None
     done_at: datetime | None = None
     breached_at: datetime | None = None
+    sent_at: datetime | None = None
+    held_until: datetime | None = None
+    suppressed_at: datetime | None = None
     detail: str | None = None
+    verdict: Verdict
 
 
 class CaseView(BaseModel):
-    """A retention case. `customer` is the present number, also after a merge."""
+    """A case of a playbook. `customer` is the present number, also after a merge."""
 
     case: str
     customer: str
+    playbook: str
+    key: str | None = None
     version: int
     status: CaseStatus
-    tier: Tier
+    tier: Tier | None
     reasons: tuple[str, ...]
     opened_at: datetime
     ends_at: datetime
@@ -53,34 +66,58 @@ class CaseSums(BaseModel):
     saved: int
     lost: int
     withdrawn: int
+    reached: int
+    ended: int
     breached: int
     open: int
 
 
 class Summary(BaseModel):
-    """`suppressed`: warnings that opened no case, by reason."""
+    """`suppressed`: entries that opened no case, by reason. Who is held out counts as unopened."""
 
     cases: CaseSums
+    playbooks: dict[str, CaseSums]
     suppressed: dict[str, int]
+    contacts: dict[str, int]
+
+
+class ContactView(BaseModel):
+    """An outreach that a case asked for, and what became of it."""
+
+    at: datetime
+    verdict: Literal["sent", "held", "suppressed"]
+    channel: str
+    purpose: str
+    playbook: str
+    case: str
+    step: str
+    reason: str | None = None
+    earliest_at: datetime | None = None
+    """When there is room for it, or would have been."""
+
+
+class ContactList(BaseModel):
+    contacts: list[ContactView]
 
 
 def router(service: Service) -> APIRouter:
     """The routes of engagement."""
-    routes = APIRouter(prefix="/v1", tags=["engagement"])
+    routes = APIRouter(prefix="/v1", tags=["engagement"], dependencies=[requires("cases.read")])
 
-    @routes.get("/cases", summary="Retention cases, newest first", response_model_exclude_none=True)
+    @routes.get("/cases", summary="Cases, newest first", response_model_exclude_none=True)
     async def cases(
         status: CaseStatus | None = None,
-        customer: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
-        limit: Annotated[int, Query(ge=1, le=MOST_CASES)] = 100,
+        playbook: Customer = None,
+        customer: Customer = None,
+        limit: Limit = 100,
     ) -> CaseList:
         async with service.engine.connect() as connection:
             found = await queries.find_cases(
-                connection, status=status, customer=customer, limit=limit
+                connection, status=status, playbook=playbook, customer=customer, limit=limit
             )
         return CaseList(cases=[_view(holder, case) for holder, case in found])
 
-    @routes.get("/cases/{id}", summary="One retention case", response_model_exclude_none=True)
+    @routes.get("/cases/{id}", summary="One case", response_model_exclude_none=True)
     async def case(id: str) -> CaseView:
         async with service.engine.connect() as connection:
             found = await queries.get_case(connection, id)
@@ -88,11 +125,31 @@ def router(service: Service) -> APIRouter:
             raise HTTPException(404, f"there is no case {id}")
         return _view(*found)
 
+    @routes.get(
+        "/customers/{number}/contacts",
+        summary="How a customer was contacted, and what stood against it",
+        response_model_exclude_none=True,
+    )
+    async def contacts(number: str, limit: Limit = 100) -> ContactList:
+        async with service.engine.connect() as connection:
+            found = await queries.contacts_of(connection, number, limit=limit)
+        return ContactList(contacts=[_contact(asked) for asked in found])
+
     @routes.get("/summary", summary="How many cases are how, and how many were not opened")
     async def summary() -> Summary:
         async with service.engine.connect() as connection:
-            sums, suppressed = await queries.sums(connection)
-        return Summary(cases=CaseSums(**sums), suppressed=suppressed)
+            counted = await queries.count_cases(connection)
+            unopened = await queries.count_unopened(connection)
+            contacts = await queries.count_contacts(connection)
+        return Summary(
+            cases=_sums(counted),
+            playbooks={
+                name: _sums(row for row in counted if row[0] == name)
+                for name in sorted({row[0] for row in counted})
+            },
+            suppressed=unopened,
+            contacts=contacts,
+        )
 
     return routes
 
@@ -101,23 +158,61 @@ def _view(holder: str, case: Case) -> CaseView:
     return CaseView(
         case=case.id,
         customer=holder,
+        playbook=case.playbook,
+        key=case.key or None,
         version=case.version,
         status=case.status,
         tier=case.tier,
         reasons=case.reasons,
         opened_at=case.opened_at,
         ends_at=case.ends_at,
-        steps=tuple(
-            StepView(
-                step=name,
-                due_at=step.due_at,
-                done_at=step.done_at,
-                breached_at=step.breached_at,
-                detail=step.detail or None,
-            )
-            for name, step in case.steps.items()
-        ),
+        steps=tuple(_step(name, step) for name, step in case.steps.items()),
         closed_at=case.closed_at,
         closed_reason=case.closed_reason or None,
         policy_version=case.policy_version,
+    )
+
+
+def _sums(counted: Iterable[Sequence[Any]]) -> CaseSums:
+    by_status: Counter[str] = Counter()
+    breached = 0
+    for _, status, cases, missed in counted:
+        by_status[status] += cases
+        breached += missed
+    statuses = ("saved", "lost", "withdrawn", "reached", "ended", "open")
+    return CaseSums(
+        opened=by_status.total(),
+        breached=breached,
+        **{status: by_status[status] for status in statuses},
+    )
+
+
+def _step(name: str, step: Step) -> StepView:
+    fields = step._asdict() | {"detail": step.detail or None}
+    return StepView(step=name, verdict=_verdict(step), **fields)
+
+
+def _verdict(step: Step) -> Verdict:
+    if step.suppressed_at:
+        return "suppressed"
+    if step.sent_at:
+        return "sent"
+    if step.due_at is None:
+        return "passed" if step.done_at or not step.held_until else "held"
+    if step.done_at:
+        return "late" if step.breached_at else "done"
+    return "missed" if step.breached_at else "running"
+
+
+def _contact(asked: Asked) -> ContactView:
+    return ContactView(
+        at=asked.at,
+        verdict=asked.verdict,
+        channel=asked.channel,
+        purpose=asked.purpose,
+        playbook=asked.playbook,
+        case=asked.case,
+        step=asked.step,
+        reason=asked.reason or None,
+        earliest_at=asked.earliest_at,
     )

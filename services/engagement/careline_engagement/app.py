@@ -1,24 +1,48 @@
-"""Wires engagement: five topics in, cases and what people are asked to do out."""
+"""Wires engagement: six topics in, cases and what people are asked to do out."""
 
 from careline_engagement import api
 from careline_engagement.handlers import Handlers
 from careline_engagement.policy import EngagementPolicy
-from careline_runtime.policy import load_policy
+from careline_engagement.rules import Book, Edition
+from careline_runtime.followed_policy import FollowedPolicy, Timeline
+from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 
 
 def build(settings: ServiceSettings) -> Service:
     """Engagement as the settings want it; raises `Misconfigured`."""
-    loaded = load_policy(EngagementPolicy, package="careline_engagement", settings=settings)
-    handlers = Handlers(loaded.policy, loaded.version)
+    followed = FollowedPolicy(
+        EngagementPolicy, package="careline_engagement", settings=settings, make=_policy_of
+    )
+    handlers = Handlers(Editions(followed).book)
     service = Service(
         name="engagement",
         settings=settings,
         hears=handlers.hears,
         handle=handlers.handle,
         fire=handlers.fire,
-        policy_version=loaded.version,
+        policy=followed,
     )
     service.http.include_router(api.router(service))
     return service
+
+
+class Editions:
+    """The book of all editions that are known by now; the same one until another is heard."""
+
+    def __init__(self, followed: FollowedPolicy[EngagementPolicy, EngagementPolicy]) -> None:
+        self._followed = followed
+        self._timeline: Timeline[EngagementPolicy] | None = None
+        self._book = Book(())
+
+    def book(self) -> Book:
+        timeline = self._followed.timeline
+        if timeline is not self._timeline:
+            editions = [Edition(e.effective_at, e.made, e.version) for e in timeline.editions]
+            self._timeline, self._book = timeline, Book(editions)
+        return self._book
+
+
+def _policy_of(loaded: Loaded[EngagementPolicy]) -> EngagementPolicy:
+    return loaded.policy

@@ -4,11 +4,10 @@ Nothing is decided on hearing. A customer's topics have no order among each othe
 waits until the clock has passed its instant: then whatever belongs before it has been heard.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from careline_contracts.envelope import Envelope
-from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.profile import CustomersMerged
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
@@ -16,191 +15,203 @@ from careline_contracts.topics import (
     OUTREACH_RESULTS,
     RISK_CHANGES,
     TAG_CHANGES,
+    TICKET_CHANGES,
     TIER_CHANGES,
 )
 from careline_engagement import metrics, rules, store
 from careline_engagement.announcements import announce, announce_state
-from careline_engagement.model import Alias, ChurnWarning, Fact, Outcome
-from careline_engagement.policy import OUTREACH, EngagementPolicy
-from careline_engagement.sequence import Change, Standing, Verdict, follow
+from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
+from careline_engagement.model import Entry, Outcome
+from careline_engagement.policy import Playbook
+from careline_engagement.policy.steps import OutreachStep
+from careline_engagement.rules import Book, News, Progress
+from careline_engagement.sequence import Change, Standing, follow
+from careline_engagement.store.cases import Asked
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 
-RETENTION = "retention"
-"""Timer of a customer: a warning is to be decided, or a case moves."""
+CARE = "care"
+"""Timer of a customer: an entry is to be decided, or a case moves."""
 MISSING_CHANGE = "missing_change"
 """Timer of a number: a change of scoring has been waited for long enough."""
 
 
 class Handlers:
-    """Engagement under one policy."""
+    """Engagement under the policy as it is published; `book` gives every edition known by now."""
 
-    def __init__(self, policy: EngagementPolicy, policy_version: str) -> None:
-        self._policy = policy
-        self._policy_version = policy_version
+    def __init__(self, book: Callable[[], Book]) -> None:
+        self._book = book
 
     @property
     def hears(self) -> tuple[Hears, ...]:
-        """Of the touchpoints only those that the policy calls evidence; others aren't even read."""
-        touchpoints = dict.fromkeys(self._policy.touchpoint_types, Activity)
+        """Of the touchpoints only those that the policy looks at; others aren't even read."""
         return (
-            Hears(ACTIVITIES, types={**touchpoints, CustomersMerged.type: CustomersMerged}),
+            Hears(ACTIVITIES, types=TouchpointTypes(self._book, [CustomersMerged])),
             Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
             Hears(TIER_CHANGES, types={TierChanged.type: TierChanged}),
             Hears(TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}),
             Hears(RISK_CHANGES, types={RiskChanged.type: RiskChanged}),
+            Hears(TICKET_CHANGES, types=TICKET_TYPES),
         )
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Keeps facts, follows changes, and sets timers for what is then to be decided."""
-        aliases: list[Alias] = []
-        facts: dict[Fact, str] = {}
-        changes: dict[str, list[Change]] = {}
-        for event in heard:
-            envelope = event.envelope
-            match payload := event.payload:
-                case Activity():
-                    fact = Fact(
-                        _known_at(envelope), payload.customer, _kind(envelope.type), envelope.id
-                    )
-                    facts[fact] = payload.identity
-                case TierChanged() | TagChanged() | TagsChanged() | RiskChanged():
-                    changes.setdefault(payload.customer, []).append(_change(envelope, payload))
-                case OutreachAnswered():
-                    facts |= dict.fromkeys(self._answers(envelope, payload), "")
-                case CustomersMerged():
-                    since = _known_at(envelope)
-                    aliases += [Alias(n, payload.customer, since) for n in payload.absorbed]
-        if aliases:
-            await store.add_aliases(unit.connection, aliases)
-        if facts:
-            await store.add_facts(unit.connection, facts, kept=self._policy.facts_kept)
-        warnings = await self._follow(unit, changes) if changes else []
-        for alias in aliases:
-            unit.set_timer(RETENTION, alias.absorbed, None)
-        touched = {fact.number for fact in facts} | {warning.number for warning in warnings}
-        touched |= {number for alias in aliases for number in alias[:2]}
-        for family in await store.load_families(unit.connection, touched):
-            unit.set_timer(RETENTION, family.root, rules.next_at(family, self._policy))
+        book = self._book()
+        news = hear(heard, book)
+        if news.aliases:
+            await store.add_aliases(unit.connection, news.aliases)
+        if news.facts:
+            await store.add_facts(unit.connection, news.facts, kept=book.facts_kept)
+        if news.consents:
+            await store.add_consents(unit.connection, news.consents)
+        followed = await self._follow(unit, news.changes) if news.changes else []
+        entries = [*news.entries, *_entries_of(followed, book)]
+        if entries:
+            await store.add_entries(unit.connection, entries)
+        for alias in news.aliases:
+            unit.set_timer(CARE, alias.absorbed, None)
+        touched = {fact.number for fact in news.facts} | {entry.number for entry in entries}
+        touched |= {consent.number for consent in news.consents}
+        touched |= {number for alias in news.aliases for number in alias[:2]}
+        await self._set_timers(unit, touched, book)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """Decides and says what is due, each at its own instant."""
+        book = self._book()
         missing = [timer.key for timer in due if timer.kind == MISSING_CHANGE]
         if missing:
-            await self._give_up_waiting(unit, missing)
-        until = {timer.key: timer.due_at for timer in due if timer.kind == RETENTION}
-        progress: list[rules.Progress] = []
-        for family in await store.load_families(unit.connection, {timer.key for timer in due}):
+            await self._give_up_waiting(unit, missing, book)
+        until = {timer.key: timer.due_at for timer in due if timer.kind == CARE}
+        progress: list[Progress] = []
+        numbers = {timer.key for timer in due}
+        for family in await store.load_families(unit.connection, numbers, kept=book.facts_kept):
             instants = [until[number] for number in family.numbers if number in until]
             if not instants:
-                unit.set_timer(RETENTION, family.root, rules.next_at(family, self._policy))
+                unit.set_timer(CARE, family.root, rules.next_at(family, book))
                 continue
-            moved = rules.advance(
-                family,
-                until=max(instants),
-                policy=self._policy,
-                policy_version=self._policy_version,
-            )
+            moved = rules.advance(family, until=max(instants), book=book)
             progress.append(moved)
             # a timer that fired is gone already
             if moved.next_at is not None or family.root not in until:
-                unit.set_timer(RETENTION, family.root, moved.next_at)
-        await self._save(unit, progress)
+                unit.set_timer(CARE, family.root, moved.next_at)
+        await self._save(unit, progress, book)
 
-    async def _follow(self, unit: Unit, changes: dict[str, list[Change]]) -> list[ChurnWarning]:
-        """Follows scoring's changes in their order; returns the warnings among them."""
+    async def _set_timers(self, unit: Unit, numbers: set[str], book: Book) -> None:
+        for family in await store.load_families(unit.connection, numbers, kept=book.facts_kept):
+            unit.set_timer(CARE, family.root, rules.next_at(family, book))
+
+    async def _follow(
+        self, unit: Unit, changes: dict[str, list[Change]]
+    ) -> list[tuple[Standing, list[Change]]]:
+        """Follows scoring's changes in their order; returns what was followed of each customer."""
         before = await store.lock_standings(unit.connection, changes)
-        standings: list[Standing] = []
-        warnings: list[ChurnWarning] = []
+        kept = self._book().facts_kept
+        followed = []
         for number, heard in changes.items():
-            standing, found = follow(before[number], heard)
+            standing, found = follow(before[number], heard, kept=kept)
             self._wait_for_missing(unit, standing, before[number])
-            standings.append(standing)
-            warnings += found
-        await store.save_standings(unit.connection, standings)
-        if warnings:
-            await store.add_warnings(unit.connection, warnings)
-        return warnings
+            followed.append((standing, found))
+        await store.save_standings(unit.connection, [standing for standing, _ in followed])
+        return followed
 
     def _wait_for_missing(self, unit: Unit, standing: Standing, before: Standing) -> None:
         if standing.early:
-            due_at = standing.early[0].at + self._policy.topics_apart
+            due_at = standing.early[0].at + self._book().topics_apart
             unit.set_timer(MISSING_CHANGE, standing.number, due_at)
             unit.after_commit(metrics.changes_early.inc)
         elif before.early:
             unit.set_timer(MISSING_CHANGE, standing.number, None)
 
-    async def _give_up_waiting(self, unit: Unit, numbers: Iterable[str]) -> None:
+    async def _give_up_waiting(self, unit: Unit, numbers: Iterable[str], book: Book) -> None:
         """Follows what came after a change that never came."""
-        standings: list[Standing] = []
-        warnings: list[ChurnWarning] = []
+        followed = []
         for before in (await store.lock_standings(unit.connection, set(numbers))).values():
-            standing, found = follow(before.skip_missing())
+            standing, found = follow(before.skip_missing(), kept=book.facts_kept)
             self._wait_for_missing(unit, standing, standing)
-            standings.append(standing)
-            warnings += found
+            followed.append((standing, found))
             unit.after_commit(metrics.changes_missing.inc)
-        await store.save_standings(unit.connection, standings)
-        if warnings:
-            await store.add_warnings(unit.connection, warnings)
+        await store.save_standings(unit.connection, [standing for standing, _ in followed])
+        if entries := list(_entries_of(followed, book)):
+            await store.add_entries(unit.connection, entries)
 
-    async def _save(self, unit: Unit, progress: Sequence[rules.Progress]) -> None:
-        moved: dict[str, rules.News] = {}
-        decided: list[tuple[ChurnWarning, Outcome]] = []
+    async def _save(self, unit: Unit, progress: Sequence[Progress], book: Book) -> None:
+        last: dict[str, News] = {}
+        decided: list[tuple[Entry, Outcome]] = []
+        asked: list[Asked] = []
         for family in progress:
             decided += family.decided
             for news in family.news:
-                announce(unit, news, self._policy)
-                moved[news.case.id] = news
-        if moved:
-            for news in moved.values():
+                playbook = book.playbook_of(news.case)
+                last[news.case.id] = news
+                if not news.case.held_out:
+                    announce(unit, news, playbook)
+                    asked += _asked(news, playbook)
+        for news in last.values():
+            if not news.case.held_out:
                 announce_state(unit, news)
-            await store.save_cases(unit.connection, [news.case for news in moved.values()])
+        if last:
+            await store.save_cases(unit.connection, [news.case for news in last.values()])
+        if asked:
+            await store.save_contacts(unit.connection, asked)
         if decided:
-            await store.decide_warnings(unit.connection, decided)
+            await store.decide_entries(unit.connection, decided)
             unit.after_commit(lambda: _count(decided))
 
-    def _answers(self, envelope: Envelope, answer: OutreachAnswered) -> Iterable[Fact]:
-        """What an answer is evidence of, as far as the policy looks at it."""
-        found = {answer.result: "", "cause": answer.cause, "offer": answer.offer}
-        for name, detail in found.items():
-            kind = f"{OUTREACH}/{name}"
-            if detail is not None and kind in self._policy.evidence:
-                yield Fact(_known_at(envelope), answer.customer, kind, envelope.id, detail)
+
+def _entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -> Iterator[Entry]:
+    """What scoring's changes may begin."""
+    for standing, changes in followed:
+        for change in changes:
+            yield from rules.entries(
+                f"{change.verdict}/{change.to}",
+                book.at(change.at).policy,
+                number=standing.number,
+                at=change.at,
+                event_id=change.event_id,
+                version=change.version,
+                reasons=change.reasons,
+                traceparent=change.traceparent,
+            )
 
 
-def _known_at(envelope: Envelope) -> datetime:
-    """When it had both happened and been recorded: nothing can be decided by it earlier."""
-    return max(envelope.occurred_at, envelope.recorded_at)
+def _asked(news: News, playbook: Playbook) -> Iterator[Asked]:
+    """What became of an outreach, for the record; one that still waits ends with its case."""
+    move = news.move
+    if move.kind == "sent":
+        yield _contact(news, playbook, move.subject, "sent")
+    elif move.kind in ("held", "suppressed"):
+        yield _contact(news, playbook, move.subject, move.kind, move.detail, move.until)
+    elif move.kind == "closed":
+        for name, step in news.case.steps.items():
+            if step.is_waiting and name in playbook.by_name:
+                yield _contact(news, playbook, name, "suppressed", "case_closed")
 
 
-def _kind(type: str) -> str:
-    return type.removeprefix("careline.").removesuffix(".v1")
-
-
-def _change(
-    envelope: Envelope, payload: TierChanged | TagChanged | TagsChanged | RiskChanged
-) -> Change:
-    verdict: Verdict
-    match payload:
-        case TierChanged():
-            verdict = "tier"
-        case TagChanged() | TagsChanged():
-            verdict = payload.tag
-        case RiskChanged():
-            verdict = "risk"
-    return Change(
-        payload.version,
-        payload.as_of,
+def _contact(
+    news: News,
+    playbook: Playbook,
+    name: str,
+    verdict: str,
+    reason: str = "",
+    earliest_at: datetime | None = None,
+) -> Asked:
+    case, step = news.case, playbook.by_name[name]
+    assert isinstance(step, OutreachStep)
+    return Asked(
+        case.number,
+        news.move.at,
+        case.id,
+        name,
+        case.playbook,
+        step.channel_for(case.tier),
+        playbook.purpose,
         verdict,
-        payload.to if isinstance(payload.to, str) else ", ".join(payload.to),
-        payload.reasons,
-        envelope.id,
-        envelope.traceparent,
+        reason,
+        earliest_at,
     )
 
 
-def _count(decided: Iterable[tuple[ChurnWarning, Outcome]]) -> None:
-    for warning, outcome in decided:
-        metrics.warnings_decided.labels(warning.trigger, outcome).inc()
+def _count(decided: Iterable[tuple[Entry, Outcome]]) -> None:
+    for entry, outcome in decided:
+        metrics.entries_decided.labels(entry.playbook, entry.trigger, outcome).inc()

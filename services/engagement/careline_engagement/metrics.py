@@ -2,18 +2,23 @@
 
 from prometheus_client import Counter
 
-warnings_decided = Counter(
-    "careline_churn_warnings_total",
-    "Churn warnings by what they led to: a case (opened), or why not.",
-    ["trigger", "outcome"],
+entries_decided = Counter(
+    "careline_playbook_entries_total",
+    "What may begin a case, by what it led to: a case (opened, held_out), or why not.",
+    ["playbook", "trigger", "outcome"],
 )
 case_steps = Counter(
     "careline_case_steps_total",
-    "Steps of retention cases that were done, or not done by their deadline (breached).",
-    ["step", "verdict"],
+    "Steps of cases that were done, or not done by their deadline (breached).",
+    ["playbook", "step", "verdict"],
 )
 cases_closed = Counter(
-    "careline_cases_closed_total", "Retention cases by how they ended.", ["status"]
+    "careline_cases_closed_total", "Cases by how they ended.", ["playbook", "status"]
+)
+contacts = Counter(
+    "careline_contacts_total",
+    "Outreach that cases asked for: sent, held for a while or suppressed, and what stood against.",
+    ["playbook", "verdict", "reason"],
 )
 changes_early = Counter(
     "careline_changes_early_total",

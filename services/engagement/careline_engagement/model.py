@@ -1,15 +1,13 @@
-"""What engagement knows of a customer: facts, warnings and cases, under the numbers they came with.
+"""What engagement knows of a customer: facts, entries and cases, under the numbers they came with.
 
 Facts commute: whichever of the topics is heard first, the same ones are there in the end.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
-from careline_contracts.events.engagement import CaseStatus, CaseStep
 from careline_contracts.events.scoring import Tier
-from careline_engagement.policy import Trigger
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -22,7 +20,11 @@ class Fact(NamedTuple):
     kind: str
     event_id: str
     detail: str = ""
-    """The cause or the offer, in words."""
+    """The cause or the offer, in words; of a call, its direction."""
+    amount_minor: int = 0
+    """Of an offer."""
+    request: str = ""
+    """The outreach that it answers."""
 
 
 class Alias(NamedTuple):
@@ -33,71 +35,156 @@ class Alias(NamedTuple):
     since: datetime
 
 
-class ChurnWarning(NamedTuple):
-    """Scoring said something that may open a case."""
+class Ruling(NamedTuple):
+    """Something that scoring said of a customer: from `at` on, `verdict` is `to`."""
+
+    version: int
+    """Of scoring's change; counts all changes of a customer."""
+    at: datetime
+    verdict: str
+    to: str
+
+
+class Consent(NamedTuple):
+    """A customer agreed or objected; `any` stands for every channel, every purpose."""
+
+    at: datetime
+    number: str
+    channel: str
+    purpose: str
+    granted: bool
+    event_id: str
+    expires_at: datetime | None = None
+
+
+class Contact(NamedTuple):
+    """An outreach that went out, with the case and step that asked for it."""
+
+    at: datetime
+    number: str
+    case: str
+    step: str
+    channel: str
+    purpose: str
+
+    @property
+    def request(self) -> str:
+        """The name under which a channel was asked for it."""
+        return f"{self.case}-{self.step}"
+
+
+class Entry(NamedTuple):
+    """Something happened that may begin a case of a playbook."""
 
     number: str
-    version: int
-    """Of scoring's change: with `number` the warning's name."""
+    playbook: str
+    name: str
+    """With `number` and `playbook` the name of the case that it may open."""
     at: datetime
-    trigger: Trigger
-    tier: Tier | None
+    trigger: str
+    key: str
+    """For a keyed playbook, what the case is about."""
+    version: int
+    """Of the change of scoring that it is; 0 for anything else."""
     reasons: tuple[str, ...]
     event_id: str
     traceparent: str = ""
 
+    @property
+    def case(self) -> str:
+        """The id of the case that it may open."""
+        return f"{self.number}-{self.playbook}-{self.name}"
 
-Outcome = Literal["opened", "tier_not_covered", "case_open", "cool_down"]
-"""What a warning led to: a case, or why not."""
+
+Outcome = Literal["opened", "held_out", "condition_unmet", "case_open", "cool_down"]
+"""What an entry led to: a case, one that is only measured, or why none."""
 
 
 class Step(NamedTuple):
     """One step of a case and what has been said about it."""
 
-    due_at: datetime
+    began_at: datetime
+    due_at: datetime | None = None
     done_at: datetime | None = None
     breached_at: datetime | None = None
+    sent_at: datetime | None = None
+    held_until: datetime | None = None
+    suppressed_at: datetime | None = None
     detail: str = ""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is an outreach for which there was no room yet."""
+        asked = self.due_at is None and self.held_until is not None
+        return asked and self.sent_at is None and self.suppressed_at is None
+
+
+MoveKind = Literal[
+    "opened",
+    "begun",
+    "passed",
+    "held",
+    "sent",
+    "suppressed",
+    "offer_held",
+    "done",
+    "breached",
+    "closed",
+]
+SILENT: frozenset[MoveKind] = frozenset({"begun", "passed", "sent"})
+"""No change of the case for others: what they bring about is said elsewhere."""
 
 
 class Move(NamedTuple):
     """One change of a case, at its instant. The future ones may still come otherwise."""
 
     at: datetime
-    kind: Literal["opened", "done", "breached", "closed"]
-    subject: CaseStep | CaseStatus
+    kind: MoveKind
+    subject: str
+    """The step; of an opening or ending, the status."""
     detail: str = ""
-    """What was found or offered; of an ending, its reason."""
+    """What was found or offered; of an ending or a suppression, its reason."""
     event_id: str = ""
     """Of the event that caused it; empty when time did."""
+    until: datetime | None = None
+    """When the step is due; of what is held or suppressed, when there would be room."""
 
 
 class Case(NamedTuple):
-    """A retention case with everything that has been said about it.
-
-    Deadlines are fixed when it opens: a running case keeps the promises that it began with.
-    """
+    """A run of a playbook for a customer, with everything that has been said about it."""
 
     id: str
     number: str
     """The customer's when the case opened; `Family.holder` knows the present one."""
-    trigger: Trigger
-    tier: Tier
+    playbook: str
+    digest: str
+    """Of the wording of the playbook that it runs on."""
+    trigger: str
+    key: str
+    tier: Tier | None
     reasons: tuple[str, ...]
     opened_at: datetime
     ends_at: datetime
-    steps: Mapping[CaseStep, Step]
+    steps: Mapping[str, Step]
     policy_version: str
     version: int = 1
-    status: CaseStatus = "open"
+    status: str = "open"
     closed_at: datetime | None = None
     closed_reason: str = ""
     traceparent: str = ""
-    """Of the warning that opened it."""
+    """Of the event that opened it."""
+    held_out: bool = False
+    """Left alone, to see what happens without the playbook."""
 
     @property
     def is_open(self) -> bool:
         return self.closed_at is None
+
+    @property
+    def revision(self) -> int:
+        """How many moves have been made, those among them of which nobody else is told."""
+        fields = (value for step in self.steps.values() for value in step)
+        return self.version + sum(isinstance(value, datetime) for value in fields)
 
     @property
     def is_breached(self) -> bool:
@@ -106,21 +193,29 @@ class Case(NamedTuple):
 
     def after(self, move: Move) -> "Case":
         """The case once `move` has been said."""
-        version = self.version + 1
+        case = self if move.kind in SILENT else self._replace(version=self.version + 1)
         if move.kind == "closed":
-            return self._replace(
-                version=version,
-                status=cast(CaseStatus, move.subject),
-                closed_at=move.at,
-                closed_reason=move.detail,
-            )
-        name = cast(CaseStep, move.subject)
-        step = self.steps[name]
-        if move.kind == "done":
-            step = step._replace(done_at=move.at, detail=move.detail)
-        else:
-            step = step._replace(breached_at=move.at)
-        return self._replace(version=version, steps={**self.steps, name: step})
+            return case._replace(status=move.subject, closed_at=move.at, closed_reason=move.detail)
+        steps = {**self.steps, move.subject: _moved(self.steps.get(move.subject), move)}
+        return case._replace(steps=steps)
+
+
+def _moved(step: Step | None, move: Move) -> Step:
+    began_at = move.until if move.kind == "passed" and move.until else move.at
+    step = step or Step(began_at, due_at=move.until if move.kind in ("begun", "sent") else None)
+    match move.kind:
+        case "done" | "passed":
+            return step._replace(done_at=move.at, detail=move.detail)
+        case "breached":
+            return step._replace(breached_at=move.at)
+        case "held" | "offer_held":
+            return step._replace(held_until=move.until, detail=move.detail)
+        case "sent":
+            return step._replace(sent_at=move.at, due_at=move.until, detail="")
+        case "suppressed":
+            return step._replace(suppressed_at=move.at, detail=move.detail)
+        case _:
+            return step
 
 
 class Family(NamedTuple):
@@ -130,10 +225,14 @@ class Family(NamedTuple):
     aliases: Mapping[str, Alias]
     """By the absorbed number."""
     facts: Sequence[Fact] = ()
-    warnings: Sequence[ChurnWarning] = ()
+    entries: Sequence[Entry] = ()
     """Those not yet decided."""
     cases: Sequence[Case] = ()
-    """Of each number the latest two: one that is open, and the last that has ended."""
+    """The open ones, and of each number, playbook and key the last that has ended."""
+    rulings: Mapping[str, Sequence[Ruling]] = {}
+    """Of each number, in order of version."""
+    contacts: Sequence[Contact] = ()
+    consents: Sequence[Consent] = ()
 
     def holder(self, number: str, at: datetime) -> str:
         """Who `number` was at an instant: itself, or the customer that had absorbed it."""
@@ -145,6 +244,16 @@ class Family(NamedTuple):
     def root(self) -> str:
         """The number that has absorbed all others."""
         return self.holder(min(self.numbers), datetime.max.replace(tzinfo=UTC))
+
+    def verdict(self, number: str, name: str, at: datetime, version: int = 0) -> str | None:
+        """What scoring had said of a customer by an instant; by its change `version`, if given."""
+        verdict, holder = None, self.holder(number, at)
+        for ruling in self.rulings.get(holder, ()):
+            if ruling.at > at or (version and holder == number and ruling.version > version):
+                break
+            if ruling.verdict == name:
+                verdict = ruling.to
+        return verdict
 
     def joined_at(self, one: str, other: str) -> datetime:
         """Since when both numbers have been the same customer."""

@@ -1,4 +1,4 @@
-"""How reasons, steps and early changes look in a JSON column, and how they come back."""
+"""How reasons, steps, rulings and early changes look in a JSON column, and how they come back."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -6,8 +6,7 @@ from typing import Any
 
 import orjson
 
-from careline_contracts.events.engagement import CaseStep
-from careline_engagement.model import Step
+from careline_engagement.model import Ruling, Step
 from careline_engagement.sequence import Change
 
 
@@ -19,15 +18,26 @@ def to_reasons(column: str) -> tuple[str, ...]:
     return tuple(orjson.loads(column))
 
 
-def from_steps(steps: Mapping[CaseStep, Step]) -> str:
+def from_steps(steps: Mapping[str, Step]) -> str:
     """A list, because an object's keys come back from `jsonb` in another order."""
     return orjson.dumps(
         [{"step": name, **_without_empty(step)} for name, step in steps.items()]
     ).decode()
 
 
-def to_steps(column: str) -> dict[CaseStep, Step]:
+def to_steps(column: str) -> dict[str, Step]:
     return {row.pop("step"): _step(row) for row in orjson.loads(column)}
+
+
+def from_rulings(rulings: Iterable[Ruling]) -> str:
+    return orjson.dumps([tuple(ruling) for ruling in rulings]).decode()
+
+
+def to_rulings(column: str) -> tuple[Ruling, ...]:
+    return tuple(
+        Ruling(version, datetime.fromisoformat(at), verdict, to)
+        for version, at, verdict, to in orjson.loads(column)
+    )
 
 
 def from_early(changes: Iterable[Change]) -> str:
@@ -46,13 +56,5 @@ def _without_empty(step: Step) -> dict[str, Any]:
 
 
 def _step(row: Mapping[str, str]) -> Step:
-    return Step(
-        due_at=datetime.fromisoformat(row["due_at"]),
-        done_at=_instant(row.get("done_at")),
-        breached_at=_instant(row.get("breached_at")),
-        detail=row.get("detail", ""),
-    )
-
-
-def _instant(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)
+    instants = {name: datetime.fromisoformat(row[name]) for name in row if name != "detail"}
+    return Step(detail=row.get("detail", ""), **instants)

@@ -4,22 +4,15 @@ Tier, tag and risk come on three topics, which have no order among each other; b
 counts all changes of a customer without a gap. A change that is early waits for those before it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Literal, NamedTuple, cast
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
 
-from careline_contracts.events.scoring import TagName, Tier
-from careline_engagement.model import ChurnWarning
-from careline_engagement.policy import Trigger
+from careline_contracts.events.scoring import TagName
+from careline_engagement.model import Ruling
 
 Verdict = Literal["tier", "value", "need", "risk"] | TagName
-
-WARNINGS: dict[tuple[Verdict, str], Trigger] = {
-    ("risk", "high"): "risk_high",
-    ("need", "dormant"): "need_dormant",
-}
-"""Which change of which verdict is a warning."""
 
 
 class Change(NamedTuple):
@@ -36,11 +29,12 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Standing:
-    """How far scoring's changes of a customer have been followed."""
+    """How far scoring's changes of a customer have been followed, and what they came to."""
 
     number: str
     version: int = 0
-    tier: Tier | None = None
+    rulings: tuple[Ruling, ...] = ()
+    """In order of version: what was said within the time that still matters, and what held then."""
     early: tuple[Change, ...] = ()
     """Ascending; a change before the first of them is missing."""
 
@@ -49,27 +43,30 @@ class Standing:
         return replace(self, version=self.early[0].version - 1) if self.early else self
 
 
-def follow(standing: Standing, heard: Iterable[Change] = ()) -> tuple[Standing, list[ChurnWarning]]:
-    """Follows every change whose turn it is; what was followed before is not followed again."""
+def follow(
+    standing: Standing, heard: Iterable[Change] = (), *, kept: timedelta
+) -> tuple[Standing, list[Change]]:
+    """Follows every change whose turn it is, once, and returns these.
+
+    Of the rulings that held longer than `kept` before the latest, the last of each verdict stays.
+    """
     waiting = {change.version: change for change in (*standing.early, *heard)}
-    version, tier = standing.version, standing.tier
-    warnings: list[ChurnWarning] = []
+    version = standing.version
+    followed: list[Change] = []
     while (change := waiting.get(version + 1)) is not None:
         version = change.version
-        if change.verdict == "tier":
-            tier = cast(Tier, change.to)
-        elif trigger := WARNINGS.get((change.verdict, change.to)):
-            warnings.append(
-                ChurnWarning(
-                    standing.number,
-                    version,
-                    change.at,
-                    trigger,
-                    tier,
-                    change.reasons,
-                    change.event_id,
-                    change.traceparent,
-                )
-            )
+        followed.append(change)
     early = tuple(change for number, change in sorted(waiting.items()) if number > version)
-    return Standing(standing.number, version, tier, early), warnings
+    rulings = [
+        *standing.rulings,
+        *(Ruling(c.version, c.at, c.verdict, c.to) for c in followed),
+    ]
+    return Standing(standing.number, version, _that_matter(rulings, kept), early), followed
+
+
+def _that_matter(rulings: Sequence[Ruling], kept: timedelta) -> tuple[Ruling, ...]:
+    if not rulings:
+        return ()
+    since = rulings[-1].at - kept
+    held = {ruling.verdict: ruling for ruling in rulings if ruling.at <= since}
+    return tuple(r for r in rulings if r.at > since or held[r.verdict] is r)

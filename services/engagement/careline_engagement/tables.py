@@ -1,6 +1,7 @@
 """The tables of engagement, as SQLAlchemy sees them; the migrations make them."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -33,9 +34,10 @@ customers = Table(
     metadata,
     Column("number", name, primary_key=True),
     Column("version", Integer, nullable=False, server_default="0"),
-    Column("tier", Text),
+    Column("rulings", JSONB, nullable=False, server_default="[]"),
     Column("early", JSONB, nullable=False, server_default="[]"),
-    comment="How far scoring's changes were followed; `early` wait for one that is missing. "
+    comment="How far scoring's changes were followed, and what they said; `early` wait for one "
+    "that is missing. "
     "Locked by whoever changes what is known of the customer.",
 )
 
@@ -48,32 +50,39 @@ facts = Table(
     Column("event_id", name, primary_key=True),
     Column("identity", name, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False, server_default="0"),
+    Column("request", Text, nullable=False, server_default=""),
     comment="What may be evidence; kept for the policy's time before the customer's latest.",
 )
 
-warnings = Table(
-    "warnings",
+entries = Table(
+    "entries",
     metadata,
     Column("number", name, primary_key=True),
-    Column("version", Integer, primary_key=True),
+    Column("playbook", name, primary_key=True),
+    Column("name", name, primary_key=True),
     Column("at", instant, nullable=False),
     Column("trigger", Text, nullable=False),
-    Column("tier", Text),
+    Column("key", Text, nullable=False, server_default=""),
+    Column("version", Integer, nullable=False),
     Column("reasons", JSONB, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("outcome", Text),
     Column("traceparent", Text, nullable=False, server_default=""),
-    comment="Every churn warning, and whether it opened a case or why not.",
+    comment="Everything that may begin a case, and whether it opened one or why not.",
 )
-Index("ix_warnings_undecided", warnings.c.number, postgresql_where=text("outcome IS NULL"))
+Index("ix_entries_undecided", entries.c.number, postgresql_where=text("outcome IS NULL"))
 
 cases = Table(
     "cases",
     metadata,
     Column("id", name, primary_key=True),
     Column("number", name, nullable=False, index=True),
+    Column("playbook", name, nullable=False, server_default="retention"),
+    Column("digest", Text, nullable=False, server_default=""),
     Column("trigger", Text, nullable=False),
-    Column("tier", Text, nullable=False),
+    Column("key", name, nullable=False, server_default=""),
+    Column("tier", Text),
     Column("reasons", JSONB, nullable=False),
     Column("opened_at", instant, nullable=False),
     Column("ends_at", instant, nullable=False),
@@ -85,7 +94,38 @@ cases = Table(
     Column("closed_reason", Text, nullable=False),
     Column("is_breached", Boolean, nullable=False),
     Column("traceparent", Text, nullable=False, server_default=""),
-    comment="Retention cases with all that was said about them.",
+    Column("held_out", Boolean, nullable=False, server_default="false"),
+    comment="Cases with all that was said about them.",
 )
 Index("ix_cases_open", cases.c.number, postgresql_where=text("closed_at IS NULL"))
 Index("ix_cases_newest", cases.c.opened_at.desc(), cases.c.id)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("number", name, nullable=False),
+    Column("at", instant, nullable=False),
+    Column("case_id", name, primary_key=True),
+    Column("step", name, primary_key=True),
+    Column("playbook", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("earliest_at", instant),
+    comment="Each outreach that a case asked for: sent, held or suppressed, and why.",
+)
+Index("ix_contacts_number", contacts.c.number, contacts.c.at.desc())
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("number", name, primary_key=True),
+    Column("at", instant, primary_key=True),
+    Column("channel", name, primary_key=True),
+    Column("purpose", name, primary_key=True),
+    Column("granted", Boolean, nullable=False),
+    Column("event_id", name, primary_key=True),
+    Column("expires_at", instant),
+    comment="Every yes and no of a customer to being contacted; the latest that fits counts.",
+)

@@ -22,7 +22,9 @@ from careline_contracts.topics import (
     Topic,
 )
 from careline_engagement.handlers import Handlers
+from careline_engagement.model import ALWAYS
 from careline_engagement.policy import EngagementPolicy
+from careline_engagement.rules import Book, Edition
 from careline_runtime.policy import Loaded, load_policy
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.testing import StageInTest, fresh_database
@@ -40,11 +42,17 @@ def shipped_policy() -> Loaded[EngagementPolicy]:
     return load_policy(EngagementPolicy, package="careline_engagement", settings=ServiceSettings())
 
 
+def a_book(loaded: Loaded[EngagementPolicy]) -> Book:
+    """The book of a policy that was never changed."""
+    return Book([Edition(ALWAYS, loaded.policy, loaded.version)])
+
+
 class Engagement(StageInTest):
     """Engagement's real stage, with builders of what it hears. Hours count from `START`."""
 
     def __init__(self, engine: AsyncEngine, loaded: Loaded[EngagementPolicy]) -> None:
-        handlers = Handlers(loaded.policy, loaded.version)
+        book = a_book(loaded)
+        handlers = Handlers(lambda: book)
         super().__init__(
             engine,
             service="engagement",
@@ -56,10 +64,18 @@ class Engagement(StageInTest):
         self._changes: dict[str, int] = {}
 
     def touchpoint(
-        self, customer: str, hours: float, type: str, *, recorded_hours: float | None = None
+        self,
+        customer: str,
+        hours: float,
+        type: str,
+        *,
+        recorded_hours: float | None = None,
+        **body: Any,
     ) -> ConsumerRecord:
         """`type` is short, as in policies: `call.completed`."""
-        activity = Activity(customer=customer, identity=f"phone:{customer}", channel="app", body={})
+        activity = Activity(
+            customer=customer, identity=f"phone:{customer}", channel="app", body=body
+        )
         return self._heard(
             ACTIVITIES,
             activity,

@@ -18,6 +18,13 @@ from careline_ingest.rules import Code, Rejected
 
 KEPT = frozenset({"specversion", "id", "source", "type", "time", "traceparent"})
 CONTENT_TYPE = "datacontenttype"
+JSON = "application/json"
+
+_HEADERS = {
+    "traceparent": "traceparent",
+    **{f"ce_{name}": name for name in KEPT - {"traceparent"}},
+}
+"""The attribute that each header of a Kafka record is."""
 
 # W3C: version ff and ids of zeros only are no context
 _TRACEPARENT = re.compile(
@@ -36,19 +43,21 @@ class Event(NamedTuple):
 
 def from_record(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Event | Rejected:
     """A Kafka record: structured where the content type says so or no `ce_` header is there."""
-    texts: dict[str, str] = {}
+    attributes: dict[str, str] = {}
+    content_type = ""
     try:
         for name, text in headers:
-            if name.startswith("ce_") or name in {"content-type", "traceparent"}:
-                texts[name.removeprefix("ce_")] = text.decode()
+            if name in _HEADERS:
+                attributes[_HEADERS[name]] = text.decode()
+            elif name == "content-type":
+                content_type = text.decode()
     except (UnicodeDecodeError, AttributeError):
         return Rejected(Code.BAD_ENCODING, "", "a header is null or not UTF-8")
     if value is None:
         return Rejected(Code.MALFORMED_JSON, "/data", "the record has no value")
-    content_type = texts.pop("content-type", "")
-    if "specversion" not in texts or content_type.lower().startswith(STRUCTURED):
+    if "specversion" not in attributes or content_type.lower().startswith(STRUCTURED):
         return from_json(value)
-    return _binary(texts, content_type, value)
+    return _binary(attributes, content_type, value)
 
 
 def from_http(
@@ -62,7 +71,8 @@ def from_http(
                 texts[name.removeprefix(b"ce-").decode()] = unquote(text.decode(), errors="strict")
     except UnicodeDecodeError:
         return Rejected(Code.BAD_ENCODING, "", "a ce- header is not percent-encoded UTF-8")
-    return _binary(texts, content_type, body)
+    attributes = {name: texts[name] for name in KEPT if name in texts}
+    return _binary(attributes, content_type, body)
 
 
 def from_json(body: bytes, *, traceparent: str | None = None) -> Event | Rejected:
@@ -82,7 +92,7 @@ def from_object(event: object) -> Event | Rejected:
     attributes = {name: event[name] for name in KEPT if event.get(name) is not None}
     data = (
         _flaw_of_attributes(attributes)
-        or _flaw_of_content_type(event.get(CONTENT_TYPE) or "application/json")
+        or _flaw_of_content_type(event.get(CONTENT_TYPE) or JSON)
         or _data(event)
     )
     if isinstance(data, Rejected):
@@ -124,9 +134,8 @@ def parse(body: bytes) -> Any:
         return Rejected(Code.MALFORMED_JSON, "", words)
 
 
-def _binary(texts: Mapping[str, str], content_type: str, data: bytes) -> Event | Rejected:
-    attributes = {name: texts[name] for name in KEPT if name in texts}
-    flaw = _flaw_of_content_type(content_type or "application/json")
+def _binary(attributes: dict[str, str], content_type: str, data: bytes) -> Event | Rejected:
+    flaw = _flaw_of_content_type(content_type or JSON)
     return flaw._replace(attributes=attributes) if flaw else _event(attributes, data)
 
 
@@ -137,6 +146,8 @@ def _event(attributes: dict[str, str], data: bytes) -> Event:
 
 
 def _flaw_of_content_type(content_type: object) -> Rejected | None:
+    if content_type == JSON:
+        return None
     if not isinstance(content_type, str):
         words = f"attribute {CONTENT_TYPE} is not a text"
         return Rejected(Code.INVALID_ATTRIBUTE, f"/{CONTENT_TYPE}", words)

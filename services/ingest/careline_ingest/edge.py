@@ -44,10 +44,10 @@ class Edge:
 
     def _judge(self, event: Event, sender: Sender) -> Verdict:
         now = None if self._clock.is_replay else self._clock.now()
-        attributes = dict(event.attributes)
+        attributes = event.attributes
         if now is not None and "time" not in attributes:
             # CloudEvents: without a time it happens as it is sent
-            attributes["time"] = to_text(now)
+            attributes = {**attributes, "time": to_text(now)}
         try:
             envelope = from_attributes(attributes)
         except InvalidEnvelope as error:

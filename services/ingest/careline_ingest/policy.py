@@ -1,5 +1,7 @@
 """The numbers the edge decides by; the reason for each stands beside it in `policy.yaml`."""
 
+from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -82,3 +84,13 @@ class IngestPolicy(BaseModel):
     signature_tolerance_seconds: int = Field(gt=0, le=3_600)
     rate_limit: RateLimitPolicy
     watch: WatchPolicy
+
+    @cached_property
+    def oldest(self) -> timedelta:
+        """How long ago it may be that an event happened."""
+        return timedelta(days=self.oldest_days)
+
+    @cached_property
+    def future_tolerance(self) -> timedelta:
+        """How far a sender's clock may be ahead of ours."""
+        return timedelta(minutes=self.future_tolerance_minutes)

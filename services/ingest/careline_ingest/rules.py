@@ -1,7 +1,7 @@
 """Decides what becomes of one event: the record that it turns into, or why it is refused."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
@@ -183,9 +183,9 @@ def _touchpoint(
         payload, exclude=_NOT_IN_BODY[payload.type], exclude_none=True
     )
     personal = {
-        field: sealer.text(field, text)
+        field: sealer.text(field, value if isinstance(value, str) else orjson.dumps(value).decode())
         for field in _PERSONAL[payload.type]
-        if (text := getattr(payload, field))
+        if (value := getattr(payload, field))
     }
     value = b'{"channel":"%b","identities":[%b],"body":%b,"sealed":%b}' % (
         channel.encode(),
@@ -230,8 +230,7 @@ def _flaw_of_time(
     if now is None:
         earliest, latest = REPLAYABLE
     else:
-        earliest = now - timedelta(days=policy.oldest_days)
-        latest = now + timedelta(minutes=policy.future_tolerance_minutes)
+        earliest, latest = now - policy.oldest, now + policy.future_tolerance
     if earliest <= occurred_at <= latest:
         return None
     code = Code.TIME_TOO_OLD if occurred_at < earliest else Code.TIME_IN_FUTURE

@@ -1,7 +1,7 @@
 """What profile says: an event's activity, every change of who is who, customers as they are."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import assert_never, cast
 
@@ -17,6 +17,7 @@ from careline_contracts.events.profile import (
     IdentityLinked,
     LinkJudged,
     MergeRefused,
+    RecordFieldsChanged,
 )
 from careline_contracts.events.touchpoints import IdentityKind
 from careline_contracts.topics import ACTIVITIES, CUSTOMER_CHANGES, CUSTOMERS, Topic
@@ -29,6 +30,7 @@ from careline_profile.model import (
     Judged,
     Linked,
     Merged,
+    RecordChanged,
     Refused,
     Split,
 )
@@ -43,6 +45,7 @@ ChangeEvent = (
     | CustomersSplit
     | MergeRefused
     | LinkJudged
+    | RecordFieldsChanged
 )
 
 WORDS: dict[type[ChangeEvent], str] = {
@@ -53,19 +56,35 @@ WORDS: dict[type[ChangeEvent], str] = {
     CustomersSplit: "split",
     MergeRefused: "refused",
     LinkJudged: "judged",
+    RecordFieldsChanged: "record",
 }
 """What a change is called in its id; a customer has one change of each version."""
 
 MOVING = (CustomersMerged, CustomersSplit)
 """Said on `activities` as well: services that keep facts follow."""
+Attributes = Callable[[Customer], dict[str, str | tuple[str, ...]]]
+"""What other services may know of a customer's record."""
 
 
 def announce(
-    unit: Unit, attachment: Attachment, graph: Graph, touchpoint: Touchpoint, cause: Envelope
+    unit: Unit,
+    attachment: Attachment,
+    graph: Graph,
+    touchpoint: Touchpoint,
+    cause: Envelope,
+    *,
+    attributes: Attributes,
 ) -> None:
     """Says all that this event means; what moves identities before the activity."""
     if attachment.changes:
-        announce_changes(unit, attachment.changes, graph, at=cause.recorded_at, cause=cause)
+        announce_changes(
+            unit,
+            attachment.changes,
+            graph,
+            attributes=attributes,
+            at=cause.recorded_at,
+            cause=cause,
+        )
     unit.say(
         ACTIVITIES,
         Activity(
@@ -88,6 +107,7 @@ def announce_changes(
     changes: Sequence[Change],
     graph: Graph,
     *,
+    attributes: Attributes,
     at: datetime,
     cause: Envelope | None = None,
     by: str = "",
@@ -101,7 +121,7 @@ def announce_changes(
                 _say(unit, topic, event, WORDS[type(event)], at, cause)
             changed[event.customer] = None
     for number in changed:
-        _say(unit, CUSTOMERS, _state(graph.customers[number]), "state", at, cause)
+        _say(unit, CUSTOMERS, _state(graph.customers[number], attributes), "state", at, cause)
 
 
 def _events(change: Change, by: str) -> Iterator[ChangeEvent]:
@@ -144,15 +164,18 @@ def _events(change: Change, by: str) -> Iterator[ChangeEvent]:
                 verdict="approved" if verdict.is_one else "refused" if was_held else "cut",
                 by=by,
             )
+        case RecordChanged(customer, version, fields):
+            yield RecordFieldsChanged(customer=customer, version=version, fields=fields)
         case _:
             assert_never(change)
 
 
-def _state(customer: Customer) -> CustomerState:
+def _state(customer: Customer, attributes: Attributes) -> CustomerState:
     return CustomerState(
         customer=customer.number,
         version=customer.version,
         identities=dict(Counter(map(kind_of, sorted(customer.refs)))),
+        attributes=attributes(customer),
         aliases=tuple(sorted(customer.aliases)),
         created_at=customer.created_at,
         merged_into=customer.merged_into,

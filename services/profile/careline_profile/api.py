@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.touchpoints import IdentityKind
 from careline_profile import queries
 from careline_profile.rules import kind_of
+from careline_runtime.access import requires
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import Keyring
 
@@ -72,7 +73,7 @@ class Summary(BaseModel):
 
 def router(connect: Connect, keyring: Keyring) -> APIRouter:
     """The routes; `connect` opens a connection to profile's database."""
-    routes = APIRouter(prefix="/v1", tags=["customers"])
+    routes = APIRouter(prefix="/v1", tags=["customers"], dependencies=[requires("customers.read")])
 
     @routes.get(
         "/customers",

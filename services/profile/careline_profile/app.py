@@ -1,11 +1,18 @@
 """Profile, wired: policy and keys, what it hears, what it answers."""
 
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.ingest import Touchpoint
 from careline_contracts.topics import TOUCHPOINTS
 from careline_profile import api, handlers
 from careline_profile.policy import ProfilePolicy
+from careline_profile.protection import api as protection_api
+from careline_profile.protection.reading import Protection
+from careline_profile.record.rules.fold import FieldRules
+from careline_runtime.access.policy import load_access_policy
 from careline_runtime.batch import Hears
 from careline_runtime.keyring import FollowedKeyring
 from careline_runtime.policy import load_policy
@@ -19,13 +26,25 @@ def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy or a key file that holds."""
     loaded = load_policy(ProfilePolicy, package="careline_profile", settings=settings)
     keyring = FollowedKeyring.load(settings.keyring)
-    link_rules = loaded.policy.link_rules(keyring)
+    by = handlers.Rules(
+        links=loaded.policy.link_rules(keyring),
+        fields=FieldRules.of(loaded.policy.record),
+        keyring=keyring,
+    )
+    protection = Protection(keyring, load_access_policy(settings).policy, by.fields)
+
+    def connect() -> AbstractAsyncContextManager[AsyncConnection]:
+        return service.engine.connect()
+
     service = Service(
         name="profile",
         settings=settings,
         hears=HEARS,
-        handle=partial(handlers.attach_touchpoints, link_rules=link_rules),
-        routers=(api.router(lambda: service.engine.connect(), keyring),),
+        handle=partial(handlers.attach_touchpoints, by=by),
+        routers=(
+            api.router(connect, keyring),
+            protection_api.router(connect, lambda: service.unit(), protection, keyring),
+        ),
         policy_version=loaded.version,
     )
     return service

@@ -1,53 +1,89 @@
-"""What profile does with touchpoints: finds whose they are, and says so."""
+"""What profile does with touchpoints: finds whose they are, keeps what they tell, and says so."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
 
 from careline_contracts.events.ingest import Touchpoint
 from careline_profile import metrics, rules, store
 from careline_profile.announcements import announce
 from careline_profile.model import Evidence, LinkRules, Ref
+from careline_profile.record import store as record_store
+from careline_profile.record.model import Fact
+from careline_profile.record.rules.fold import FieldRules
+from careline_profile.record.rules.keeping import shared, take_in
+from careline_profile.record.telling import facts_in
 from careline_profile.store import Effects
 from careline_runtime.batch import Heard
+from careline_runtime.keyring import CannotOpen, Keyring
 from careline_runtime.unit_of_work import Unit
 
 
-async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, link_rules: LinkRules) -> None:
+class Rules(NamedTuple):
+    """What decides: who is one customer, what is on a record, and the keys of personal values."""
+
+    links: LinkRules
+    fields: FieldRules
+    keyring: Keyring
+
+
+class Told(NamedTuple):
+    """A touchpoint that can be attached: the identities that count, and what it tells."""
+
+    heard: Heard
+    touchpoint: Touchpoint
+    refs: tuple[Ref, ...]
+    facts: list[Fact]
+
+
+async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, by: Rules) -> None:
     """Attaches each touchpoint to its customer, event by event, in order."""
-    touchpoints = _with_identity(unit, heard, link_rules)
-    witnesses = store.gather((item.envelope, refs) for item, _, refs in touchpoints)
+    told = _readable(unit, heard, by)
+    witnesses = store.gather((one.heard.envelope, one.refs) for one in told)
     news = await store.find_news(unit.connection, witnesses)
     graph = await store.load(
-        unit.connection, [refs for _, _, refs in touchpoints], news, link_rules
+        unit.connection,
+        [one.refs for one in told],
+        news,
+        by.links,
+        told_about={one.refs[0] for one in told if one.facts},
     )
+    members = {ref for customer in graph.customers.values() for ref in customer.refs}
+    book = await record_store.load(unit.connection, members)
+    attributes = partial(shared, book=book, rules=by.fields)
     effects = Effects(news.witnesses)
-    for item, touchpoint, refs in touchpoints:
+    for item, touchpoint, refs, facts in told:
         cause = item.envelope
-        attachment = rules.attach(
-            refs,
-            graph,
-            link_rules,
-            evidence=Evidence(cause.occurred_at, cause.event_key),
-            at=cause.recorded_at,
-        )
+        evidence = Evidence(cause.occurred_at, cause.event_key)
+        attachment = rules.attach(refs, graph, by.links, evidence=evidence, at=cause.recorded_at)
+        if facts:
+            customer = graph.customers[attachment.customer]
+            changes = take_in(facts, customer, book, by.fields)
+            graph.changed.update(change.customer for change in changes)
+            attachment = attachment._replace(changes=(*attachment.changes, *changes))
         effects.add(cause, touchpoint, attachment)
-        announce(unit, attachment, graph, touchpoint, cause)
+        announce(unit, attachment, graph, touchpoint, cause, attributes=attributes)
     await store.save(unit.connection, effects, graph)
+    await record_store.save(unit.connection, book.added)
     unit.after_commit(lambda: metrics.count(change for change, _ in effects.changes))
 
 
-def _with_identity(
-    unit: Unit, heard: Sequence[Heard], link_rules: LinkRules
-) -> list[tuple[Heard, Touchpoint, tuple[Ref, ...]]]:
-    """Those that can be attached; the others are refused."""
+def _readable(unit: Unit, heard: Sequence[Heard], by: Rules) -> list[Told]:
+    """Those that can be attached and opened; the others are refused."""
     result = []
     for item in heard:
         touchpoint = item.payload
         assert isinstance(touchpoint, Touchpoint)
-        refs = rules.usable([identity.ref for identity in touchpoint.identities], link_rules)
-        if refs:
-            result.append((item, touchpoint, refs))
-        else:
+        refs = rules.usable([identity.ref for identity in touchpoint.identities], by.links)
+        if not refs:
             kinds = ", ".join(sorted({identity.kind for identity in touchpoint.identities}))
             detail = f"every identity is a blocked placeholder: {kinds}"
             unit.refuse(item.record, "missing_identity", detail)
+            continue
+        try:
+            facts = facts_in(item.envelope, touchpoint, refs[0], by.fields, by.keyring)
+        except CannotOpen as error:
+            unit.refuse(item.record, "cannot_open", str(error))
+        else:
+            result.append(Told(item, touchpoint, refs, facts))
     return result

@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 from prometheus_client import Counter
 
-from careline_profile.model import Change, Created, Judged, Linked, Merged, Refused, Split
+from careline_profile.model import (
+    Change,
+    Created,
+    Judged,
+    Linked,
+    Merged,
+    RecordChanged,
+    Refused,
+    Split,
+)
 
 customers_created = Counter(
     "careline_customers_created_total", "Customers seen for the first time."
@@ -19,10 +28,7 @@ merges_refused = Counter(
     "person has, `component_too_large` that a customer has more identities than the policy allows.",
     ["reason"],
 )
-customers_split = Counter(
-    "careline_customers_split_total",
-    "Customers that turned out to be several, by program or person.",
-)
+customers_split = Counter("careline_customers_split_total", "Customers that turned out several.")
 links_judged = Counter(
     "careline_links_judged_total", "Decisions of people about links.", ["verdict"]
 )
@@ -30,6 +36,9 @@ tangles_too_large = Counter(
     "careline_tangles_too_large_total",
     "Units in which more identities hang together than `max_tangle`: what they make may depend on "
     "the order of arrival. Block or cut the value that ties them together.",
+)
+records_changed = Counter(
+    "careline_records_changed_total", "Changes of what is written on a customer's record."
 )
 
 
@@ -49,3 +58,5 @@ def count(changes: Iterable[Change]) -> None:
                 merges_refused.labels(held.reason).inc()
             case Judged(verdict=verdict):
                 links_judged.labels("approved" if verdict.is_one else "apart").inc()
+            case RecordChanged():
+                records_changed.inc()

@@ -248,7 +248,15 @@ class Judged(NamedTuple):
     """A link that joined its customer was cut, one that was held is refused."""
 
 
-Change = Created | Linked | Merged | Split | Refused | Judged
+class RecordChanged(NamedTuple):
+    """Fields of the record read otherwise than before."""
+
+    customer: str
+    version: int
+    fields: tuple[str, ...]
+
+
+Change = Created | Linked | Merged | Split | Refused | Judged | RecordChanged
 
 
 class Attachment(NamedTuple):

@@ -7,6 +7,7 @@ from pydantic import PositiveInt, StringConstraints, model_validator
 
 from careline_contracts.events.touchpoints import IdentityKind
 from careline_profile.model import LinkRules, Ref
+from careline_profile.record.policy import RecordPolicy
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import Keyring
 from careline_runtime.policy import Policy
@@ -34,6 +35,7 @@ class ProfilePolicy(Policy):
     max_links_per_value: PositiveInt
     max_tangle: PositiveInt
     identities: dict[IdentityKind, KindPolicy]
+    record: RecordPolicy
 
     @model_validator(mode="after")
     def _is_complete_and_readable(self) -> "ProfilePolicy":

@@ -1,4 +1,4 @@
-"""Profile's tables: links and verdicts as facts that are only added to, customers as decided."""
+"""Profile's tables: links, verdicts and facts are only added to, customers are as decided."""
 
 from sqlalchemy import (
     BigInteger,
@@ -9,6 +9,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -109,4 +110,33 @@ contacts = Table(
     Column("first_at", Instant, nullable=False),
     Column("last_at", Instant, nullable=False),
     comment="Touchpoints by identity and channel: sum, minimum and maximum commute.",
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("ref", Name, primary_key=True),
+    Column("field", Name, primary_key=True),
+    Column("item", Name, primary_key=True),
+    Column("event_key", Uuid, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("token", Uuid),
+    Column("shared", Text),
+    Column("source", Text, nullable=False),
+    Column("verified_by", Text),
+    Column("flaw", Text),
+    Column("occurred_at", Instant, nullable=False),
+    Column("known_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+    Column("reason", Text),
+    Index("ix_facts_token", "token", postgresql_where="token IS NOT NULL"),
+    comment="What was said about each field of a customer, under the identity it came with; "
+    "personal values, reasons and what is flawed are sealed.",
+)
+answered = Table(
+    "answered",
+    metadata,
+    Column("one", SmallInteger, primary_key=True),
+    Column("until", Instant, nullable=False),
+    comment="One row: what was known up to here has been answered, so nothing is added to it.",
 )

@@ -5,17 +5,19 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.ingest import IdentityToken, Touchpoint
-from careline_contracts.events.touchpoints import Channel, IdentityKind
+from careline_contracts.events.touchpoints import Channel, DetailsGiven, IdentityKind
 from careline_contracts.topics import TOUCHPOINTS
 from careline_profile import handlers
 from careline_profile.app import HEARS
 from careline_profile.policy import ProfilePolicy
+from careline_profile.record.rules.fold import FieldRules
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import KeyFile, Keyring
 from careline_runtime.policy import load_policy
@@ -32,9 +34,9 @@ KEYRING = Keyring(
         }
     )
 )
-LINK_RULES = load_policy(
-    ProfilePolicy, package="careline_profile", settings=ServiceSettings()
-).policy.link_rules(KEYRING)
+_POLICY = load_policy(ProfilePolicy, package="careline_profile", settings=ServiceSettings()).policy
+LINK_RULES = _POLICY.link_rules(KEYRING)
+RULES = handlers.Rules(LINK_RULES, FieldRules.of(_POLICY.record), KEYRING)
 
 
 def identity(text: str) -> IdentityToken:
@@ -64,21 +66,41 @@ class Profile(StageInTest):
         minutes: int | None = None,
         channel: Channel = "app",
         type: str = "careline.feature.used.v1",
+        recorded: int | None = None,
+        body: dict[str, Any] | None = None,
+        personal: dict[str, str] | None = None,
     ) -> ConsumerRecord:
-        """A touchpoint that happened and was recorded so many minutes after Monday, 9 o'clock."""
+        """A touchpoint that happened so many minutes after Monday, 9 o'clock, and was recorded
+        then or at the minute `recorded`. Ingest would have sealed what is `personal`."""
         number = self._offset if minutes is None else minutes
         at = MONDAY + timedelta(minutes=number)
+        recorded_at = at if recorded is None else MONDAY + timedelta(minutes=recorded)
         named = tuple(map(identity, identities))
+        sealed = {field: KEYRING.seal(field, said) for field, said in (personal or {}).items()}
+        body = {"feature": "search"} if body is None else body
         return self.record(
             TOUCHPOINTS.name,
-            Envelope(id or f"e{number}", f"/{channel}", type, at, at, key=named[0].ref),
-            Touchpoint(channel=channel, identities=named, body={"feature": "search"}),
+            Envelope(id or f"e{number}", f"/{channel}", type, at, recorded_at, key=named[0].ref),
+            Touchpoint(channel=channel, identities=named, body=body, sealed=sealed),
+        )
+
+    def details(
+        self, *identities: str, personal: dict[str, str] | None = None, at: int, **said: Any
+    ) -> ConsumerRecord:
+        """Somebody says this about a customer, at this minute."""
+        return self.touchpoint(
+            *identities,
+            minutes=at,
+            id=f"details-{at}",
+            type=DetailsGiven.type,
+            body=said,
+            personal=personal,
         )
 
 
 def on(engine: AsyncEngine) -> Profile:
     """One instance of profile on this database."""
-    handle = partial(handlers.attach_touchpoints, link_rules=LINK_RULES)
+    handle = partial(handlers.attach_touchpoints, by=RULES)
     return Profile(engine, service="profile", hears=HEARS, handle=handle)
 
 

@@ -20,7 +20,7 @@ from careline_runtime.unit_of_work import Unit
 from careline_scoring.book import Customer
 from careline_scoring.model import Decision
 from careline_scoring.rules import Rulebook, as_points
-from careline_scoring.rules.reasons import REASONS
+from careline_scoring.rules.reasons import reasons
 
 VerdictName = Literal["tier", "value", "need", "risk"]
 
@@ -56,7 +56,7 @@ def announce_changes(
                 "customer": customer.number,
                 "version": customer.version,
                 "as_of": as_of,
-                "reasons": REASONS[verdict](rulebook, customer.history, decision),
+                "reasons": reasons(verdict, rulebook, customer.history, decision),
                 "policy_version": rulebook.version,
                 "from_": was,
                 "to": now,

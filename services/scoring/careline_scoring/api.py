@@ -3,61 +3,31 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, get_args
 
 import structlog
-from fastapi import APIRouter, HTTPException, Path
-from pydantic import BaseModel
+from fastapi import APIRouter, HTTPException, Path, Query
+from pydantic import AwareDatetime, BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_runtime.access import requires
+from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
-from careline_scoring.model import Fact
+from careline_scoring.explanation import ScoreView, explain
+from careline_scoring.model import NEVER, Fact
 from careline_scoring.rules import Rulebook, as_points
-from careline_scoring.rules.reasons import REASONS
+from careline_scoring.rules.wording import Language
 
 log = structlog.get_logger(__name__)
 
 Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 Number = Annotated[str, Path(min_length=1, max_length=200, description="Customer number")]
 
-
-class Contribution(BaseModel):
-    """The points of one measure; `evidence` is its value, absent when there is no evidence."""
-
-    dimension: str
-    measure: str
-    evidence: int | None
-    points: Decimal
-    expires_at: datetime | None
-    """When the points change if nothing happens."""
-
-
-class TagsView(BaseModel):
-    value: Value
-    need: Need
-    risk: Risk
-
-
-class ScoreView(BaseModel):
-    """A customer's score as of its last decision; the contributions sum to `total` exactly."""
-
-    customer: str
-    requested: str
-    """What was asked for: an absorbed number, perhaps."""
-    version: int
-    as_of: datetime
-    policy_version: str
-    total: Decimal
-    dimensions: dict[str, Decimal]
-    contributions: list[Contribution]
-    tags: TagsView
-    tier: Tier
-    reasons: dict[str, list[str]]
-    left_out: dict[str, int]
-    """Amounts in currencies without a rate: how many were not counted as money."""
-    next_change_at: datetime | None
+AsOf = Annotated[
+    AwareDatetime | None,
+    Query(description="By the facts of the days until then; default: the last decision's instant"),
+]
 
 
 class Summary(BaseModel):
@@ -70,19 +40,20 @@ class Summary(BaseModel):
     risk: dict[Risk, int]
 
 
-def router(connect: Connect, rulebook: Rulebook) -> APIRouter:
+def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]]) -> APIRouter:
     """The routes; `connect` opens a connection to scoring's database."""
-    routes = APIRouter(prefix="/v1", tags=["scoring"])
+    routes = APIRouter(prefix="/v1", tags=["scoring"], dependencies=[requires("scores.read")])
 
     @routes.get(
         "/customers/{number}/score", summary="A score, point by point; absorbed numbers resolve"
     )
-    async def score(number: Number) -> ScoreView:
+    async def score(number: Number, as_of: AsOf = None, language: Language = "en") -> ScoreView:
         async with connect() as connection:
             found = await queries.find(connection, number)
         if found is None:
             raise HTTPException(404, f"no customer has the number {number}")
-        return _view(rulebook, number, *found)
+        rulebook = timeline().at(as_of or found[0].as_of)
+        return _explained(rulebook, number, *found, as_of, language)
 
     @routes.get("/summary", summary="How many customers are in each tier and carry each tag")
     async def summary() -> Summary:
@@ -99,39 +70,30 @@ def router(connect: Connect, rulebook: Rulebook) -> APIRouter:
     return routes
 
 
-def _view(rulebook: Rulebook, requested: str, found: queries.Found, facts: list[Fact]) -> ScoreView:
-    """Decides again from the facts: what was published must come out, by the same policy."""
-    history = rulebook.evidence.history(facts)
-    day, begins = rulebook.calendar.day_of(found.as_of), rulebook.calendar.begins
-    decision = rulebook.decide(history, day)
-    if found.policy_version == rulebook.version and found.hundredths != decision.total:
-        metrics.score_mismatches.inc()
-        log.error("score.mismatch", customer=found.number, version=found.version)
-    return ScoreView(
+def _explained(
+    rulebook: Rulebook,
+    requested: str,
+    found: queries.Found,
+    facts: list[Fact],
+    as_of: datetime | None,
+    language: Language,
+) -> ScoreView:
+    """Decides again from the facts known by the day; what was published last must come out."""
+    until = rulebook.calendar.day_of(as_of or found.as_of)
+    history = rulebook.evidence.history(fact for fact in facts if fact.day <= until)
+    if history.first_day == NEVER:
+        raise HTTPException(404, f"{found.number} had no score on that day")
+    view = explain(
+        rulebook,
+        history,
+        as_of=as_of or found.as_of,
         customer=found.number,
         requested=requested,
         version=found.version,
-        as_of=found.as_of,
-        policy_version=rulebook.version,
-        total=as_points(decision.total),
-        dimensions=rulebook.dimensions(decision.points),
-        contributions=[
-            Contribution(
-                dimension=dimension,
-                measure=measure.measure,
-                evidence=reading.value,
-                points=as_points(reading.points),
-                expires_at=begins(reading.change_day),
-            )
-            for (dimension, measure), reading in zip(
-                rulebook.measures, rulebook.readings(history, day), strict=True
-            )
-        ],
-        tags=TagsView(value=decision.value, need=decision.need, risk=decision.risk),
-        tier=decision.tier,
-        reasons={
-            verdict: list(why(rulebook, history, decision)) for verdict, why in REASONS.items()
-        },
-        left_out=history.left_out,
-        next_change_at=begins(decision.change_day),
+        language=language,
     )
+    is_what_was_published = as_of is None and found.policy_version == rulebook.version
+    if is_what_was_published and as_points(found.hundredths) != view.total:
+        metrics.score_mismatches.inc()
+        log.error("score.mismatch", customer=found.number, version=found.version)
+    return view

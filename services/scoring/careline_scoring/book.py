@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_scoring.model import Fact, History
-from careline_scoring.rules.evidence import Evidence
+from careline_scoring.rules import Rulebook
 
 
 class Published(NamedTuple):
@@ -35,6 +35,29 @@ class Customer:
     saves: int = 0
     """How often the row was saved: a history in memory is whole while this is the same."""
     history: History = field(default_factory=History)
+    rulebook: Rulebook = field(init=False)
+    """By which `history` is arranged, and by which the next decision is taken."""
+    facts: list[Fact] | None = None
+    """All facts, where another rulebook may have to arrange them within the unit."""
+
+    def learn(self, fact: Fact) -> None:
+        """Adds a fact; the order does not matter."""
+        self.rulebook.evidence.fold(self.history, fact)
+        if self.facts is not None:
+            self.facts.append(fact)
+
+    def adopt(self, rulebook: Rulebook) -> None:
+        """From now on `rulebook` decides: it arranges the facts in its own way."""
+        if rulebook is not self.rulebook:
+            assert self.facts is not None, "a change of policy that the unit did not expect"
+            self.rulebook, self.history = rulebook, rulebook.evidence.history(self.facts)
+
+    def absorb(self, other: "Customer") -> None:
+        """Takes over the facts of another customer, who becomes an alias."""
+        self.history.absorb(other.history)
+        if self.facts is not None:
+            self.facts += other.facts or ()
+        other.merged_into = self.number
 
     def not_before(self, instant: datetime) -> datetime:
         """The as-of of a decision that `instant` causes: never before an earlier decision."""
@@ -51,10 +74,7 @@ class BucketKey(NamedTuple):
 class Book:
     """What was loaded for a batch, what the batch adds, and what it changes."""
 
-    def __init__(
-        self, evidence: Evidence, customers: dict[str, Customer], member_of: dict[str, str]
-    ) -> None:
-        self._evidence = evidence
+    def __init__(self, customers: dict[str, Customer], member_of: dict[str, str]) -> None:
         self._customers = customers
         self._member_of = member_of
         self._absorbed: dict[str, str] = {}
@@ -86,15 +106,14 @@ class Book:
 
     def add(self, customer: Customer, identity: str, fact: Fact) -> None:
         """Adds a fact to a customer."""
-        self._evidence.fold(customer.history, fact)
+        customer.learn(fact)
         key = BucketKey(identity, fact.day, fact.kind, fact.currency)
         times, amount_minor = self.new_facts.get(key, (0, 0))
         self.new_facts[key] = (times + fact.times, amount_minor + fact.amount_minor)
 
     def absorb(self, survivor: Customer, absorbed: Customer) -> None:
         """From now on `absorbed` is an alias of `survivor`, who has the facts of both."""
-        survivor.history.absorb(absorbed.history)
-        absorbed.merged_into = survivor.number
+        survivor.absorb(absorbed)
         self._absorbed[absorbed.number] = survivor.number
 
     @property

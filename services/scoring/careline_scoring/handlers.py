@@ -1,18 +1,21 @@
 """What scoring does with activities, merges and timers: catch up, fold, decide, say what differs.
 
-Timers due before an event come first, each at its own instant. So it does not show in what is
-published whether the event or the clock came first, nor where a batch ended.
+Timers due before an event come first, each at its own instant, and so does a policy that took
+effect. So it does not show in what is published whether the event or the clock came first, nor
+where a batch ended.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from careline_contracts.envelope import Envelope
+from careline_contracts.events.operations import PolicyPublished
 from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.topics import ACTIVITIES
+from careline_contracts.topics import ACTIVITIES, POLICIES
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import InvalidMessage
+from careline_runtime.followed_policy import Timeline
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store
@@ -20,6 +23,7 @@ from careline_scoring.announcements import announce_changes, announce_score
 from careline_scoring.book import Book, Customer, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact, kind_of
+from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
 from careline_scoring.rules import Rulebook
 
 MOST_MINOR_UNITS = 10**15
@@ -28,53 +32,82 @@ MOST_MINOR_UNITS = 10**15
 RESCORE = "rescore"
 """The one timer of a customer: its key is the number, its instant the next change."""
 
-HEARS = (Hears(ACTIVITIES, types={CustomersMerged.type: CustomersMerged}, otherwise=Activity),)
+HEARS = (
+    Hears(ACTIVITIES, types={CustomersMerged.type: CustomersMerged}, otherwise=Activity),
+    Hears(POLICIES, types={PolicyPublished.type: PolicyPublished}),
+)
 
 
 class Handlers:
-    """Scoring by one policy."""
+    """Scoring by the policies of `timeline`, which is asked once a unit."""
 
-    def __init__(self, rulebook: Rulebook) -> None:
-        self._rulebook = rulebook
+    def __init__(self, timeline: Callable[[], Timeline[Rulebook]]) -> None:
+        self._timeline = timeline
         self._histories = Histories()
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Rescores the customers that the events are about, event by event."""
         activities = [h.payload for h in heard if isinstance(h.payload, Activity)]
         merges = [h.payload for h in heard if isinstance(h.payload, CustomersMerged)]
-        book = await store.load(
-            unit.connection,
-            self._rulebook,
-            self._histories,
+        work = await self._begin(
+            unit,
             identities={activity.identity for activity in activities},
             numbers={activity.customer for activity in activities}
             | {number for merge in merges for number in (merge.customer, *merge.absorbed)},
+            instants=[_as_of(h.envelope) for h in heard],
         )
-        work = _Work(unit, self._rulebook, book)
         for item in heard:
             match item.payload:
                 case Activity() as activity:
                     work.hear(item.envelope, activity)
                 case CustomersMerged() as merge:
                     work.merge(item.envelope, merge)
+                case PolicyPublished(service="scoring") as published:
+                    await_policy(unit, published)
         await self._save(unit, work)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
-        """Rescores the customers whose next change is due."""
+        """Rescores the customers whose next change is due, or for whom a policy takes effect."""
+        changes = [timer for timer in due if timer.kind == RESCORE]
+        turns = {
+            timer: await next_batch(unit, timer, self._timeline())
+            for timer in due
+            if timer.kind == RESCORE_ALL
+        }
+        work = await self._begin(
+            unit,
+            numbers={timer.key for timer in changes}.union(*turns.values()),
+            instants=[timer.due_at for timer in due],
+        )
+        for timer in changes:
+            work.fire(timer)
+        for timer, numbers in turns.items():
+            for number in numbers:
+                work.rescore(number, timer.due_at)
+        await self._save(unit, work)
+
+    async def _begin(
+        self,
+        unit: Unit,
+        *,
+        identities: Collection[str] = (),
+        numbers: Collection[str],
+        instants: Collection[datetime],
+    ) -> "_Work":
+        timeline = self._timeline()
         book = await store.load(
             unit.connection,
-            self._rulebook,
+            timeline,
             self._histories,
-            numbers={timer.key for timer in due},
+            identities=identities,
+            numbers=numbers,
+            instants=instants,
         )
-        work = _Work(unit, self._rulebook, book)
-        for timer in due:
-            work.fire(timer)
-        await self._save(unit, work)
+        return _Work(unit, timeline, book)
 
     async def _save(self, unit: Unit, work: "_Work") -> None:
         book = work.book
-        await store.save(unit.connection, self._rulebook, book)
+        await store.save(unit.connection, book)
         unit.after_commit(lambda: metrics.count(work.counts))
         unit.after_commit(lambda: self._histories.keep(book.live_customers))
 
@@ -82,21 +115,23 @@ class Handlers:
 class _Work:
     """One unit's decisions."""
 
-    def __init__(self, unit: Unit, rulebook: Rulebook, book: Book) -> None:
+    def __init__(self, unit: Unit, timeline: Timeline[Rulebook], book: Book) -> None:
         self._unit = unit
-        self._rulebook = rulebook
-        self._day_of = rulebook.calendar.day_of
+        self._timeline = timeline
+        # no policy that follows another has other days (rules/succession.py)
+        self._calendar = timeline.editions[0].made.calendar
+        self._day_of = self._calendar.day_of
         self.book = book
         self.counts: Counter[str] = Counter()
 
     def hear(self, envelope: Envelope, activity: Activity) -> None:
         """An activity is one more fact about its customer."""
         customer = self.book.owner(activity.identity, named=activity.customer)
-        as_of = customer.not_before(max(envelope.recorded_at, envelope.occurred_at))
+        as_of = customer.not_before(_as_of(envelope))
         self._catch_up(customer, as_of)
         fact = _fact(envelope, activity, day=self._day_of(envelope.occurred_at))
         self.book.add(customer, activity.identity, fact)
-        if fact.amount_minor and not self._rulebook.evidence.converts(fact.currency):
+        if fact.amount_minor and not customer.rulebook.evidence.converts(fact.currency):
             self.counts["left_out"] += 1
         self._decide(customer, as_of, envelope, why="event")
 
@@ -109,7 +144,7 @@ class _Work:
         if not found:
             return  # an earlier merge has led to the same customer
         absorbed = [customer for _, customer in sorted(found.items())]
-        as_of = max(envelope.recorded_at, envelope.occurred_at)
+        as_of = _as_of(envelope)
         for customer in (survivor, *absorbed):
             as_of = customer.not_before(as_of)
         for customer in (survivor, *absorbed):
@@ -124,56 +159,85 @@ class _Work:
         customer = self.book.live(timer.key)
         if customer.number == timer.key and customer.published is not None:
             self._catch_up(customer, timer.due_at)
-            self._unit.set_timer(RESCORE, customer.number, customer.published.next_change_at)
+            self._unit.set_timer(RESCORE, customer.number, self._due_at(customer))
+
+    def rescore(self, number: str, effective_at: datetime) -> None:
+        """A policy takes effect, and nothing else has come by for the customer since."""
+        customer = self.book.live(number)
+        if customer.number != number or customer.published is None or customer.as_of is None:
+            return
+        self._catch_up(customer, effective_at)
+        if customer.published.policy_version != customer.rulebook.version:
+            # decided about after the instant, before the policy was heard
+            self._decide(customer, customer.as_of, None, why="policy")
 
     def _catch_up(self, customer: Customer, until: datetime) -> None:
-        while customer.published is not None:
-            due_at = customer.published.next_change_at
-            if due_at is None or due_at > until:
-                return
-            self._decide(customer, due_at, None, why="timer")
+        """Decides at each instant up to `until` at which something changes by itself."""
+        while (due_at := self._due_at(customer)) is not None and due_at <= until:
+            is_change = customer.published is not None and (
+                due_at == customer.published.next_change_at
+            )
+            self._decide(customer, due_at, None, why="timer" if is_change else "policy")
+        customer.adopt(self._timeline.at(customer.not_before(until)))
+
+    def _due_at(self, customer: Customer) -> datetime | None:
+        """When time alone, or another policy, may change something next."""
+        if customer.published is None or customer.as_of is None:
+            return None
+        change_at = customer.published.next_change_at
+        turn = self._timeline.next_after(customer.as_of)
+        return change_at if turn is None else min(turn, change_at or turn)
 
     def _decide(
         self, customer: Customer, as_of: datetime, cause: Envelope | None, *, why: str
     ) -> None:
-        decision = self._rulebook.decide(customer.history, self._day_of(as_of))
-        published = self._to_publish(decision)
+        was_due_at = self._due_at(customer)
+        customer.adopt(self._timeline.at(as_of))
+        rulebook = customer.rulebook
+        decision = rulebook.decide(customer.history, self._day_of(as_of))
+        published = self._to_publish(decision, rulebook)
         before, customer.as_of = customer.published, as_of
         self.book.changed[customer.number] = customer
         self.counts[why] += 1
         if published == before:
             return
         changed = announce_changes(
-            self._unit, self._rulebook, customer, decision, as_of=as_of, cause=cause
+            self._unit, rulebook, customer, decision, as_of=as_of, cause=cause
         )
         self.counts.update(changed)
         customer.published = published
-        announce_score(self._unit, self._rulebook, customer, as_of=as_of, cause=cause)
-        if before is None or before.next_change_at != published.next_change_at:
-            self._unit.set_timer(RESCORE, customer.number, published.next_change_at)
+        announce_score(self._unit, rulebook, customer, as_of=as_of, cause=cause)
+        due_at = self._due_at(customer)
+        if before is None or due_at != was_due_at:
+            self._unit.set_timer(RESCORE, customer.number, due_at)
 
     def _absorb(
         self, survivor: Customer, absorbed: Customer, as_of: datetime, cause: Envelope
     ) -> None:
-        decision = self._rulebook.decide(absorbed.history, self._day_of(as_of))
+        rulebook = absorbed.rulebook
+        decision = rulebook.decide(absorbed.history, self._day_of(as_of))
         self.book.absorb(survivor, absorbed)
         if absorbed.published is not None:
             self.book.changed[absorbed.number] = absorbed
             absorbed.as_of = as_of
-            absorbed.published = self._to_publish(decision)._replace(next_change_at=None)
-            announce_score(self._unit, self._rulebook, absorbed, as_of=as_of, cause=cause)
+            absorbed.published = self._to_publish(decision, rulebook)._replace(next_change_at=None)
+            announce_score(self._unit, rulebook, absorbed, as_of=as_of, cause=cause)
             self._unit.set_timer(RESCORE, absorbed.number, None)
 
-    def _to_publish(self, decision: Decision) -> Published:
+    def _to_publish(self, decision: Decision, rulebook: Rulebook) -> Published:
         return Published(
             decision.points,
             decision.value,
             decision.need,
             decision.risk,
             decision.tier,
-            self._rulebook.calendar.begins(decision.change_day),
-            self._rulebook.version,
+            self._calendar.begins(decision.change_day),
+            rulebook.version,
         )
+
+
+def _as_of(envelope: Envelope) -> datetime:
+    return max(envelope.recorded_at, envelope.occurred_at)
 
 
 def _fact(envelope: Envelope, activity: Activity, *, day: int) -> Fact:

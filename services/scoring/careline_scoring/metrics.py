@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 rescored = Counter(
     "careline_scoring_rescored_total", "Decisions taken, by what asked for them.", ["why"]
@@ -19,7 +19,12 @@ score_mismatches = Counter(
     "Scores that could not be taken apart to what was published; must stay 0.",
 )
 
-WHY = ("event", "timer", "merge")
+rescoring_left = Gauge(
+    "careline_scoring_rescoring_left_records",
+    "Customers that a policy which took effect has yet to be applied to; 0 when all is done.",
+)
+
+WHY = ("event", "timer", "merge", "policy")
 VERDICTS = ("tier", "value", "need", "risk")
 
 

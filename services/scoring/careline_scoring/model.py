@@ -120,6 +120,14 @@ class Series:
             )
         self.falls = self.falls or other.falls
 
+    def until(self, day: int) -> "Series":
+        """The same without the days after `day`."""
+        found, end = Series(), bisect_right(self.days, day)
+        found.days = self.days[:end]
+        found.counts, found.amounts = self.counts[: end + 1], self.amounts[: end + 1]
+        found.falls = self.falls
+        return found
+
     def last_day(self, until: int) -> int | None:
         """The last day up to `until`."""
         index = bisect_right(self.days, until)
@@ -169,6 +177,15 @@ class History:
         self.known = None
         for currency, times in other.left_out.items():
             self.left_out[currency] = self.left_out.get(currency, 0) + times
+
+    def until(self, day: int) -> "History":
+        """What was known when nothing after `day` had happened."""
+        found = History()
+        found.series = {name: series.until(day) for name, series in self.series.items()}
+        found.money = self.money.until(day)
+        found.first_day, found.last_day = self.first_day, min(self.last_day, day)
+        found.left_out = self.left_out
+        return found
 
 
 EMPTY = Series()

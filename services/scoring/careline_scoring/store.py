@@ -1,10 +1,13 @@
 """Every statement by which scoring decides: one for a batch, never one for an event."""
 
 from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_runtime.followed_policy import Timeline
 from careline_scoring.book import Book, Customer, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact
@@ -53,19 +56,19 @@ _ADD_FACTS = text("""
     ON CONFLICT (identity, day, kind, currency) DO UPDATE
     SET times = b.times + excluded.times, amount_minor = b.amount_minor + excluded.amount_minor
 """)
-# all that is saved was decided by one policy
 _SAVE_CUSTOMERS = text("""
     UPDATE customers SET
         version = saved.version, revision = saved.revision, as_of = saved.as_of,
         points = CAST(saved.points AS smallint[]), value = saved.value, need = saved.need,
         risk = saved.risk, tier = saved.tier, next_change_at = saved.next_change_at,
-        policy_version = :policy_version, saves = customers.saves + 1
+        policy_version = saved.policy_version, saves = customers.saves + 1
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:versions AS bigint[]), CAST(:revisions AS bigint[]),
         CAST(:as_ofs AS timestamptz[]), CAST(:points AS text[]), CAST(:values AS text[]),
         CAST(:needs AS text[]), CAST(:risks AS text[]), CAST(:tiers AS text[]),
-        CAST(:next_changes AS timestamptz[])
-    ) AS saved (number, version, revision, as_of, points, value, need, risk, tier, next_change_at)
+        CAST(:next_changes AS timestamptz[]), CAST(:policies AS text[])
+    ) AS saved (number, version, revision, as_of, points, value, need, risk, tier, next_change_at,
+        policy_version)
     WHERE customers.number = saved.number
 """)
 _SAVE_ABSORBED = text("""
@@ -73,19 +76,40 @@ _SAVE_ABSORBED = text("""
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
     WHERE customers.number = moved.absorbed
 """)
+_RESCORING = text("""
+    SELECT cursor, customers, rescored FROM rescorings WHERE effective_at = :effective_at FOR UPDATE
+""")
+_BEGIN_RESCORING = text("""
+    INSERT INTO rescorings (effective_at, version, customers)
+    SELECT :effective_at, :version, count(*) FROM customers
+    WHERE merged_into IS NULL AND as_of IS NOT NULL
+    RETURNING cursor, customers, rescored
+""")
+_SAVE_RESCORING = text("""
+    UPDATE rescorings
+    SET cursor = :cursor, rescored = rescored + :rescored, is_done = :is_done
+    WHERE effective_at = :effective_at
+""")
+_CUSTOMERS_AFTER = text("""
+    SELECT number, as_of, policy_version FROM customers
+    WHERE number > :cursor AND merged_into IS NULL AND as_of IS NOT NULL
+    ORDER BY number LIMIT :limit
+""")
 
 
 async def load(
     connection: AsyncConnection,
-    rulebook: Rulebook,
+    timeline: Timeline[Rulebook],
     histories: Histories,
     *,
     identities: Collection[str] = (),
     numbers: Collection[str],
+    instants: Collection[datetime],
 ) -> Book:
     """The customers with these identities and numbers, locked until the unit ends.
 
-    Numbers that nobody has yet become customers; survivors of merges come along.
+    Numbers that nobody has yet become customers; survivors of merges come along. Each is ready to
+    be decided about as of `instants`, and as of whatever comes due before.
     """
     member_of: dict[str, str] = {}
     if identities:
@@ -101,11 +125,31 @@ async def load(
         customers |= locked
         wanted |= {c.merged_into for c in locked.values() if c.merged_into is not None}
     known = [c for c in customers.values() if c.published is not None and c.merged_into is None]
-    if unread := [c.number for c in known if not histories.take(c)]:
-        fold = rulebook.evidence.fold
+    will_change = _choose_rulebooks(timeline, customers.values(), instants)
+    if unread := [c.number for c in known if will_change or not histories.take(c)]:
         for number, *fact in await connection.execute(_FACTS, {"numbers": unread}):
-            fold(customers[number].history, Fact._make(fact))
-    return Book(rulebook.evidence, customers, member_of)
+            customers[number].learn(Fact._make(fact))
+    return Book(customers, member_of)
+
+
+def _choose_rulebooks(
+    timeline: Timeline[Rulebook], customers: Collection[Customer], instants: Collection[datetime]
+) -> bool:
+    """Gives each customer the rulebook that was in force at its last decision.
+
+    Returns whether another one may take effect before the unit is done: then they keep their facts,
+    to arrange them anew.
+    """
+    first, last = min(instants), max(instants)
+    live = [c for c in customers if c.merged_into is None]
+    begin = min((c.as_of or first for c in live), default=first)
+    end = max((c.as_of or last for c in live), default=last)
+    turn = timeline.next_after(begin)
+    will_change = turn is not None and turn <= max(end, last)
+    for customer in customers:
+        customer.rulebook = timeline.at(customer.as_of or first)
+        customer.facts = [] if will_change else None
+    return will_change
 
 
 async def _lock(connection: AsyncConnection, numbers: Collection[str]) -> dict[str, Customer]:
@@ -128,7 +172,7 @@ async def _open(connection: AsyncConnection, numbers: Collection[str]) -> list[s
     return list((await connection.execute(_OPEN, {"numbers": sorted(numbers)})).scalars())
 
 
-async def save(connection: AsyncConnection, rulebook: Rulebook, book: Book) -> None:
+async def save(connection: AsyncConnection, book: Book) -> None:
     """Adds what is new and saves what has changed."""
     if members := book.members:
         await connection.execute(
@@ -143,7 +187,7 @@ async def save(connection: AsyncConnection, rulebook: Rulebook, book: Book) -> N
         await _add_facts(connection, book)
     if book.changed:
         changed = [customer for _, customer in sorted(book.changed.items())]
-        await _save_customers(connection, rulebook, changed)
+        await _save_customers(connection, changed)
         for customer in changed:
             customer.saves += 1
 
@@ -164,14 +208,11 @@ async def _add_facts(connection: AsyncConnection, book: Book) -> None:
     )
 
 
-async def _save_customers(
-    connection: AsyncConnection, rulebook: Rulebook, customers: Collection[Customer]
-) -> None:
+async def _save_customers(connection: AsyncConnection, customers: Collection[Customer]) -> None:
     decided = [(c, c.published) for c in customers if c.published is not None]
     await connection.execute(
         _SAVE_CUSTOMERS,
         {
-            "policy_version": rulebook.version,
             "numbers": [c.number for c, _ in decided],
             "versions": [c.version for c, _ in decided],
             "revisions": [c.revision for c, _ in decided],
@@ -183,5 +224,54 @@ async def _save_customers(
             "risks": [p.risk for _, p in decided],
             "tiers": [p.tier for _, p in decided],
             "next_changes": [p.next_change_at for _, p in decided],
+            "policies": [p.policy_version for _, p in decided],
         },
     )
+
+
+class Progress(NamedTuple):
+    """How far a policy has been applied."""
+
+    cursor: str
+    customers: int
+    rescored: int
+
+
+class Standing(NamedTuple):
+    """As of when a customer was last decided, and by which policy."""
+
+    number: str
+    as_of: datetime
+    policy_version: str
+
+
+async def rescoring(
+    connection: AsyncConnection, effective_at: datetime, *, version: str
+) -> Progress:
+    """How far the policy of this instant has been applied; begins with it where nobody has."""
+    at = {"effective_at": effective_at}
+    row = (await connection.execute(_RESCORING, at)).one_or_none()
+    if row is None:
+        row = (await connection.execute(_BEGIN_RESCORING, at | {"version": version})).one()
+    return Progress._make(row)
+
+
+async def save_rescoring(
+    connection: AsyncConnection,
+    effective_at: datetime,
+    *,
+    cursor: str,
+    rescored: int,
+    is_done: bool,
+) -> None:
+    """So many customers more, up to the number `cursor`."""
+    moved = {"cursor": cursor, "rescored": rescored, "is_done": is_done}
+    await connection.execute(_SAVE_RESCORING, moved | {"effective_at": effective_at})
+
+
+async def customers_after(
+    connection: AsyncConnection, cursor: str, *, limit: int
+) -> list[Standing]:
+    """The next customers in order of number."""
+    rows = await connection.execute(_CUSTOMERS_AFTER, {"cursor": cursor, "limit": limit})
+    return [Standing._make(row) for row in rows]

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -58,4 +59,17 @@ customers = Table(
     comment="Each customer as last published. `version` counts changes of verdicts, `revision` "
     "scores, `saves` updates of the row: whoever changes a customer's facts counts it on. `points` "
     "are hundredths per measure; an absorbed number points to its survivor.",
+)
+
+rescorings = Table(
+    "rescorings",
+    metadata,
+    Column("effective_at", Instant, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("customers", BigInteger, nullable=False),
+    Column("rescored", BigInteger, nullable=False, server_default="0"),
+    Column("cursor", Name, nullable=False, server_default=""),
+    Column("is_done", Boolean, nullable=False, server_default="false"),
+    comment="How far each published policy has been applied: `rescored` of the `customers` that "
+    "there were when it took effect, up to the number `cursor`.",
 )

@@ -9,8 +9,10 @@ from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
+from careline_contracts.events.operations import PolicyPublished
 from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.topics import ACTIVITIES
+from careline_contracts.topics import ACTIVITIES, POLICIES
+from careline_runtime.followed_policy import BEFORE_ALL, Edition, Timeline
 from careline_runtime.policy import Loaded, load_policy
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.testing import StageInTest, fresh_database
@@ -38,7 +40,10 @@ def midnight(day: int) -> datetime:
 
 
 class Scoring(StageInTest):
-    """Activities and merges in, everything that scoring says out."""
+    """Activities, merges and policies in, everything that scoring says out."""
+
+    timeline: Timeline[Rulebook]
+    """As this instance has heard it; a test may let it hear later, or not at all."""
 
     def activity(
         self,
@@ -88,16 +93,46 @@ class Scoring(StageInTest):
         merged = CustomersMerged(customer=survivor, version=self._named, absorbed=absorbed)
         return self.record(ACTIVITIES.name, envelope, merged)
 
+    def policy(self, loaded: Loaded[ScoringPolicy], *, day: int) -> ConsumerRecord:
+        """A policy from noon of that day on, of which this instance knows."""
+        self.timeline = self.timeline.and_also(edition(noon(day), loaded))
+        published = PolicyPublished(
+            service="scoring", version=loaded.version, effective_at=noon(day), text=loaded.text
+        )
+        self._named += 1
+        instant = noon(day - 1)
+        envelope = Envelope(
+            f"e{self._named}",
+            "/careline/operations",
+            PolicyPublished.type,
+            occurred_at=instant,
+            recorded_at=instant,
+            key=published.key,
+        )
+        return self.record(POLICIES.name, envelope, published)
+
     _named = 0
 
 
-def on(engine: AsyncEngine, loaded: Loaded[ScoringPolicy] | None = None) -> Scoring:
+def edition(effective_at: datetime, loaded: Loaded[ScoringPolicy]) -> Edition[Rulebook]:
+    """The policy as it is in force from an instant on."""
+    rulebook = Rulebook(loaded.policy, version=loaded.version)
+    return Edition(effective_at, loaded.version, loaded.path, loaded.text, rulebook)
+
+
+def timeline_of(loaded: Loaded[ScoringPolicy]) -> Timeline[Rulebook]:
+    """This policy and no other."""
+    return Timeline([edition(BEFORE_ALL, loaded)])
+
+
+def on(engine: AsyncEngine, timeline: Timeline[Rulebook] | None = None) -> Scoring:
     """One instance of scoring on this database."""
-    loaded = loaded or shipped_policy()
-    handlers = Handlers(Rulebook(loaded.policy, version=loaded.version))
-    return Scoring(
+    handlers = Handlers(lambda: scoring.timeline)
+    scoring = Scoring(
         engine, service="scoring", hears=HEARS, handle=handlers.handle, fire=handlers.fire
     )
+    scoring.timeline = timeline or timeline_of(shipped_policy())
+    return scoring
 
 
 @contextlib.asynccontextmanager

@@ -1,35 +1,55 @@
 """Ticketing, wired: a policy, what it hears, what it answers."""
 
+from datetime import datetime
+
 from careline_contracts.events.profile import Activity, CustomersMerged
 from careline_contracts.payload import Payload
 from careline_contracts.topics import ACTIVITIES
 from careline_runtime.batch import Hears
-from careline_runtime.policy import load_policy
+from careline_runtime.followed_policy import FollowedPolicy
+from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_ticketing import api, metrics
 from careline_ticketing.handlers import Handlers
-from careline_ticketing.policy import Policy
+from careline_ticketing.policy import InForce, Policy
 
 
-def hears(policy: Policy) -> Hears:
+class Heard:
     """Only activities that can make or move a ticket are read; the rest is skipped by header."""
-    types: dict[str, type[Payload]] = dict.fromkeys(policy.types, Activity)
-    return Hears(ACTIVITIES, {**types, CustomersMerged.type: CustomersMerged})
+
+    def __init__(self) -> None:
+        self._types: dict[str, type[Payload]] = {CustomersMerged.type: CustomersMerged}
+        self.hears = Hears(ACTIVITIES, self._types)
+
+    def under(self, loaded: Loaded[Policy]) -> InForce:
+        """The policy as it decides; what it names is heard from now on."""
+        self._types.update(dict.fromkeys(loaded.policy.types, Activity))
+        return InForce(loaded.policy, loaded.version)
 
 
 def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy that holds."""
-    loaded = load_policy(Policy, package="careline_ticketing", settings=settings)
-    handlers = Handlers(loaded.policy, loaded.version)
+    heard = Heard()
+    followed = FollowedPolicy(
+        Policy, package="careline_ticketing", settings=settings, make=heard.under
+    )
+
+    def in_force_at(instant: datetime) -> InForce:
+        return followed.timeline.at(instant)
+
+    handlers = Handlers(in_force_at)
     service = Service(
         name="ticketing",
         settings=settings,
-        hears=(hears(loaded.policy),),
+        hears=(heard.hears,),
         handle=handlers.handle,
         fire=handlers.fire,
-        routers=(api.router(lambda: service.engine.connect(), lambda: service.clock.now()),),
-        policy_version=loaded.version,
+        routers=(
+            api.router(lambda: service.engine.connect(), lambda: service.clock.now(), in_force_at),
+        ),
+        policy=followed,
     )
-    metrics.show(loaded.policy.calendar, now=service.clock.now())
+    now = service.clock.now()
+    metrics.show(in_force_at(now).policy, now=now)
     return service

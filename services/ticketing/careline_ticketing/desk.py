@@ -9,11 +9,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from careline_calendar.working import MOMENT
 from careline_contracts.events.ticketing import TicketMerged, TicketMoved
-from careline_ticketing import clocks, rules
+from careline_ticketing import clocks
 from careline_ticketing.model import Fact, Said, Ticket
-from careline_ticketing.policy import Policy
-from careline_ticketing.rules import Change
+from careline_ticketing.policy import InForceAt
+from careline_ticketing.rules.changes import Change, breached, changes
+from careline_ticketing.rules.reading import Reading
 
 BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -38,7 +40,7 @@ class Customer:
         self.said: dict[str, Said] = {}
         self._desk = desk
         self.facts: list[Fact] = []
-        self._reading: rules.Reading | None = None
+        self._reading: Reading | None = None
 
     def knows(self, facts: Iterable[Fact]) -> None:
         """Facts that were heard before."""
@@ -62,8 +64,8 @@ class Customer:
         while (late := self._next_late()) is not None and late[0] <= until:
             self.as_of, ticket_id = late
             said = self.said[ticket_id]
-            broken = rules.changes(said, said.ticket, self.as_of)
-            due_at = self.as_of - clocks.MOMENT
+            broken = changes(said, said.ticket, self.as_of)
+            due_at = self.as_of - MOMENT
             decision = self._say(said.ticket, broken, due_at, due_at)
             decisions.append(decision._replace(by_time=True))
         self.as_of = max(self.as_of, until)
@@ -94,7 +96,7 @@ class Customer:
 
     def _decide(self, as_of: datetime, recorded_at: datetime) -> list[Decision]:
         if self._reading is None:
-            self._reading = rules.Reading(self.facts, self._desk.policy)
+            self._reading = Reading(self.facts, self._desk.in_force_at)
         found = self._reading.tickets
         decisions = []
         for ticket in found:
@@ -102,9 +104,9 @@ class Customer:
             if said is not None and said.merged_into is None and said.ticket.steps == ticket.steps:
                 # a promise stands as it was given until a fact about its ticket changes
                 ticket = said.ticket
-            changes = self._moved(said) + rules.changes(said, ticket, as_of)
-            if changes:
-                decisions.append(self._say(ticket, changes, as_of, recorded_at))
+            told = self._moved(said) + changes(said, ticket, as_of)
+            if told:
+                decisions.append(self._say(ticket, told, as_of, recorded_at))
         return decisions + self._merge_tickets(found, as_of, recorded_at)
 
     def _merge_tickets(
@@ -116,12 +118,12 @@ class Customer:
         for said in [said for id, said in sorted(self.said.items()) if id not in live]:
             opener = said.ticket.steps[0].key
             into = next((t.id for t in found if any(s.key == opener for s in t.steps)), None)
-            changes = self._moved(said)
+            told = self._moved(said)
             if into is not None and into != said.merged_into:
-                changes.append(Change(TicketMerged, {"into": into}))
-            if changes:
+                told.append(Change(TicketMerged, {"into": into}))
+            if told:
                 into = into or said.merged_into
-                decisions.append(self._say(said.ticket, changes, as_of, recorded_at, into))
+                decisions.append(self._say(said.ticket, told, as_of, recorded_at, into))
         return decisions
 
     def _moved(self, said: Said | None) -> list[Change]:
@@ -132,7 +134,7 @@ class Customer:
     def _say(
         self,
         ticket: Ticket,
-        changes: Sequence[Change],
+        told: Sequence[Change],
         as_of: datetime,
         recorded_at: datetime,
         merged_into: str | None = None,
@@ -141,22 +143,21 @@ class Customer:
         said = Said(
             ticket=ticket,
             customer=self.number,
-            version=(before.version if before else 0) + len(changes),
-            breached=tuple(rules.breached(ticket, self.as_of)),
+            version=(before.version if before else 0) + len(told),
+            breached=tuple(breached(ticket, self.as_of)),
             merged_into=merged_into,
-            policy_version=self._desk.policy_version,
+            policy_version=self._desk.in_force_at(as_of).version,
         )
         self.said[ticket.id] = said
         self._desk.said[ticket.id] = said
-        return Decision(said, changes, as_of, recorded_at)
+        return Decision(said, told, as_of, recorded_at)
 
 
 class Desk:
     """The customers whom a batch touches, and what has become of them since it began."""
 
-    def __init__(self, policy: Policy, policy_version: str) -> None:
-        self.policy = policy
-        self.policy_version = policy_version
+    def __init__(self, in_force_at: InForceAt) -> None:
+        self.in_force_at = in_force_at
         self.survivors: dict[str, str] = {}
         """Absorbed number → the number that it is now."""
         self.members: dict[str, str] = {}

@@ -15,7 +15,7 @@ from careline_runtime.unit_of_work import Unit
 from careline_ticketing import messages, metrics, store
 from careline_ticketing.desk import Decision, Desk
 from careline_ticketing.model import FOLLOW_UPS, Fact
-from careline_ticketing.policy import Policy
+from careline_ticketing.policy import InForceAt
 
 BREACH = "breach"
 """Kind of the timers; the key is the ticket's id."""
@@ -30,11 +30,10 @@ class News(NamedTuple):
 
 
 class Handlers:
-    """Ticketing under one policy."""
+    """Ticketing under the policies in force."""
 
-    def __init__(self, policy: Policy, policy_version: str) -> None:
-        self._policy = policy
-        self._policy_version = policy_version
+    def __init__(self, in_force_at: InForceAt) -> None:
+        self._in_force_at = in_force_at
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Reports, answers, resolutions and merges of customers, in the order heard."""
@@ -46,7 +45,7 @@ class Handlers:
                 named.setdefault(news.identity, news.number)
             else:
                 numbers.update((news.customer, *news.absorbed))
-        desk = Desk(self._policy, self._policy_version)
+        desk = Desk(self._in_force_at)
         await store.open_desk(unit.connection, desk, named=named, numbers=numbers)
         for envelope, news in readable:
             recorded_at = envelope.recorded_at.astimezone(UTC)
@@ -59,7 +58,7 @@ class Handlers:
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """The instant has come at which a promise is broken, if nobody kept it."""
-        desk = Desk(self._policy, self._policy_version)
+        desk = Desk(self._in_force_at)
         tickets = [timer.key for timer in due]
         await store.open_desk_of_tickets(unit.connection, desk, tickets)
         for timer in due:
@@ -80,7 +79,9 @@ class Handlers:
             state = messages.state(said)
             id = f"{state.ticket}-{state.version}-state"
             unit.say(TICKETS, state, key=state.ticket, id=id, recorded_at=at, cause=why)
-            unit.after_commit(partial(metrics.count, decision, self._policy.calendar))
+            unit.after_commit(
+                partial(metrics.count, decision, self._in_force_at(decision.as_of).policy)
+            )
 
 
 async def _save(unit: Unit, desk: Desk) -> None:
@@ -106,6 +107,7 @@ def news(envelope: Envelope, activity: Activity) -> News:
     """What an activity says about a problem; raises `InvalidMessage` without a usable body."""
     type_ = envelope.type.removeprefix("careline.").removesuffix(".v1")
     body = activity.body
+    follows_up = type_ in FOLLOW_UPS
     fact = Fact(
         occurred_at=envelope.occurred_at.astimezone(UTC),
         key=envelope.event_key,
@@ -116,10 +118,20 @@ def news(envelope: Envelope, activity: Activity) -> News:
         category=_text(body, "category") or _text(body, "subject") or "general",
         product=_text(body, "product"),
         reference=_text(body, "reference"),
+        agent=_text(body, "agent") if follows_up else None,
+        team=_text(body, "team") if follows_up else None,
+        detail=_detail(body) if follows_up else None,
     )
-    if type_ in FOLLOW_UPS and fact.reference is None:
+    if follows_up and fact.reference is None:
         raise InvalidMessage("invalid_data", "/body/reference: which problem is it about?")
     return News(fact, activity.identity, activity.customer)
+
+
+def _detail(body: dict[str, Any]) -> str | None:
+    """The one word that a follow-up's act needs; each type has one of these at most."""
+    if isinstance(score := body.get("score"), int):
+        return str(score)
+    return _text(body, "waiting_for") or _text(body, "level") or _text(body, "cause")
 
 
 def _text(body: dict[str, Any], name: str) -> str | None:

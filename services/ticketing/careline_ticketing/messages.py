@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from careline_contracts.events.ticketing import Clock, TicketChange, TicketState, TicketStatus
+from careline_contracts.events.ticketing import Clock, Party, TicketChange, TicketState
 from careline_ticketing.desk import Decision
 from careline_ticketing.model import Said, Ticket
 
@@ -40,21 +40,24 @@ def state(said: Said) -> TicketState:
         version=said.version,
         kind=ticket.kind,
         level=ticket.level,
-        status=status(said),
+        status=said.status,
         opened_at=ticket.opened_at,
         resolved_at=ticket.resolved_at,
         clocks=_clocks(said),
         touchpoints=touchpoints(ticket),
+        category=ticket.category,
+        product=ticket.product,
+        waiting_for=waiting_for(ticket),
+        agent=holder.agent if (holder := ticket.holder) else None,
+        team=holder.team if holder else None,
         merged_into=said.merged_into,
         policy_version=said.policy_version,
     )
 
 
-def status(said: Said) -> TicketStatus:
-    """Open, resolved, or merged into another ticket."""
-    if said.merged_into is not None:
-        return "merged"
-    return "open" if said.ticket.resolved_at is None else "resolved"
+def waiting_for(ticket: Ticket) -> Party | None:
+    """Who has to act before work goes on, if somebody has."""
+    return next((wait.party for wait in ticket.waits if wait.until is None), None)
 
 
 def touchpoints(ticket: Ticket) -> int:
@@ -70,6 +73,7 @@ def _clocks(said: Said) -> tuple[Clock, ...]:
             started_at=clock.started_at,
             due_at=clock.due_at,
             stopped_at=clock.stopped_at,
+            paused_since=clock.paused_since,
             breached_at=clock.due_at if (clock.target, clock.round) in said.breached else None,
         )
         for clock in said.ticket.clocks

@@ -8,14 +8,14 @@ from prometheus_client import Counter, Gauge
 
 from careline_contracts.events.ticketing import TicketBreached, TicketCorrected, TicketOpened
 from careline_ticketing.desk import Decision
-from careline_ticketing.policy import Calendar
+from careline_ticketing.policy import Policy
 
 log = structlog.get_logger(__name__)
 
 WARN_BEFORE = timedelta(days=60)
 """The next year's list comes in November."""
 
-_ACTION = "copy the official list into the policy, calendar.years.{year}"
+_ACTION = "copy the official list into the policy, calendars.<name>.years.{year}"
 
 ticket_changes = Counter(
     "careline_ticket_changes_total", "Changes said of tickets.", ["change", "kind", "level"]
@@ -38,14 +38,14 @@ tickets_beyond_calendar = Counter(
 )
 
 
-def count(decision: Decision, calendar: Calendar) -> None:
+def count(decision: Decision, policy: Policy) -> None:
     """Counts a decision that is durable."""
     ticket = decision.said.ticket
     for change in decision.changes:
         name = change.event.type.removeprefix("careline.ticket.").removesuffix(".v1")
         ticket_changes.labels(name, ticket.kind, ticket.level).inc()
         if change.event is TicketOpened:
-            _warn_beyond(calendar, ticket.opened_at.year)
+            _warn_beyond(policy, ticket.opened_at.year)
         elif change.event is TicketBreached:
             breaches.labels(change.fields["target"], ticket.level).inc()
         elif change.event is TicketCorrected:
@@ -53,10 +53,9 @@ def count(decision: Decision, calendar: Calendar) -> None:
                 breaches_withdrawn.labels(target, ticket.level).inc()
 
 
-def show(calendar: Calendar, now: datetime) -> None:
-    """Says how far the calendar can be trusted, and warns in time to copy the next list."""
-    holidays = calendar.holidays
-    year = None if holidays is None else holidays.known_through
+def show(policy: Policy, now: datetime) -> None:
+    """Says how far the calendars can be trusted, and warns in time to copy the next list."""
+    year = policy.known_through
     if year is None:
         calendar_known_until.set(float("inf"))
         return
@@ -66,8 +65,8 @@ def show(calendar: Calendar, now: datetime) -> None:
         log.warning("calendar.ends", last_year=year, action=_ACTION.format(year=year + 1))
 
 
-def _warn_beyond(calendar: Calendar, year: int) -> None:
-    if calendar.holidays is None or calendar.holidays.is_known(year):
+def _warn_beyond(policy: Policy, year: int) -> None:
+    if policy.known_through is None or year <= policy.known_through:
         return
     tickets_beyond_calendar.inc()
     _warn_once(year)

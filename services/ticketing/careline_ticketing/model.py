@@ -6,19 +6,90 @@ they happened, make of one problem. Neither knows the present; `Said` is what wa
 
 from base64 import b32encode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from careline_contracts.events.ticketing import Level, Target, TicketKind
+from careline_contracts.events.ticketing import Level, Party, Target, TicketKind, TicketStatus
 
-Act = Literal["opened", "joined", "responded", "resolved", "reopened"]
-KeptBy = Literal["response", "resolution"]
+Act = Literal[
+    "opened",
+    "joined",
+    "replied",
+    "responded",
+    "fixed",
+    "waits_for_customer",
+    "waits_for_third_party",
+    "resumed",
+    "assigned",
+    "prioritised",
+    "noted",
+    "linked",
+    "resolved",
+    "closed",
+    "reopened",
+    "rated",
+]
+KeptBy = Literal["response", "fix", "resolution"]
+State = Literal["open", "waits_for_customer", "waits_for_third_party", "resolved", "closed"]
 
-RESPONDED = "issue.responded"
-RESOLVED = "issue.resolved"
-REOPENED = "issue.reopened"
-FOLLOW_UPS = (RESPONDED, RESOLVED, REOPENED)
-"""Events about a problem that a reference names; every other type heard reports a problem."""
+FOLLOW_UPS: dict[str, Act | None] = {
+    "issue.replied": "replied",
+    "issue.responded": "responded",
+    "issue.fixed": "fixed",
+    "issue.paused": None,  # it says itself for whom
+    "issue.resumed": "resumed",
+    "issue.assigned": "assigned",
+    "issue.prioritised": "prioritised",
+    "issue.noted": "noted",
+    "issue.linked": "linked",
+    "issue.resolved": "resolved",
+    "issue.closed": "closed",
+    "issue.reopened": "reopened",
+    "issue.rated": "rated",
+}
+"""Events about a problem that is known, and what each does; every other type reports a problem."""
+
+
+def _each(acts: str, state: State) -> dict[Act, State]:
+    return dict.fromkeys(acts.split(), state)  # type: ignore[arg-type]
+
+
+MOVES: dict[State, dict[Act, State]] = {
+    "open": {
+        **_each("joined replied responded fixed assigned prioritised noted linked", "open"),
+        "waits_for_customer": "waits_for_customer",
+        "waits_for_third_party": "waits_for_third_party",
+        "resolved": "resolved",
+        "closed": "closed",
+    },
+    # whatever the customer says ends the wait for the customer
+    "waits_for_customer": {
+        **_each("joined replied resumed fixed", "open"),
+        **_each("responded assigned prioritised noted linked", "waits_for_customer"),
+        "waits_for_third_party": "waits_for_third_party",
+        "resolved": "resolved",
+        "closed": "closed",
+    },
+    "waits_for_third_party": {
+        **_each("resumed fixed", "open"),
+        **_each(
+            "joined replied responded assigned prioritised noted linked", "waits_for_third_party"
+        ),
+        "waits_for_customer": "waits_for_customer",
+        "resolved": "resolved",
+        "closed": "closed",
+    },
+    "resolved": {
+        **_each("replied responded assigned noted linked rated", "resolved"),
+        **_each("joined reopened", "open"),
+        "closed": "closed",
+    },
+    "closed": {
+        **_each("noted linked rated", "closed"),
+        **_each("joined reopened", "open"),
+    },
+}
+"""What may happen to a ticket in each state, and the state that it leads to; all else is void."""
 
 
 class Fact(NamedTuple):
@@ -35,6 +106,18 @@ class Fact(NamedTuple):
     product: str | None = None
     reference: str | None = None
     """The channel's own number for the problem."""
+    ticket: str | None = None
+    """Our own number for it, where somebody named that."""
+    agent: str | None = None
+    team: str | None = None
+    detail: str | None = None
+    """The one word that the act needs: for whom it waits, which level, which score, which cause."""
+
+
+def act_of(fact: Fact) -> Act:
+    """What a follow-up does to its ticket."""
+    act = FOLLOW_UPS[fact.type]
+    return act or f"waits_for_{fact.detail}"  # type: ignore[return-value]
 
 
 class Step(NamedTuple):
@@ -43,18 +126,37 @@ class Step(NamedTuple):
     act: Act
     at: datetime
     key: str
+    agent: str | None = None
+    team: str | None = None
+    detail: str | None = None
+
+
+class Wait(NamedTuple):
+    """A time in which somebody else was to act; `until` is open while it goes on."""
+
+    party: Party
+    since: datetime
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """One promise: `target` by `due_at`. A re-opened ticket starts a clock of the next round."""
+    """One promise: `target` by `due_at`. What happens again starts a clock of the next round."""
 
     target: Target
     round: int
     started_at: datetime
     due_at: datetime
+    """An open pause counts here as if it had ended when it began."""
     kept_by: KeptBy
+    within: timedelta = timedelta()
+    hours: str = "around_the_clock"
+    """The calendar's name."""
+    given_at: datetime | None = None
+    """When it was promised, if that was later than the start: whose policy holds."""
+    pauses_for: tuple[Party, ...] = ()
     stopped_at: datetime | None = None
+    paused_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +170,20 @@ class Ticket:
     resolved_at: datetime | None
     steps: tuple[Step, ...]
     clocks: tuple[Clock, ...]
+    state: State = "open"
+    category: str = "general"
+    product: str | None = None
+    waits: tuple[Wait, ...] = ()
+
+    @property
+    def holder(self) -> Step | None:
+        """The last assignment: who works on it."""
+        return next((s for s in reversed(self.steps) if s.act == "assigned"), None)
+
+    @property
+    def resolution(self) -> Step | None:
+        """The last resolution: by whom, and for which cause."""
+        return next((s for s in reversed(self.steps) if s.act == "resolved"), None)
 
 
 PromiseName = tuple[Target, int]
@@ -84,6 +200,14 @@ class Said:
     breached: tuple[PromiseName, ...] = ()
     merged_into: str | None = None
     policy_version: str = ""
+
+    @property
+    def status(self) -> TicketStatus:
+        """The ticket's state, in a word for everybody."""
+        if self.merged_into is not None:
+            return "merged"
+        state = self.ticket.state
+        return "waiting" if state.startswith("waits") else state  # type: ignore[return-value]
 
 
 def ticket_id(opened_by: str) -> str:

@@ -18,9 +18,9 @@ _TICKETS = text("""
 """)
 _COUNTS = text("""
     SELECT count(*) AS opened,
-        count(*) FILTER (WHERE status = 'resolved') AS resolved,
+        count(*) FILTER (WHERE status IN ('resolved', 'closed')) AS resolved,
         count(*) FILTER (WHERE breaches > 0) AS breached,
-        count(*) FILTER (WHERE status = 'open') AS open
+        count(*) FILTER (WHERE status IN ('open', 'waiting')) AS open
     FROM tickets WHERE status <> 'merged'
 """)
 

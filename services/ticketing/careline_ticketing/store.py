@@ -13,7 +13,6 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_runtime.errors import TryLater
-from careline_ticketing import messages
 from careline_ticketing.desk import BEFORE_ALL, Customer, Desk
 from careline_ticketing.model import Fact, Said
 
@@ -42,7 +41,7 @@ _ABSORBED = text("""
 """)
 _FACTS = text("""
     SELECT m.customer, f.occurred_at, replace(CAST(f.key AS text), '-', ''), f.type, f.channel,
-        f.impact, f.category, f.product, f.reference
+        f.impact, f.category, f.product, f.reference, f.ticket, f.agent, f.team, f.detail
     FROM members m JOIN facts f USING (identity)
     WHERE m.customer = ANY(CAST(:numbers AS text[]))
 """)
@@ -53,11 +52,14 @@ _OWNERS = text("SELECT customer FROM tickets WHERE id = ANY(CAST(:tickets AS tex
 
 _ADD_FACTS = text("""
     INSERT INTO facts
-        (identity, occurred_at, key, type, channel, impact, category, product, reference)
+        (identity, occurred_at, key, type, channel, impact, category, product, reference,
+        ticket, agent, team, detail)
     SELECT * FROM unnest(
         CAST(:identity AS text[]), CAST(:occurred_at AS timestamptz[]), CAST(:key AS uuid[]),
         CAST(:type AS text[]), CAST(:channel AS text[]), CAST(:impact AS text[]),
-        CAST(:category AS text[]), CAST(:product AS text[]), CAST(:reference AS text[]))
+        CAST(:category AS text[]), CAST(:product AS text[]), CAST(:reference AS text[]),
+        CAST(:ticket AS text[]), CAST(:agent AS text[]), CAST(:team AS text[]),
+        CAST(:detail AS text[]))
     ON CONFLICT DO NOTHING
 """)
 _SAVE_AS_OF = text("""
@@ -149,7 +151,7 @@ def _row(said: Said) -> dict[str, Any]:
     return {
         "id": said.ticket.id,
         "customer": said.customer,
-        "status": messages.status(said),
+        "status": said.status,
         "level": said.ticket.level,
         "opened_at": said.ticket.opened_at,
         "breaches": len(said.breached),

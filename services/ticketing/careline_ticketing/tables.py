@@ -39,6 +39,10 @@ facts = Table(
     Column("category", Text, nullable=False),
     Column("product", Text),
     Column("reference", Text),
+    Column("ticket", Text, comment="Our number of the ticket, where somebody named that."),
+    Column("agent", Text),
+    Column("team", Text),
+    Column("detail", Text, comment="For whom it waits, which level, which score, which cause."),
     comment="What each event says about a problem; rows never change and never move.",
 )
 

@@ -10,21 +10,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.events.ticketing import TicketChange, TicketState
+from careline_contracts.events.ticketing import Level, Party, TicketChange, TicketState
 from careline_contracts.events.touchpoints import Channel
 from careline_contracts.topics import ACTIVITIES, TICKET_CHANGES, TICKETS
 from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.testing import StageInTest, fresh_database
 from careline_ticketing import messages
-from careline_ticketing.app import hears
+from careline_ticketing.app import Heard
 from careline_ticketing.desk import Customer, Decision, Desk
 from careline_ticketing.handlers import Handlers, news
 from careline_ticketing.model import Clock, Fact, Ticket
-from careline_ticketing.policy import Policy
-from careline_ticketing.rules import Reading
+from careline_ticketing.policy import InForce, InForceAt, Policy
+from careline_ticketing.rules.reading import Reading
 
-POLICY = load_policy(Policy, package="careline_ticketing", settings=ServiceSettings()).policy
+LOADED = load_policy(Policy, package="careline_ticketing", settings=ServiceSettings())
+POLICY = LOADED.policy
 
 CHANGES: dict[str, type[TicketChange]] = {
     payload.type: payload for payload in TICKET_CHANGES.says if issubclass(payload, TicketChange)
@@ -37,6 +38,11 @@ MONDAY = datetime(2026, 3, 2, 2, tzinfo=UTC)
 def at(*, hours: float = 0, minutes: float = 0, days: float = 0) -> datetime:
     """So long after that Monday, ten o'clock."""
     return MONDAY + timedelta(days=days, hours=hours, minutes=minutes)
+
+
+def always(policy: Policy) -> InForceAt:
+    """One policy, in force at every instant."""
+    return lambda _: InForce(policy, "test")
 
 
 class Event(NamedTuple):
@@ -61,7 +67,7 @@ def event(
     channel: Channel = "app",
     recorded_at: datetime | None = None,
     id: str | None = None,
-    **body: str,
+    **body: str | int,
 ) -> Event:
     """An activity, `type` without `careline.` and `.v1`; the same story has the same ids."""
     words = [type, occurred_at.isoformat(), customer, channel, *map(str, body.items())]
@@ -97,6 +103,38 @@ def resolution(occurred_at: datetime, reference: str, **more: Any) -> Event:
     return event("issue.resolved", occurred_at, reference=reference, **more)
 
 
+def reply(occurred_at: datetime, reference: str, **more: Any) -> Event:
+    return event("issue.replied", occurred_at, reference=reference, **more)
+
+
+def fix(occurred_at: datetime, reference: str, **more: Any) -> Event:
+    return event("issue.fixed", occurred_at, reference=reference, **more)
+
+
+def pause(occurred_at: datetime, reference: str, party: Party = "customer", **more: Any) -> Event:
+    return event("issue.paused", occurred_at, reference=reference, waiting_for=party, **more)
+
+
+def resumption(occurred_at: datetime, reference: str, **more: Any) -> Event:
+    return event("issue.resumed", occurred_at, reference=reference, **more)
+
+
+def assignment(occurred_at: datetime, reference: str, **more: Any) -> Event:
+    return event("issue.assigned", occurred_at, reference=reference, **more)
+
+
+def priority(occurred_at: datetime, reference: str, level: Level, **more: Any) -> Event:
+    return event("issue.prioritised", occurred_at, reference=reference, level=level, **more)
+
+
+def closing(occurred_at: datetime, reference: str, **more: Any) -> Event:
+    return event("issue.closed", occurred_at, reference=reference, **more)
+
+
+def rating(occurred_at: datetime, reference: str, score: int, **more: Any) -> Event:
+    return event("issue.rated", occurred_at, reference=reference, score=score, **more)
+
+
 def reopening(occurred_at: datetime, reference: str, **more: Any) -> Event:
     return event("issue.reopened", occurred_at, reference=reference, **more)
 
@@ -116,7 +154,7 @@ def merge(survivor: str, *absorbed: str, at: datetime) -> Event:
 
 def tickets(events: Iterable[Event], policy: Policy = POLICY) -> list[Ticket]:
     """What these events of one customer make, whatever their order."""
-    return Reading(sorted(event.fact for event in events), policy).tickets
+    return Reading(sorted(event.fact for event in events), always(policy)).tickets
 
 
 def the_ticket(*events: Event) -> Ticket:
@@ -138,7 +176,10 @@ class DeskInMemory:
         self.policy = policy
         self.decisions: list[Decision] = []
         self._heard: set[str] = set()
-        self._desk = Desk(policy, "test")
+        self._desk = Desk(self._in_force_at)
+
+    def _in_force_at(self, instant: datetime) -> InForce:
+        return InForce(self.policy, "test")
 
     def hear(self, events: Sequence[Event]) -> None:
         """One batch; an event heard before is left out, as the inbox does."""
@@ -187,7 +228,7 @@ class DeskInMemory:
         return [(due_at, ticket) for due_at, ticket in dues if due_at is not None]
 
     def _put_away(self) -> None:
-        fresh = Desk(self.policy, "test")
+        fresh = Desk(self._in_force_at)
         fresh.survivors.update(self._desk.survivors)
         fresh.members.update(self._desk.members)
         for customer in self._desk.customers.values():
@@ -202,11 +243,13 @@ class Stage(StageInTest):
     """Ticketing's real handlers on a real database, fed by hand."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        handlers = Handlers(POLICY, "test")
+        handlers = Handlers(always(POLICY))
+        heard = Heard()
+        heard.under(LOADED)
         super().__init__(
             engine,
             service="ticketing",
-            hears=[hears(POLICY)],
+            hears=[heard.hears],
             handle=handlers.handle,
             fire=handlers.fire,
         )

@@ -276,7 +276,7 @@ def _scoring(evidence: Evidence, steady: frozenset[str]) -> State:
 def _engagement(evidence: Evidence, steady: frozenset[str]) -> State:
     """Cases depend on what was known when; that is one thing for steady customers only.
 
-    A warning's trace is named after scoring's change, and so after what was said on the way.
+    An entry's trace is named after scoring's change, and so after what was said on the way.
     """
     tables, name_of = evidence.tables["engagement"], evidence.components
     absorbed = {row["absorbed"] for row in tables["aliases"]}
@@ -288,7 +288,7 @@ def _engagement(evidence: Evidence, steady: frozenset[str]) -> State:
 
     return {
         "tiers": {
-            name_of[row["number"]]: row["tier"]
+            name_of[row["number"]]: _last_tier(row["rulings"])
             for row in tables["customers"]
             if row["number"] not in absorbed
         },
@@ -296,17 +296,23 @@ def _engagement(evidence: Evidence, steady: frozenset[str]) -> State:
             (name, row["at"], row["kind"], row["event_id"]): row["detail"]
             for name, row in mine("facts")
         },
-        "warnings": {
-            (name, row["at"], row["trigger"]): _rest(
-                row, without=("number", "version", "event_id", "traceparent")
+        "entries": {
+            (name, row["at"], row["playbook"], row["trigger"]): _rest(
+                row, without=("number", "name", "version", "event_id", "traceparent")
             )
-            for name, row in mine("warnings")
+            for name, row in mine("entries")
         },
         "cases": {
             (name, row["opened_at"]): _rest(row, without=("id", "number", "version", "traceparent"))
             for name, row in mine("cases")
         },
     }
+
+
+def _last_tier(rulings: str) -> str | None:
+    """Versions and instants count what was said on the way; what it came to is the tier."""
+    tiers = [to for _, _, verdict, to in orjson.loads(rulings) if verdict == "tier"]
+    return tiers[-1] if tiers else None
 
 
 def _ticketing(evidence: Evidence, steady: frozenset[str]) -> State:

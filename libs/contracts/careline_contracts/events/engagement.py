@@ -1,15 +1,23 @@
-"""What engagement says: retention cases, outreach for channels to deliver, reminders for people."""
+"""What engagement says: cases of playbooks, outreach for channels to deliver, reminders for people.
+
+A case is one run of a playbook for one customer; `step` is the playbook's own name for a step.
+"""
 
 from typing import ClassVar, Literal
 
-from careline_contracts.payload import Instant, Payload, ShortText
+from careline_contracts.payload import Instant, LongText, Payload, ShortText
 
-CaseStatus = Literal["open", "saved", "lost", "withdrawn"]
-CaseStep = Literal["supervisor", "contact", "cause", "offer"]
+CaseStatus = Literal["open", "saved", "lost", "withdrawn", "reached", "ended"]
+"""`saved` and `lost` are said of customers who might have left, `reached` and `ended` of others."""
 
 
 class OutreachRequested(Payload):
-    """A channel system is asked to contact a customer; the event's id is the idempotency key."""
+    """A channel system is asked to contact a customer; the event's id is the idempotency key.
+
+    After `expires_at` the message would come too late: the channel drops it and answers `failed`.
+    `body` is the script with its variables filled in, in the customer's language; `$name` in it is
+    for the channel, which alone knows who the customer is.
+    """
 
     type: ClassVar[str] = "careline.outreach.requested.v1"
     customer: ShortText
@@ -19,10 +27,16 @@ class OutreachRequested(Payload):
     script: ShortText
     due_at: Instant
     policy_version: str
+    playbook: ShortText = "retention"
+    step: ShortText = "outreach"
+    language: ShortText | None = None
+    subject: ShortText | None = None
+    body: LongText | None = None
+    expires_at: Instant | None = None
 
 
 class CaseState(Payload):
-    """A retention case as it is now (compacted by case id); keyed by case on `cases`."""
+    """A case as it is now (compacted by case id); keyed by case on `cases`."""
 
     type: ClassVar[str] = "careline.case.updated.v1"
     case: ShortText
@@ -31,17 +45,21 @@ class CaseState(Payload):
     status: CaseStatus
     reasons: tuple[str, ...]
     opened_at: Instant
-    steps: dict[CaseStep, dict[Literal["due_at", "done_at", "breached_at"], Instant | None]]
+    steps: dict[str, dict[Literal["due_at", "done_at", "breached_at", "sent_at"], Instant | None]]
     closed_at: Instant | None = None
     policy_version: str
+    playbook: ShortText = "retention"
 
 
 class CaseChange(Payload):
+    """Common to all changes; versions of a case are counted from 1 without gaps."""
+
     case: ShortText
     customer: ShortText
     version: int
     as_of: Instant
     policy_version: str
+    playbook: ShortText = "retention"
 
 
 class CaseOpened(CaseChange):
@@ -51,15 +69,42 @@ class CaseOpened(CaseChange):
 
 class CaseStepDone(CaseChange):
     type: ClassVar[str] = "careline.case-step.done.v1"
-    step: CaseStep
+    step: str
     detail: ShortText | None = None
     """The cause that was found, or the offer that was made."""
 
 
 class CaseStepBreached(CaseChange):
     type: ClassVar[str] = "careline.case-step.breached.v1"
-    step: CaseStep
+    step: str
     due_at: Instant
+
+
+class OutreachHeld(CaseChange):
+    """The contact budget has no room now; the outreach goes out at `until` if nothing else does."""
+
+    type: ClassVar[str] = "careline.outreach.held.v1"
+    step: str
+    reason: ShortText
+    until: Instant
+
+
+class OutreachSuppressed(CaseChange):
+    """The customer is not contacted: `reason` says why, `earliest_at` when there would be room."""
+
+    type: ClassVar[str] = "careline.outreach.suppressed.v1"
+    step: str
+    reason: ShortText
+    earliest_at: Instant | None = None
+
+
+class OfferHeld(CaseChange):
+    """An offer was made that needs a supervisor's approval, or is above what may be offered."""
+
+    type: ClassVar[str] = "careline.offer.held.v1"
+    step: str
+    amount_minor: int
+    reason: Literal["needs_approval", "above_limit"]
 
 
 class CaseClosed(CaseChange):

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
+from careline_contracts.envelope import to_text
 from careline_contracts.events.touchpoints import Channel
 from careline_contracts.payload import Instant, Payload, ShortText
 
@@ -19,13 +20,28 @@ class ClockTicked(Payload):
 
 
 class PolicyPublished(Payload):
-    """A service decides by this policy from `effective_at` on (compacted by service)."""
+    """A service decides by this policy from `effective_at` on, until the next one's instant.
+
+    Keyed by `key`: each is kept for ever, so that what was decided before can be decided again.
+    """
 
     type: ClassVar[str] = "careline.policy.published.v1"
     service: ShortText
     version: str
+    """The policy's own name for itself, with a hash of its text."""
     effective_at: Instant
     text: str
+    """The policy file as it is, with its comments."""
+    published_at: Instant | None = None
+    note: Annotated[str, StringConstraints(max_length=500)] = ""
+    """Why it was published, for those who read the history."""
+    restores: str | None = None
+    """Of a rollback: the version that is in force again."""
+
+    @property
+    def key(self) -> str:
+        """Of the record: two policies of a service never share an instant."""
+        return f"{self.service}/{to_text(self.effective_at)}"
 
 
 class ChannelKey(Payload):

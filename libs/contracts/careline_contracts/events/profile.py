@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from careline_contracts.events.touchpoints import Channel, IdentityKind
 from careline_contracts.payload import Instant, Payload, ShortText
@@ -124,9 +124,25 @@ class MergeRefused(Payload):
     """Its name in the review queue."""
 
 
+class RecordFieldsChanged(Payload):
+    """Fields of the customer's record read otherwise now; the values are the record's own.
+
+    What other services may know of them is in the `CustomerState` of the same version.
+    """
+
+    type: ClassVar[str] = "careline.record.changed.v1"
+    customer: ShortText
+    version: int
+    fields: tuple[ShortText, ...]
+
+
 class CustomerState(Payload):
     """A customer as it is now, without personal data (compacted by number).
 
+    `attributes` are the fields of the record that profile's policy shares: one value, or a list
+    where a field collects values. Shipped: `party` (individual, company), `side` (b, c), `region`,
+    `industry`, `source`, `language`, `time_zone`, `birthday` (`--MM-DD`), `account_manager`,
+    `preferences`, `special_care`, `decision_role`.
     A merged customer's last state has `merged_into`.
     """
 
@@ -135,6 +151,34 @@ class CustomerState(Payload):
     version: int
     identities: dict[str, int]
     """How many identities of each kind."""
+    attributes: dict[ShortText, ShortText | tuple[ShortText, ...]] = Field(default_factory=dict)
     aliases: tuple[ShortText, ...] = ()
     created_at: Instant
     merged_into: ShortText | None = None
+
+
+class CustomerErased(Payload):
+    """The record of a customer is gone, and every service forgets these numbers and identities.
+
+    Said on `customer-changes` and, for the services that keep facts, on `activities`. What happened
+    by `erased_at` and is heard later is dropped. The numbers are never given again: a person who
+    comes back is a new customer.
+    """
+
+    type: ClassVar[str] = "careline.customer.erased.v1"
+    customer: ShortText
+    version: int
+    numbers: tuple[ShortText, ...]
+    identities: tuple[ShortText, ...]
+    erased_at: Instant
+
+
+class AuditExtended(Payload):
+    """The audit of protected reads has one entry more, with this hash.
+
+    Whoever changes the audit in the database, or cuts off its end, is found out by this.
+    """
+
+    type: ClassVar[str] = "careline.audit.extended.v1"
+    sequence: PositiveInt
+    hash: ShortText

@@ -5,13 +5,19 @@ from typing import ClassVar, Literal
 from careline_contracts.payload import Instant, Payload, ShortText
 
 Level = Literal["L1", "L2", "L3"]
-Target = Literal["first_response", "temporary_fix", "resolution"]
+Target = Literal["first_response", "next_response", "temporary_fix", "resolution"]
+Party = Literal["customer", "third_party"]
+"""Whom a ticket may wait for."""
 TicketKind = Literal["complaint", "fault", "enquiry", "after_sales"]
-TicketStatus = Literal["open", "resolved", "merged"]
+TicketStatus = Literal["open", "waiting", "resolved", "closed", "merged"]
 
 
 class Clock(Payload):
-    """One promise of a ticket. Re-opening starts clocks of the next `round`."""
+    """One promise of a ticket. What happens again starts a clock of the next `round`.
+
+    While `paused_since` is there the promise waits for somebody else; `due_at` then says when it
+    would have been due had the pause ended at once.
+    """
 
     type: ClassVar[str] = ""
     target: Target
@@ -20,6 +26,7 @@ class Clock(Payload):
     due_at: Instant
     stopped_at: Instant | None = None
     breached_at: Instant | None = None
+    paused_since: Instant | None = None
 
 
 class TicketState(Payload):
@@ -40,6 +47,11 @@ class TicketState(Payload):
     resolved_at: Instant | None = None
     clocks: tuple[Clock, ...]
     touchpoints: int
+    category: ShortText | None = None
+    product: ShortText | None = None
+    waiting_for: Party | None = None
+    agent: ShortText | None = None
+    team: ShortText | None = None
     merged_into: ShortText | None = None
     policy_version: str
 
@@ -58,6 +70,8 @@ class TicketOpened(TicketChange):
     type: ClassVar[str] = "careline.ticket.opened.v1"
     kind: TicketKind
     level: Level
+    category: ShortText | None = None
+    product: ShortText | None = None
 
 
 class TicketJoined(TicketChange):
@@ -68,6 +82,58 @@ class TicketJoined(TicketChange):
 
 class TicketResponded(TicketChange):
     type: ClassVar[str] = "careline.ticket.responded.v1"
+    agent: ShortText | None = None
+
+
+class TicketReplied(TicketChange):
+    """The customer said something more about it."""
+
+    type: ClassVar[str] = "careline.ticket.replied.v1"
+
+
+class TicketFixed(TicketChange):
+    """It works again for now."""
+
+    type: ClassVar[str] = "careline.ticket.fixed.v1"
+    agent: ShortText | None = None
+
+
+class TicketPaused(TicketChange):
+    """Work waits for somebody else; promises that pause for them stand still."""
+
+    type: ClassVar[str] = "careline.ticket.paused.v1"
+    waiting_for: Party
+
+
+class TicketResumed(TicketChange):
+    type: ClassVar[str] = "careline.ticket.resumed.v1"
+
+
+class TicketAssigned(TicketChange):
+    type: ClassVar[str] = "careline.ticket.assigned.v1"
+    agent: ShortText | None = None
+    team: ShortText | None = None
+
+
+class TicketPrioritised(TicketChange):
+    """An agent gave it another level."""
+
+    type: ClassVar[str] = "careline.ticket.prioritised.v1"
+    level: Level
+
+
+class TicketNoted(TicketChange):
+    """A message, note or attachment was filed; its content stays where `reference` says."""
+
+    type: ClassVar[str] = "careline.ticket.noted.v1"
+    reference: ShortText
+
+
+class TicketLinked(TicketChange):
+    """It has to do with `to`: another ticket, or a knowledge article."""
+
+    type: ClassVar[str] = "careline.ticket.linked.v1"
+    to: ShortText
 
 
 class TicketBreached(TicketChange):
@@ -77,7 +143,45 @@ class TicketBreached(TicketChange):
 
 
 class TicketResolved(TicketChange):
+    """It is solved: the customer is to be asked how satisfied they are, once per resolution."""
+
     type: ClassVar[str] = "careline.ticket.resolved.v1"
+    agent: ShortText | None = None
+    cause: ShortText | None = None
+
+
+class TicketClosed(TicketChange):
+    type: ClassVar[str] = "careline.ticket.closed.v1"
+
+
+class TicketRated(TicketChange):
+    """The customer's satisfaction with the last resolution, from 0 to 10; `agent` resolved it."""
+
+    type: ClassVar[str] = "careline.ticket.rated.v1"
+    score: int
+    agent: ShortText | None = None
+
+
+class TicketWarned(TicketChange):
+    """`percent` of the time that was promised for `target` is used up."""
+
+    type: ClassVar[str] = "careline.ticket.warned.v1"
+    target: Target
+    percent: int
+    due_at: Instant
+
+
+class TicketEscalated(TicketChange):
+    """A broken or endangered promise has come to the next step of its chain.
+
+    `to` is the role that is to act, by the policy; `step` counts from 1.
+    """
+
+    type: ClassVar[str] = "careline.ticket.escalated.v1"
+    target: Target
+    step: int
+    to: ShortText
+    due_at: Instant
 
 
 class TicketReopened(TicketChange):

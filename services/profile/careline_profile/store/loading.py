@@ -59,12 +59,18 @@ _LINKS = text("""
 
 
 async def load(
-    connection: AsyncConnection, events: Collection[Sequence[Ref]], news: News, rules: LinkRules
+    connection: AsyncConnection,
+    events: Collection[Sequence[Ref]],
+    news: News,
+    rules: LinkRules,
+    *,
+    told_about: Collection[Ref] = (),
 ) -> Graph:
     """What these events touch, each given by its `usable` identities.
 
-    Only an event with an unknown identity, or with news of a link, can change a customer: what
-    hangs together with those is locked and loaded whole, all else is known by its customer only.
+    Only an event with an unknown identity, with news of a link, or that tells something about whom
+    it names (`told_about`), can change a customer: what hangs together with those is locked and
+    loaded whole, all else is known by its customer only.
     """
     graph = Graph()
     refs = sorted({ref for event in events for ref in event})
@@ -73,7 +79,8 @@ async def load(
     graph.stirred = {ref for ref in refs if ref not in graph.owners}
     graph.stirred.update(ref for link in news.links for ref in link)
     linking = [e for e in events if any(pair(e[0], other) in news.links for other in e[1:])]
-    seeds = {ref for event in linking for ref in event if ref in graph.owners}
+    named = {ref for event in linking for ref in event}.union(told_about)
+    seeds = {ref for ref in named if ref in graph.owners}
     await _explore(connection, graph, seeds, rules)
     graph.note_loaded()
     return graph

@@ -11,9 +11,11 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from careline_scoring.model import Decision, History, Known, Reading, Verdict
-from careline_scoring.policy import Measure, ScoringPolicy
+from careline_scoring.model import Decision, History, Known, Reading
+from careline_scoring.policy import ScoringPolicy
+from careline_scoring.policy.score import Group, Measure
 from careline_scoring.rules.evidence import Calendar, Evidence
+from careline_scoring.rules.groups import Block
 from careline_scoring.rules.measures import evidence_of, reader
 from careline_scoring.rules.tags import TagRules
 from careline_scoring.rules.tier import TierRules
@@ -35,29 +37,37 @@ class Rulebook:
         """Dimension and measure, in the order of `Decision.points`."""
         self.tags = TagRules(policy.tags)
         self.tiers = TierRules(policy.tier)
-        self._readers = tuple(reader(measure) for _, measure in self.measures)
-        self._questions: tuple[Callable[[History, int], Reading | Verdict[Any]], ...] = (
-            *[each.read for each in self._readers],
+        blocks = [block for dimension in policy.score.values() for block in dimension.blocks]
+        self._blocks = [Block([reader(m) for m in members], group) for group, members in blocks]
+        self._questions: tuple[Callable[[History, int], tuple[Any, int]], ...] = (
+            *[block.ask for block in self._blocks],
             self.tags.need,
             self.tags.risk,
             self.tiers.tier,
         )
+        self._answered_at = _places_of_answers(blocks)
         self._resting_on = _places_by_evidence(
             [
-                *[evidence_of(measure) for _, measure in self.measures],
+                *[
+                    tuple(name for measure in members for name in evidence_of(measure))
+                    for _, members in blocks
+                ],
                 ("contact", "enquiry", "interest", "purchase"),
                 ("purchase", "refund", "complaint"),
                 ("purchase", "refund"),
             ]
         )
-        self._of_nobody = [ask(History(), 0)[-2:] for ask in self._questions]
-        """The answers when there is no evidence."""
+        self._of_nobody: list[Any] = [0] * len(self.measures) + [None] * 3
+        """The answers when there is no evidence, and until when they hold."""
+        self._nobody_until = [0] * len(self._questions)
+        for place, ask in enumerate(self._questions):
+            self._of_nobody[self._answered_at[place]], self._nobody_until[place] = ask(History(), 0)
         ends = list(accumulate(len(d.measures) for d in policy.score.values()))
         self._slices = tuple(zip(policy.score, [0, *ends], ends, strict=False))
 
     def readings(self, history: History, day: int) -> list[Reading]:
         """What each measure says on `day`."""
-        return [each.read(history, day) for each in self._readers]
+        return [reading for block in self._blocks for reading in block.read(history, day)]
 
     def decide(self, history: History, day: int) -> Decision:
         """Score, tags and tier on `day`, by facts up to that day."""
@@ -71,7 +81,7 @@ class Rulebook:
         """Points of each measure, need, risk, tier; and until when each of them holds."""
         known = history.known
         if known is None or day < known.day or day < history.last_day:
-            known = Known(*zip(*self._of_nobody, strict=True))
+            known = Known(self._of_nobody, self._nobody_until)
             # silence is counted from the first fact, even if that was no contact
             known.new_evidence |= history.series.keys() | {"contact"}
             # with facts of a later day an answer would not hold until its change day
@@ -85,13 +95,23 @@ class Rulebook:
         if min(change_days) <= day:
             for place, change_day in enumerate(change_days):
                 if change_day <= day:
-                    answer = self._questions[place](history, day)
-                    answers[place], change_days[place] = answer[-2:]
+                    answer, change_days[place] = self._questions[place](history, day)
+                    answers[self._answered_at[place]] = answer
         return answers, change_days
 
     def dimensions(self, points: tuple[int, ...]) -> dict[str, Decimal]:
         """Points per dimension."""
         return {name: as_points(sum(points[start:end])) for name, start, end in self._slices}
+
+
+def _places_of_answers(blocks: Sequence[tuple[Group | None, Sequence[Measure]]]) -> list[Any]:
+    """Where the answer to each question stands: a group's are the points of all its measures."""
+    places: list[int | slice] = []
+    end = 0
+    for group, members in blocks:
+        start, end = end, end + len(members)
+        places.append(slice(start, end) if group else start)
+    return [*places, end, end + 1, end + 2]
 
 
 def _places_by_evidence(rests_on: Sequence[tuple[str, ...]]) -> Mapping[str, list[int]]:

@@ -7,47 +7,28 @@ back a window only sinks, and the search begins where it falls below its step.
 """
 
 from bisect import bisect_right
-from decimal import Decimal
 from typing import Protocol, assert_never
 
 from careline_scoring.model import AMOUNT_SCALE, EMPTY, NEVER, History, Reading
-from careline_scoring.policy import (
+from careline_scoring.policy.score import (
     Answered,
     AverageOrder,
     Count,
     Measure,
-    MeasureBase,
     NetSpend,
     Repurchases,
     Share,
     Tenure,
 )
+from careline_scoring.rules.curves import Curve, curve_of
 
 
 class Reader(Protocol):
     """A measure made ready to be read many times."""
 
+    curve: Curve
+
     def read(self, history: History, day: int) -> Reading: ...
-
-
-class Curve:
-    """Points by value: the last step that the value reaches, none below the first."""
-
-    __slots__ = ("at", "missing", "nothing", "points")
-
-    def __init__(self, measure: MeasureBase, *, scale: int = 1) -> None:
-        self.at = [step.at_least * scale for step in measure.steps]
-        self.points = [0, *(hundredths(step.points) for step in measure.steps)]
-        self.missing = hundredths(measure.missing.points)
-        self.nothing = Reading(None, self.missing, NEVER)
-
-    def __call__(self, value: int) -> int:
-        return self.points[bisect_right(self.at, value)]
-
-
-def hundredths(points: Decimal) -> int:
-    """Points as whole hundredths; the policy allows two decimals."""
-    return int(points * 100)
 
 
 def _leaves(
@@ -61,12 +42,12 @@ def _leaves(
     only_sinks: bool,
 ) -> int:
     """The day in `days[start:end]` whose leaving changes the points of the sum `value`."""
-    step = bisect_right(curve.at, value)
-    points, last = curve.points[step], sums[end]
+    points, last = curve(value), sums[end]
     first = start + 1
     if only_sinks:
-        # up to there the rest stays on its step
-        first = bisect_right(sums, last - curve.at[step - 1], first, end) if step else end
+        # up to there the rest brings the same
+        floor = curve.floor(value)
+        first = end if floor is None else bisect_right(sums, last - floor, first, end)
     for index in range(first, end):
         if curve(last - sums[index]) != points:
             return days[index - 1]
@@ -115,13 +96,13 @@ class CountReader:
     """How often within the window; the first occurrences ever can be left out."""
 
     def __init__(self, measure: Count | Repurchases, *, evidence: str, skip_first: int) -> None:
-        self._curve = Curve(measure)
+        self.curve = curve_of(measure)
         self._evidence = evidence
         self._window = measure.window_days
         self._skip = skip_first
 
     def read(self, history: History, day: int) -> Reading:
-        series, curve = history.series.get(self._evidence), self._curve
+        series, curve = history.series.get(self._evidence), self.curve
         if series is None:
             return curve.nothing
         days, counts = series.days, series.counts
@@ -139,11 +120,11 @@ class SpendReader:
     """Purchases less returns within the window."""
 
     def __init__(self, measure: NetSpend) -> None:
-        self._curve = Curve(measure, scale=AMOUNT_SCALE)
+        self.curve = curve_of(measure, scale=AMOUNT_SCALE)
         self._window = measure.window_days
 
     def read(self, history: History, day: int) -> Reading:
-        money, curve = history.money, self._curve
+        money, curve = history.money, self.curve
         days, amounts = money.days, money.amounts
         end = bisect_right(days, day)
         start = bisect_right(days, day - self._window)
@@ -159,11 +140,11 @@ class AverageReader:
     """Net spend per purchase within the window; no purchase in it is no evidence."""
 
     def __init__(self, measure: AverageOrder) -> None:
-        self._curve = Curve(measure, scale=AMOUNT_SCALE)
+        self.curve = curve_of(measure, scale=AMOUNT_SCALE)
         self._window = measure.window_days
 
     def read(self, history: History, day: int) -> Reading:
-        money, curve = history.money, self._curve
+        money, curve = history.money, self.curve
         days, amounts, counts = money.days, money.amounts, money.counts
         end = bisect_right(days, day)
         start = bisect_right(days, day - self._window)
@@ -185,34 +166,30 @@ class TenureReader:
     """Days since the first contact."""
 
     def __init__(self, measure: Tenure) -> None:
-        self._curve = Curve(measure)
+        self.curve = curve_of(measure)
 
     def read(self, history: History, day: int) -> Reading:
-        contact, curve = history.series.get("contact"), self._curve
+        contact, curve = history.series.get("contact"), self.curve
         if contact is None or contact.days[0] > day:
             return curve.nothing
-        days = contact.days
-        value = day - days[0]
-        step = bisect_right(curve.at, value)
-        points = curve.points[step]
-        for later in range(step, len(curve.at)):
-            if curve.points[later + 1] != points:
-                return Reading(value, points, days[0] + curve.at[later])
-        return Reading(value, points, NEVER)
+        first_day = contact.days[0]
+        value = day - first_day
+        then = curve.next_value(value)
+        return Reading(value, curve(value), NEVER if then is None else first_day + then)
 
 
 class ShareReader:
     """How many percent of one evidence were another, rounded down."""
 
     def __init__(self, measure: Share) -> None:
-        self._curve = Curve(measure)
+        self.curve = curve_of(measure)
         self._part, self._of = measure.part, measure.of
         self._window = measure.window_days
 
     def read(self, history: History, day: int) -> Reading:
         whole = history.series.get(self._of)
         if whole is None:
-            return self._curve.nothing
+            return self.curve.nothing
         value, points = self._at(history, day)
         start = bisect_right(whole.days, day - self._window)
         for left in whole.days[start : bisect_right(whole.days, day)]:
@@ -231,9 +208,9 @@ class ShareReader:
             counts.append(series.counts[end] - series.counts[start])
         part, of = counts
         if of == 0:
-            return None, self._curve.missing
+            return None, self.curve.missing
         value = 100 * part // of
-        return value, self._curve(value)
+        return value, self.curve(value)
 
 
 class AnsweredReader:
@@ -243,14 +220,14 @@ class AnsweredReader:
     """
 
     def __init__(self, measure: Answered) -> None:
-        self._curve = Curve(measure)
+        self.curve = curve_of(measure)
         self._of, self._by = measure.of, measure.by
         self._within, self._window = measure.within_days, measure.window_days
 
     def read(self, history: History, day: int) -> Reading:
         series = history.series.get(self._of)
         if series is None:
-            return self._curve.nothing
+            return self.curve.nothing
         asked = series.days
         counted = answered = 0
         moves: list[tuple[int, int, int]] = []  # on this day so many more counted, answered
@@ -271,9 +248,9 @@ class AnsweredReader:
 
     def _points(self, counted: int, answered: int) -> tuple[int | None, int]:
         if counted == 0:
-            return None, self._curve.missing
+            return None, self.curve.missing
         value = 100 * answered // counted
-        return value, self._curve(value)
+        return value, self.curve(value)
 
     def _change_day(self, counted: int, answered: int, moves: list[tuple[int, int, int]]) -> int:
         _, points = self._points(counted, answered)

@@ -1,80 +1,104 @@
-"""Why a decision is what it is, in a few English words with the numbers that led to it."""
+"""Why a decision is what it is, in a few words with the numbers that led to it."""
 
 from collections.abc import Callable
 
 from careline_scoring.model import AMOUNT_SCALE, Decision, History
 from careline_scoring.rules.decision import Rulebook, as_points
-from careline_scoring.rules.tags import LEVELS
+from careline_scoring.rules.tags import LEVELS as RISK_LEVELS
+from careline_scoring.rules.wording import LEVELS, WORDS, Language
 
 Reasons = tuple[str, ...]
 
 
-def _value(rulebook: Rulebook, history: History, decision: Decision) -> Reasons:
+def _value(rulebook: Rulebook, history: History, decision: Decision, language: Language) -> Reasons:
     """Why TAG-1 is what it is."""
     rule = rulebook.policy.tags.value
-    line = {
-        "high": f"high from {rule.high_at_least}",
-        "potential": f"potential from {rule.potential_at_least}",
-        "normal": f"normal below {rule.potential_at_least}",
-    }[decision.value]
-    return (f"score {as_points(decision.total)}, {line}",)
+    line = rule.high_at_least if decision.value == "high" else rule.potential_at_least
+    words = WORDS[language][f"value.{decision.value}"]
+    return (words.format(score=as_points(decision.total), line=line),)
 
 
-def _need(rulebook: Rulebook, history: History, decision: Decision) -> Reasons:
+def _need(rulebook: Rulebook, history: History, decision: Decision, language: Language) -> Reasons:
     """Why TAG-2 is what it is."""
-    rule, day = rulebook.policy.tags.need, decision.day
-    if decision.need == "dormant":
-        return (f"no contact for {rule.dormant.silent_days} days",)
-    if decision.need == "active":
-        count = _count(history, "enquiry", day, rule.active.window_days)
-        return (f"{count} enquiries in {rule.active.window_days} days",)
-    if decision.need == "latent":
-        return (f"interest and no purchase in {rule.latent.window_days} days",)
-    return ("in contact, neither enquiring often nor interested without buying",)
+    rule, words = rulebook.policy.tags.need, WORDS[language][f"need.{decision.need}"]
+    match decision.need:
+        case "dormant":
+            return (words.format(days=rule.dormant.silent_days),)
+        case "active":
+            days = rule.active.window_days
+            return (words.format(count=_count(history, "enquiry", decision.day, days), days=days),)
+        case _:
+            return (words.format(days=rule.latent.window_days),)
 
 
-def _risk(rulebook: Rulebook, history: History, decision: Decision) -> Reasons:
+def _risk(rulebook: Rulebook, history: History, decision: Decision, language: Language) -> Reasons:
     """Why TAG-3 is what it is: every sign that reaches the level."""
-    level = LEVELS.index(decision.risk)
+    words, level = WORDS[language], RISK_LEVELS.index(decision.risk)
     if level == 0:
-        return ("no sign of leaving",)
+        return (words["risk.low"],)
     rules, policy = rulebook.tags, rulebook.policy.tags.risk
     reasons = []
     before, now = rules.spends(history, decision.day)
     if rules.fall_level(before, now) == level:
         reasons.append(
-            f"spend fell {100 * (before - now) // before} %: {_money(rulebook, now)} in "
-            f"{policy.spend_fall.window_days} days after {_money(rulebook, before)}"
+            words["risk.spend"].format(
+                percent=100 * (before - now) // before,
+                now=_money(rulebook, now),
+                before=_money(rulebook, before),
+                days=policy.spend_fall.window_days,
+            )
         )
     complaints = rules.complaints(history, decision.day)
     if rules.complaint_level(complaints) == level:
-        noun = "complaint" if complaints == 1 else "complaints"
-        reasons.append(f"{complaints} {noun} in {policy.complaints.window_days} days")
+        counted = words["risk.complaint" if complaints == 1 else "risk.complaints"]
+        reasons.append(counted.format(count=complaints, days=policy.complaints.window_days))
     return tuple(reasons)
 
 
-def _tier(rulebook: Rulebook, history: History, decision: Decision) -> Reasons:
+def _tier(rulebook: Rulebook, history: History, decision: Decision, language: Language) -> Reasons:
     """Why TIER-1 is what it is: both axes, and whether an earlier verdict is still held."""
     rules, rule = rulebook.tiers, rulebook.policy.tier
+    words, levels = WORDS[language], LEVELS[language]
     spend, repurchases = rules.standing(history, decision.day)
     value, stickiness = rules.value_class(spend), rules.stickiness(repurchases)
     reasons = [
-        f"{value} value: spend {_money(rulebook, spend)} in {rule.value.window_days} days",
-        f"{stickiness} stickiness: {repurchases} repurchases in {rule.stickiness.window_days} days",
+        words["tier.value"].format(
+            level=levels.get(value, value),
+            spend=_money(rulebook, spend),
+            days=rule.value.window_days,
+        ),
+        words["tier.stickiness"].format(
+            level=levels.get(stickiness, stickiness),
+            count=repurchases,
+            days=rule.stickiness.window_days,
+        ),
     ]
     raw = rules.raw_tier(spend, repurchases)
     if raw != decision.tier:
-        reasons.append(f"held: {raw} has not lasted {rule.hold_days} days yet")
+        reasons.append(words["tier.held"].format(tier=levels.get(raw, raw), days=rule.hold_days))
     return tuple(reasons)
 
 
-REASONS: dict[str, Callable[[Rulebook, History, Decision], Reasons]] = {
+_REASONS: dict[str, Callable[[Rulebook, History, Decision, Language], Reasons]] = {
     "tier": _tier,
     "value": _value,
     "need": _need,
     "risk": _risk,
 }
-"""For each verdict, why it is what it is."""
+
+
+VERDICTS = tuple(_REASONS)
+
+
+def reasons(
+    verdict: str,
+    rulebook: Rulebook,
+    history: History,
+    decision: Decision,
+    language: Language = "en",
+) -> Reasons:
+    """Why the verdict of this name is what it is; events carry the English words."""
+    return _REASONS[verdict](rulebook, history, decision, language)
 
 
 def _count(history: History, evidence: str, day: int, window_days: int) -> int:

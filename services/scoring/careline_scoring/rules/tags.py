@@ -4,8 +4,8 @@ from bisect import bisect_right
 
 from careline_contracts.events.scoring import Need, Risk, Value
 from careline_scoring.model import AMOUNT_SCALE, EMPTY, NEVER, History, Verdict
-from careline_scoring.policy import Tags
-from careline_scoring.rules.measures import hundredths
+from careline_scoring.policy.tags import Tags
+from careline_scoring.rules.curves import hundredths
 
 LEVELS: tuple[Risk, ...] = ("low", "medium", "high")
 

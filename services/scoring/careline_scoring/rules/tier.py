@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from careline_contracts.events.scoring import Tier
 from careline_scoring.model import AMOUNT_SCALE, NEVER, TIERS, History, Series, Verdict
-from careline_scoring.policy import TierRule
+from careline_scoring.policy.tier import TierRule
 
 
 class Standing(NamedTuple):
@@ -29,7 +29,7 @@ class TierRules:
         self._purchase_window = rule.stickiness.window_days
         self._high = rule.value.high_at_least_minor * AMOUNT_SCALE
         self._mid = rule.value.mid_at_least_minor * AMOUNT_SCALE
-        self._lines = (0, self._mid, self._high)
+        self.lines = (0, self._mid, self._high)
         self._sticky = rule.stickiness.high_at_least
         self._hold = rule.hold_days
         rows = (rule.matrix.low, rule.matrix.mid, rule.matrix.high)
@@ -77,7 +77,7 @@ class TierRules:
         until = days[end] if end < known else NEVER
         if not money.falls:
             # nothing was taken back, so both only sink: go where one falls below its line
-            start = bisect_right(amounts, amounts[end] - self._lines[row]) - 1 if row else end
+            start = bisect_right(amounts, amounts[end] - self.lines[row]) - 1 if row else end
             bought = bisect_right(counts, counts[end] - self._sticky) - 1 if is_sticky else end
         if start < end:
             until = min(until, days[start] + self._spend_window)
@@ -87,13 +87,22 @@ class TierRules:
 
     def standing(self, history: History, day: int) -> Standing:
         """Spend and repurchases on one day."""
-        money = history.money
-        bought = money.count(0, day)
-        bought_before = money.count(0, day - self._purchase_window)
-        return Standing(
-            money.amount(day - self._spend_window, day),
-            (bought or 1) - (bought_before or 1),
-        )
+        spend = history.money.amount(day - self._spend_window, day)
+        return Standing(spend, self.repurchases(history, day))
+
+    def repurchases(self, history: History, day: int, *, more: int = 0) -> int:
+        """Repurchases on one day, if there were so many more purchases on it."""
+        bought = history.money.count(0, day) + more
+        bought_before = history.money.count(0, day - self._purchase_window)
+        return (bought or 1) - (bought_before or 1)
+
+    def orders_to_stick(self, history: History, day: int) -> int:
+        """How many more purchases on that day make stickiness high."""
+        now = self.repurchases(history, day)
+        if now >= self._sticky:
+            return 0
+        first_one = 0 if history.money.count(0, day) else 1
+        return self._sticky - now + first_one
 
     def raw_tier(self, spend: int, repurchases: int) -> Tier:
         """The matrix, without holding."""

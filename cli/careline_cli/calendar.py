@@ -1,0 +1,126 @@
+"""`careline calendar`: does a calendar hold, how far is it known, and what an .ics file closes."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from careline_calendar.definition import Calendar
+from careline_calendar.icalendar_file import NotICalendar, years_of
+from careline_cli.console import CommandError, stderr, stdout
+from careline_runtime.checked_yaml import read_checked
+from careline_runtime.errors import Misconfigured
+
+app = typer.Typer(
+    help="Working calendars: check one, or take over the days of an iCalendar file.\n\n"
+    "[bold]Examples[/]\n\n"
+    "careline calendar check services/ticketing/careline_ticketing/policy.yaml\n\n"
+    "careline calendar import holidays.ics",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+WARN_BEFORE = timedelta(days=60)
+"""China's list for the next year comes out in November."""
+YEARS_AHEAD = 3
+
+YamlFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+@app.command()
+def check(file: YamlFile, as_json: AsJson = False) -> None:
+    """Check the calendars of a policy file, or of a file that is one calendar.
+
+    Exit code 1 if one does not hold. A year whose list of make-up days is missing is a warning.
+
+    [bold]Examples[/]
+
+    careline calendar check services/ticketing/careline_ticketing/policy.yaml
+
+    careline calendar check --json services/ticketing/careline_ticketing/policy.yaml
+    """
+    today = datetime.now(UTC).date()
+    reports = [_report(name, one, today) for name, one in calendars_of(file).items()]
+    if as_json:
+        stdout.print_json(data={"calendars": reports})
+        return
+    for report in reports:
+        stdout.print(f"[green]✓[/] {report['calendar']}: {report['time_zone']}", highlight=False)
+        for day in report["exceptional_days"]:
+            stdout.print(f"    {day['date']} {day['kind']}", highlight=False)
+        if report["warning"]:
+            stderr.print(f"[yellow]![/] {report['warning']}")
+
+
+@app.command("import")
+def import_days(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE.ics")],
+    year: Annotated[
+        int | None, typer.Option("--year", help="Only this year; else this one and three more.")
+    ] = None,
+) -> None:
+    """Print the days that an iCalendar file closes, or makes working days, as YAML to paste.
+
+    [bold]Examples[/]
+
+    careline calendar import holidays.ics
+
+    careline calendar import --year 2027 holidays.ics
+    """
+    first = year or datetime.now(UTC).year
+    try:
+        years = years_of(file.read_text("utf-8"), first=first, last=year or first + YEARS_AHEAD)
+    except NotICalendar as error:
+        raise CommandError(f"{file} is no iCalendar file.", why=str(error)) from error
+    found = {
+        number: {"closed": sorted(days.closed), "make_up": sorted(days.make_up)}
+        for number, days in years.items()
+    }
+    stdout.print(yaml.safe_dump({"years": found}, default_flow_style=None).rstrip(), markup=False)
+
+
+def calendars_of(file: Path) -> dict[str, Calendar]:
+    """The calendars in a file, by name; raises `CommandError` with file, line and reason."""
+    text = file.read_text("utf-8")
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise CommandError(f"{file} is not YAML.", why=str(error)) from error
+    written: dict[str, Any] = {}
+    if isinstance(document, dict):
+        written = document.get("calendars") or {"calendar": document.get("calendar", document)}
+    if not written:
+        raise CommandError(f"{file} has no calendar.")
+    return {name: _checked(file, name, one) for name, one in written.items()}
+
+
+def _checked(file: Path, name: str, written: Any) -> Calendar:
+    try:
+        return read_checked(Calendar, yaml.safe_dump(written), path=f"{file} ({name})")
+    except Misconfigured as error:
+        raise CommandError(f"The calendar {name!r} does not hold.", why=str(error)) from error
+
+
+def _report(name: str, calendar: Calendar, today: date) -> dict[str, Any]:
+    known = calendar.holidays.known_through
+    soon = today + WARN_BEFORE
+    missing = known is not None and known < soon.year
+    days = [
+        {"date": str(day), "kind": "make_up" if day in table.make_up else "closed"}
+        for table in map(calendar.holidays.of, (today.year, today.year + 1))
+        for day in sorted(table.closed | table.make_up)
+        if day >= today
+    ]
+    return {
+        "calendar": name,
+        "time_zone": calendar.time_zone,
+        "weeks_from": [str(week.since) for week in calendar.weeks],
+        "known_through": known,
+        "exceptional_days": days,
+        "warning": f"no list of make-up days for {soon.year}: write it into `years`"
+        if missing
+        else None,
+    }

@@ -1,0 +1,1 @@
+"""The `careline customer` command: one customer, looked at and put right from a shell."""

@@ -1,0 +1,20 @@
+"""`careline customer`: the list of what can be done with one customer."""
+
+import typer
+
+from careline_cli.customer.show import show
+
+app = typer.Typer(
+    help="One customer: the record, and what people may do to it.\n\n[bold]Examples[/]\n\n"
+    "careline customer show phone:+8613912345678",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+
+
+@app.callback()
+def customer() -> None:
+    """Keeps a group that has one command a group."""
+
+
+app.command()(show)

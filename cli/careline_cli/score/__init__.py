@@ -1,0 +1,1 @@
+"""`careline score`: what scoring knows, asked from the shell."""

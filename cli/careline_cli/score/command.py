@@ -1,0 +1,64 @@
+"""`careline score`: a customer's score taken apart, and what is about to move."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Literal
+
+import typer
+
+from careline_cli import service_api
+from careline_cli.console import stdout
+from careline_cli.customer.profile_api import number_of
+from careline_cli.score.view import explained
+
+app = typer.Typer(
+    help="Scores: taken apart to the point, with what changes next.\n\n[bold]Examples[/]\n\n"
+    "careline score explain C-7F3K2M",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+ask = partial(service_api.ask, "scoring")
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="CUSTOMER", help="A customer number, or an identity: phone:+86139…"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+        help="As of this instant, past or future; local time without an offset.",
+    ),
+]
+Language = Annotated[Literal["en", "zh"], typer.Option("--language", help="Of labels and reasons.")]
+
+
+@app.callback()
+def score() -> None:
+    """Keeps a group that has one command a group."""
+
+
+@app.command()
+def explain(
+    customer: Name, as_of: AsOf = None, language: Language = "en", as_json: AsJson = False
+) -> None:
+    """Take a score apart: evidence, curve and points of each measure, reasons, what comes next.
+
+    [bold]Examples[/]
+
+    careline score explain C-7F3K2M
+
+    careline score explain phone:+8613912345678 --as-of 2026-07-01 --language zh
+
+    careline score explain C-7F3K2M --json
+    """
+    asked: dict[str, str] = {"language": language}
+    if as_of is not None:
+        asked["as_of"] = as_of.astimezone().isoformat()
+    found = ask("GET", f"/v1/customers/{number_of(customer)}/score", params=asked)
+    if as_json:
+        stdout.print_json(data=found)
+    else:
+        stdout.print(explained(found, language))

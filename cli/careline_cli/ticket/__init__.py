@@ -1,0 +1,1 @@
+"""`careline ticket`: tickets and the promises on them."""

@@ -1,0 +1,91 @@
+"""Tickets as people read them, in English or Chinese."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "title": "{ticket} · {kind} {level} · {status} · customer {customer}",
+        "columns": "ticket,kind,level,status,opened,team,promises",
+        "clock": "{target}: {verdict}, due {due_at}",
+        "late": ", {late} late",
+        "steps": "what happened",
+        "counts": "counts",
+        "idle": "does not count",
+    },
+    "zh": {
+        "title": "{ticket} · {kind} {level} · {status} · 客户 {customer}",
+        "columns": "工单,类型,级别,状态,创建时间,团队,承诺",
+        "clock": "{target}：{verdict}，截止 {due_at}",
+        "late": "，超时 {late}",
+        "steps": "处理经过",
+        "counts": "计时",
+        "idle": "不计时",
+    },
+}
+_COLOURS = {"met": "green", "missed": "red", "running": "default", "paused": "yellow"}
+
+
+def listed(tickets: Iterable[Mapping[str, Any]], language: str) -> RenderableType:
+    """A line a ticket, with the verdict of each promise."""
+    table = Table(*WORDS[language]["columns"].split(","), box=None)
+    for one in tickets:
+        table.add_row(
+            one["ticket"],
+            one["kind"],
+            one["level"],
+            one["status"],
+            _instant(one["opened_at"]),
+            escape(one["team"] or one["agent"] or "–"),
+            " ".join(_coloured(clock["target"], clock["verdict"]) for clock in one["clocks"]),
+        )
+    return table
+
+
+def shown(ticket: Mapping[str, Any], language: str) -> RenderableType:
+    """Everything about a ticket: what happened, and each promise line by line."""
+    words = WORDS[language]
+    parts: list[RenderableType] = [f"[bold]{escape(words['title'].format_map(ticket))}[/]"]
+    for clock in ticket["clocks"]:
+        parts += [f"\n{_promise(clock, words)}", _lines(clock["lines"], words)]
+    parts += [f"\n{words['steps']}", _steps(ticket["steps"])]
+    return Group(*parts)
+
+
+def _promise(clock: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    text = words["clock"].format(
+        target=clock["target"], verdict=clock["verdict"], due_at=_instant(clock["due_at"])
+    )
+    if clock["late_seconds"]:
+        text += words["late"].format(late=timedelta(seconds=round(clock["late_seconds"])))
+    return f"[{_COLOURS[clock['verdict']]}]{text}[/]"
+
+
+def _lines(lines: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
+    for line in lines:
+        counts = words["counts"] if line["counts"] else f"[dim]{words['idle']}[/]"
+        times = (_instant(line["from"]), _instant(line["to"]))
+        table.add_row(*times, line["kind"], escape(line["who"]), counts)
+    return table
+
+
+def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
+    for step in steps:
+        who = " ".join(step[name] for name in ("team", "agent", "detail") if step[name])
+        table.add_row(_instant(step["at"]), step["act"], escape(who))
+    return table
+
+
+def _coloured(words: str, verdict: str) -> str:
+    return f"[{_COLOURS[verdict]}]{words}[/]"
+
+
+def _instant(text: str) -> str:
+    return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M}"

@@ -1,0 +1,1 @@
+"""Working calendars: pure, exact, and without a present of their own."""

@@ -1,0 +1,181 @@
+"""What events mean to engagement: facts, consents, changes, and what may begin a case."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from careline_contracts.envelope import Envelope
+from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
+from careline_contracts.events.ticketing import (
+    TicketMerged,
+    TicketOpened,
+    TicketReopened,
+    TicketResolved,
+)
+from careline_contracts.events.touchpoints import ConsentChanged, OutreachAnswered, SmsOptedOut
+from careline_contracts.payload import Payload
+from careline_engagement import rules
+from careline_engagement.model import Alias, Consent, Entry, Fact
+from careline_engagement.policy.words import OUTREACH
+from careline_engagement.rules import Book, tickets
+from careline_engagement.sequence import Change, Verdict
+from careline_runtime.batch import Heard
+
+CONSENTS = (ConsentChanged.type, SmsOptedOut.type)
+TICKET_TYPES: Mapping[str, type[Payload]] = {
+    event.type: event for event in (TicketOpened, TicketResolved, TicketReopened, TicketMerged)
+}
+ANY = "any"
+
+
+class TouchpointTypes(Mapping[str, type[Payload]]):
+    """The touchpoints that some edition of the policy looks at, and consents, which all heed."""
+
+    def __init__(self, book: Callable[[], Book], besides: Sequence[type[Payload]]) -> None:
+        self._book = book
+        self._besides = {event.type: event for event in besides}
+
+    def __getitem__(self, type: str) -> type[Payload]:
+        if type in self._book().touchpoint_types or type in CONSENTS:
+            return Activity
+        return self._besides[type]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from {*self._book().touchpoint_types, *CONSENTS, *self._besides}
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+@dataclass
+class News:
+    """What a batch brought."""
+
+    aliases: list[Alias] = field(default_factory=list)
+    facts: dict[Fact, str] = field(default_factory=dict)
+    """Each with the identity that it came with."""
+    consents: list[Consent] = field(default_factory=list)
+    changes: dict[str, list[Change]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+
+
+def hear(heard: Sequence[Heard], book: Book) -> News:
+    """Sorts a batch into what it is for engagement."""
+    news = News()
+    for event in heard:
+        envelope = event.envelope
+        match payload := event.payload:
+            case Activity():
+                _activity(news, envelope, payload, book)
+            case TierChanged() | TagChanged() | TagsChanged() | RiskChanged():
+                news.changes.setdefault(payload.customer, []).append(_change(envelope, payload))
+            case OutreachAnswered():
+                _answer(news, envelope, payload, book)
+            case CustomersMerged():
+                since = known_at(envelope)
+                news.aliases += [Alias(n, payload.customer, since) for n in payload.absorbed]
+            case TicketOpened() | TicketResolved() | TicketReopened() | TicketMerged():
+                _ticket(news, envelope, payload)
+    return news
+
+
+def known_at(envelope: Envelope) -> datetime:
+    """When it had both happened and been recorded: nothing can be decided by it earlier."""
+    return max(envelope.occurred_at, envelope.recorded_at)
+
+
+def _activity(news: News, envelope: Envelope, activity: Activity, book: Book) -> None:
+    kind, at = _kind(envelope.type), known_at(envelope)
+    number, body = activity.customer, activity.body
+    policy = book.at(at).policy
+    if envelope.type in CONSENTS:
+        news.consents.append(_consent(envelope, activity, at))
+    if kind in book.evidence:
+        fact = Fact(at, number, kind, envelope.id, str(body.get("direction") or ""))
+        news.facts[fact] = activity.identity
+    if kind in policy.triggers:
+        news.entries += rules.entries(
+            kind,
+            policy,
+            number=number,
+            at=at,
+            event_id=envelope.id,
+            body=body,
+            traceparent=envelope.traceparent,
+        )
+
+
+def _consent(envelope: Envelope, activity: Activity, at: datetime) -> Consent:
+    body = activity.body
+    if envelope.type == SmsOptedOut.type:
+        purpose = str(body.get("purpose") or "marketing")
+        return Consent(at, activity.customer, "sms", purpose, False, envelope.id)
+    consent = ConsentChanged.model_construct(**body)
+    expires_at = body.get("expires_at")
+    return Consent(
+        at,
+        activity.customer,
+        consent.contact_channel,
+        consent.purpose,
+        consent.granted,
+        envelope.id,
+        datetime.fromisoformat(expires_at) if expires_at else None,
+    )
+
+
+def _answer(news: News, envelope: Envelope, answer: OutreachAnswered, book: Book) -> None:
+    """What an answer is evidence of. Who opts out of one outreach is left alone altogether."""
+    at, number = known_at(envelope), answer.customer
+    found = {answer.result: "", "cause": answer.cause, "offer": answer.offer}
+    for name, detail in found.items():
+        kind = f"{OUTREACH}/{name}"
+        if detail is not None and kind in book.evidence:
+            amount = (answer.offer_minor or 0) if name == "offer" else 0
+            fact = Fact(at, number, kind, envelope.id, detail, amount, answer.request)
+            news.facts[fact] = ""
+    if answer.result == "opted_out":
+        news.consents.append(Consent(at, number, ANY, ANY, False, envelope.id))
+
+
+def _ticket(
+    news: News,
+    envelope: Envelope,
+    change: TicketOpened | TicketResolved | TicketReopened | TicketMerged,
+) -> None:
+    """A ticket that is opened again keeps the level that it was opened with."""
+    match change:
+        case TicketOpened():
+            kind = tickets.opened(change.level)
+        case TicketReopened():
+            kind = tickets.REOPENED
+        case TicketResolved() | TicketMerged():
+            kind = tickets.CLOSED
+    fact = Fact(known_at(envelope), change.customer, kind, envelope.id, change.ticket)
+    news.facts[fact] = ""
+
+
+def _kind(type: str) -> str:
+    return type.removeprefix("careline.").removesuffix(".v1")
+
+
+def _change(
+    envelope: Envelope, payload: TierChanged | TagChanged | TagsChanged | RiskChanged
+) -> Change:
+    verdict: Verdict
+    match payload:
+        case TierChanged():
+            verdict = "tier"
+        case TagChanged() | TagsChanged():
+            verdict = payload.tag
+        case RiskChanged():
+            verdict = "risk"
+    return Change(
+        payload.version,
+        payload.as_of,
+        verdict,
+        payload.to if isinstance(payload.to, str) else ", ".join(payload.to),
+        payload.reasons,
+        envelope.id,
+        envelope.traceparent,
+    )

@@ -1,0 +1,89 @@
+"""The shape of an engagement policy: playbooks, and the contact budget that they share."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import Self
+
+from pydantic import PositiveInt, model_validator
+
+from careline_engagement.policy.budget import BudgetPolicy
+from careline_engagement.policy.playbook import Playbook
+from careline_engagement.policy.steps import OutreachStep
+from careline_engagement.policy.words import TOUCHPOINTS, VERDICTS, Flaw, Name, Part
+
+__all__ = ["EngagementPolicy", "Playbook"]
+
+
+class EngagementPolicy(Part):
+    """Engagement's policy file."""
+
+    version: Name
+    budget: BudgetPolicy
+    playbooks: tuple[Playbook, ...]
+    topics_apart_days: PositiveInt
+
+    @property
+    def topics_apart(self) -> timedelta:
+        return timedelta(days=self.topics_apart_days)
+
+    @cached_property
+    def facts_kept(self) -> timedelta:
+        """How long before a customer's latest fact the others still matter."""
+        windows = (playbook.window for playbook in self.playbooks)
+        return max([*windows, self.budget.longest]) + self.topics_apart
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Playbook]:
+        return {playbook.playbook: playbook for playbook in self.playbooks}
+
+    @cached_property
+    def evidence(self) -> frozenset[str]:
+        """Every kind of fact that some rule looks at; no other is kept."""
+        return self.budget.by_people.union(*(playbook.evidence for playbook in self.playbooks))
+
+    @cached_property
+    def triggers(self) -> Mapping[str, tuple[Playbook, ...]]:
+        """The playbooks that each trigger begins, in the file's order."""
+        triggers: dict[str, tuple[Playbook, ...]] = {}
+        for playbook in self.playbooks:
+            for name in sorted({entry.trigger for entry in playbook.enter}):
+                triggers[name] = (*triggers.get(name, ()), playbook)
+        return triggers
+
+    @cached_property
+    def touchpoint_types(self) -> frozenset[str]:
+        """CloudEvents types of the touchpoints that matter; all others are skipped."""
+        kinds = self.evidence | self.triggers.keys()
+        return frozenset(TOUCHPOINTS[kind] for kind in kinds if kind in TOUCHPOINTS)
+
+    @model_validator(mode="after")
+    def _playbooks_fit_the_budget(self) -> Self:
+        names = [playbook.playbook for playbook in self.playbooks]
+        for n, playbook in enumerate(self.playbooks):
+            if names.index(playbook.playbook) != n:
+                raise Flaw(f"playbook {playbook.playbook} is there twice", "playbooks", n)
+            if playbook.purpose not in self.budget.purposes:
+                raise Flaw(f"purpose {playbook.purpose} is not one of the budget's", "playbooks", n)
+            for place, reason in self._misfits(playbook):
+                raise Flaw(reason, "playbooks", n, "steps", place)
+        return self
+
+    def _misfits(self, playbook: Playbook) -> Iterator[tuple[int, str]]:
+        """Outreach that the budget could never let pass."""
+        if self.budget.purposes[playbook.purpose].duty:
+            return
+        quiet = self.budget.quiet_hours.hours
+        for n, step in enumerate(playbook.steps):
+            if not isinstance(step, OutreachStep):
+                continue
+            if isinstance(step.channel, dict) and (
+                missing := [tier for tier in VERDICTS["tier"] if tier not in step.channel]
+            ):
+                yield n, f"no channel for {', '.join(missing)}"
+            if step.patience_hours < quiet:
+                yield (
+                    n,
+                    f"step {step.step} waits {step.patience_hours} h for room, "
+                    f"the quiet hours last {quiet:g} h",
+                )

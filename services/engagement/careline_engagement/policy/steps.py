@@ -1,0 +1,196 @@
+"""What a playbook can do, one class a kind of step; `do` names the kind.
+
+A step that asks something of a person (assign, task, expect, offer) has a deadline, and the
+playbook goes on at once: what must wait for it is written as a `wait` after it.
+"""
+
+from datetime import time, timedelta
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
+from careline_contracts.events.touchpoints import MinorUnits
+from careline_engagement.policy.words import Evidence, Name, Part, Text
+
+Role = Literal["supervisor", "account_manager", "on_call"]
+Ending = Literal["saved", "lost", "withdrawn", "reached", "ended"]
+
+
+class When(Part):
+    """Holds for a customer whom every part that is given fits."""
+
+    tier: frozenset[Tier] | None = None
+    value: frozenset[Value] | None = None
+    need: frozenset[Need] | None = None
+    risk: frozenset[Risk] | None = None
+    tags: dict[TagName, frozenset[Text]] = Field(default_factory=dict)
+    """Tags of TAG-4: one of the values is enough."""
+
+
+class StepPolicy(Part):
+    """Common to all steps."""
+
+    step: Name
+
+    @property
+    def successors(self) -> tuple[str, ...]:
+        """Steps that may come next besides the one below."""
+        return ()
+
+    @property
+    def falls_through(self) -> bool:
+        """Whether the step below may come next."""
+        return True
+
+
+class Obligation(StepPolicy):
+    """Something that must be shown to be done by a deadline; missed, it escalates."""
+
+    asks: ClassVar[bool] = True
+    """Whether a person is told when it begins."""
+
+    within_hours: PositiveInt
+    done_by: Annotated[Evidence, Field(min_length=1)]
+    missed: Role = "supervisor"
+    """Who is told when it was not done in time."""
+
+    @property
+    def within(self) -> timedelta:
+        return timedelta(hours=self.within_hours)
+
+
+class Assign(Obligation):
+    """Somebody leads."""
+
+    do: Literal["assign"]
+    to: Role
+
+
+class Task(Obligation):
+    """A person is asked to do something."""
+
+    do: Literal["task"]
+    to: Role
+    what: Text
+
+
+class Expect(Obligation):
+    """Something has to happen; nobody in particular is asked."""
+
+    asks = False
+    do: Literal["expect"]
+
+
+class OfferStep(Obligation):
+    """Compensation or a gift, within limits; above a threshold a supervisor approves it first."""
+
+    asks = False
+    do: Literal["offer"]
+    limit_minor: dict[Tier, MinorUnits]
+    """The most that may be offered; a tier that isn't named gets nothing."""
+    approval_above_minor: MinorUnits
+
+
+class OutreachStep(StepPolicy):
+    """A channel is asked to contact the customer, if the contact budget has room."""
+
+    do: Literal["outreach"]
+    script: Name
+    channel: dict[Tier, Name] | Name
+    patience_hours: Annotated[int, Field(ge=0)]
+    """How long it may wait for room; when there is none in time, it is suppressed."""
+    within_hours: PositiveInt
+    """By when the channel is to have delivered it; after that it expires."""
+    suppressed: Name | None = None
+    """Where to go on when it was suppressed; the step below, if none is named."""
+
+    @property
+    def patience(self) -> timedelta:
+        return timedelta(hours=self.patience_hours)
+
+    @property
+    def within(self) -> timedelta:
+        return timedelta(hours=self.within_hours)
+
+    @property
+    def successors(self) -> tuple[str, ...]:
+        return (self.suppressed,) if self.suppressed else ()
+
+    def channel_for(self, tier: Tier | None) -> str:
+        """Of whom no tier is known is contacted as the lowest is."""
+        return self.channel if isinstance(self.channel, str) else self.channel[tier or "edge"]
+
+
+class Wait(StepPolicy):
+    """Goes on when something happens, or when it hasn't for so long."""
+
+    do: Literal["wait"]
+    for_: Evidence = Field(frozenset(), alias="for")
+    hours: PositiveInt
+    then: Name | None = None
+    """Where to go on when it happened; the step below, if none is named."""
+    timeout: Name | None = None
+
+    @property
+    def span(self) -> timedelta:
+        return timedelta(hours=self.hours)
+
+    @property
+    def successors(self) -> tuple[str, ...]:
+        return tuple(step for step in (self.then if self.for_ else None, self.timeout) if step)
+
+    @property
+    def falls_through(self) -> bool:
+        return self.timeout is None or (bool(self.for_) and self.then is None)
+
+
+class WaitUntil(StepPolicy):
+    """Goes on at the next such time of day where the customer is."""
+
+    do: Literal["wait_until"]
+    local_time: time
+
+
+class Way(Part):
+    """One way of a branch."""
+
+    when: When
+    go: Name
+
+
+class Branch(StepPolicy):
+    """Goes the first way whose condition holds; the step below, if none does."""
+
+    do: Literal["branch"]
+    ways: Annotated[tuple[Way, ...], Field(min_length=1)]
+
+    @property
+    def successors(self) -> tuple[str, ...]:
+        return tuple(way.go for way in self.ways)
+
+
+class Escalate(StepPolicy):
+    """Somebody is told."""
+
+    do: Literal["escalate"]
+    to: Role
+    reason: Text
+
+
+class End(StepPolicy):
+    """The case is over."""
+
+    do: Literal["end"]
+    status: Ending
+    reason: Text = "the playbook has ended"
+
+    @property
+    def falls_through(self) -> bool:
+        return False
+
+
+AnyStep = Annotated[
+    Assign | Task | Expect | OfferStep | OutreachStep | Wait | WaitUntil | Branch | Escalate | End,
+    Field(discriminator="do"),
+]

@@ -1,0 +1,59 @@
+"""The words that playbooks are written in: what may be evidence, what may begin a case."""
+
+from typing import Annotated, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+
+from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
+
+OUTREACH = "outreach.answered"
+_RESULTS: tuple[str, ...] = get_args(OutreachAnswered.model_fields["result"].annotation)
+
+TOUCHPOINTS = {
+    event.type.removeprefix("careline.").removesuffix(".v1"): event.type for event in CHANNEL_EVENTS
+}
+"""CloudEvents type by the name that policies use."""
+
+VERDICTS: dict[str, tuple[str, ...]] = {
+    "tier": get_args(Tier),
+    "value": get_args(Value),
+    "need": get_args(Need),
+    "risk": get_args(Risk),
+}
+"""What scoring says of a customer, and the values of each."""
+
+_EVIDENCE = TOUCHPOINTS.keys() | {f"{OUTREACH}/{name}" for name in (*_RESULTS, "cause", "offer")}
+_TRIGGERS = TOUCHPOINTS.keys() | {f"{name}/{to}" for name, all_ in VERDICTS.items() for to in all_}
+
+
+def _known_evidence(kind: str) -> str:
+    if kind not in _EVIDENCE:
+        raise ValueError(f"{kind!r} is neither a touchpoint nor what an outreach is answered with")
+    return kind
+
+
+def _known_trigger(trigger: str) -> str:
+    if trigger not in _TRIGGERS:
+        raise ValueError(f"{trigger!r} is neither a touchpoint nor a verdict of scoring")
+    return trigger
+
+
+Evidence = frozenset[Annotated[str, AfterValidator(_known_evidence)]]
+Trigger = Annotated[str, AfterValidator(_known_trigger)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^/\s]+$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Part(BaseModel):
+    """Frozen, and a misspelt name is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Flaw(ValueError):
+    """Something wrong further down than where it was noticed: `at` leads to its line."""
+
+    def __init__(self, text: str, *at: str | int) -> None:
+        super().__init__(text)
+        self.at = at

@@ -1,0 +1,171 @@
+"""When cases open, move and end: a pure function of facts with times.
+
+A case's course is worked out anew from all facts whenever one is added, and a move is said once
+the clock has passed its instant. Until then nothing is final; so it doesn't matter in which order
+the facts were heard, and what is said comes in the order of its instants.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import NamedTuple
+
+from careline_engagement.model import Case, Contact, Entry, Family, Move, Outcome
+from careline_engagement.policy import Playbook
+from careline_engagement.rules.book import Book, Edition
+from careline_engagement.rules.budget import Spent
+from careline_engagement.rules.course import View, course, evidence_for
+from careline_engagement.rules.entry import decide, entries, open_case
+
+__all__ = [
+    "Book",
+    "Edition",
+    "News",
+    "Progress",
+    "advance",
+    "course",
+    "decide",
+    "entries",
+    "next_at",
+]
+
+
+class News(NamedTuple):
+    """A case after a move that is to be said now."""
+
+    move: Move
+    case: Case
+    holder: str
+    """The customer's number at that instant."""
+
+
+class Progress(NamedTuple):
+    """What became of a family up to an instant, and when something has to be said next."""
+
+    family: Family
+    news: Sequence[News]
+    decided: Sequence[tuple[Entry, Outcome]]
+    next_at: datetime | None
+
+
+class _Item(NamedTuple):
+    """Something not yet said: a move of the case `name`, or an entry."""
+
+    at: datetime
+    phase: int
+    urgency: int
+    """In one phase of one instant the most urgent come first: they get what budget is left."""
+    name: str
+    what: Entry | Move
+
+
+def next_at(family: Family, book: Book) -> datetime | None:
+    """The instant at which something has to be said next, if nothing else happens."""
+    agenda = _agenda(family, book)
+    return agenda[0].at if agenda else None
+
+
+def advance(family: Family, *, until: datetime, book: Book) -> Progress:
+    """Decides and says everything up to `until`, in order of instant."""
+    news: list[News] = []
+    decided: list[tuple[Entry, Outcome]] = []
+    agenda = _agenda(family, book)
+    while agenda and agenda[0].at <= until:
+        at, _, _, name, what = agenda.popleft()
+        if isinstance(what, Entry):
+            family, outcome = _enter(what, family, book)
+            decided.append((what, outcome))
+            if outcome not in ("opened", "held_out"):
+                continue
+            case = family.cases[-1]
+            move = Move(at, "opened", "open", event_id=what.event_id)
+        else:
+            move = what
+            case = next(case for case in family.cases if case.id == name).after(move)
+            family = family._replace(cases=[case if c.id == name else c for c in family.cases])
+            if move.kind == "sent":
+                family = family._replace(contacts=[*family.contacts, _contact(case, move, book)])
+        if move.kind in ("opened", "sent"):
+            # nothing but a new case and used-up budget changes what is to come
+            agenda = _agenda(family, book)
+        news.append(News(move, case, family.holder(case.number, at)))
+    return Progress(family, news, decided, agenda[0].at if agenda else None)
+
+
+def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
+    family = family._replace(entries=[one for one in family.entries if one != entry])
+    edition = book.at(entry.at)
+    playbook = edition.policy.by_name[entry.playbook]
+    outcome = decide(entry, family, playbook)
+    if outcome in ("opened", "held_out"):
+        case = open_case(entry, outcome, family, playbook, edition.version)
+        family = family._replace(cases=[*family.cases, case])
+    return family, outcome
+
+
+def _contact(case: Case, move: Move, book: Book) -> Contact:
+    purpose = book.playbook_of(case).purpose
+    return Contact(move.at, case.number, case.id, move.subject, move.detail, purpose)
+
+
+def _courses(family: Family, book: Book) -> Iterator[tuple[Case, Playbook, list[Move]]]:
+    """Every open case with its course, oldest first: an older case ends a younger one."""
+    older: list[tuple[Case, datetime]] = []
+    spent = _spent(family, book)
+    for case in sorted(family.cases, key=lambda case: (case.opened_at, case.id)):
+        if case.closed_at is not None:
+            older.append((case, case.closed_at))
+            continue
+        playbook = book.playbook_of(case)
+        merged = _merged(case, older, family)
+        view = View(family, evidence_for(case, family), spent, book)
+        moves = course(case, playbook, view, merged=merged)
+        older.append((case, moves[-1].at))
+        yield case, playbook, moves
+
+
+def _spent(family: Family, book: Book) -> list[Spent]:
+    """What has used up budget: the outreach that went out, and what people did."""
+    by_us = [
+        Spent(contact.at, contact.channel)
+        for contact in family.contacts
+        if not book.budget_at(contact.at).is_duty(contact.purpose)
+    ]
+    by_people = [
+        Spent(fact.at, "phone")
+        for fact in family.facts
+        if fact.kind in book.budget_at(fact.at).by_people and fact.detail != "inbound"
+    ]
+    return sorted(by_us + by_people)
+
+
+def _merged(case: Case, older: Iterable[tuple[Case, datetime]], family: Family) -> Move | None:
+    """The end of a case whose customer was found to be one who had an open case already."""
+    ends = [
+        Move(since, "closed", "withdrawn", f"customer has the older case {other.id}")
+        for other, closed_at in older
+        if (other.playbook, other.key) == (case.playbook, case.key)
+        and (since := max(case.opened_at, family.joined_at(case.number, other.number))) < closed_at
+    ]
+    return min(ends, default=None)
+
+
+def _agenda(family: Family, book: Book) -> deque[_Item]:
+    """Everything not yet said, in order.
+
+    At one instant what happens to cases comes first, then who enters, and last who is contacted:
+    all who want it then are there, and the most urgent gets it.
+    """
+    items = [
+        _Item(entry.at, 1, 0, f"{entry.number}-{entry.name:>12}-{entry.playbook}", entry)
+        for entry in family.entries
+    ]
+    for case, playbook, moves in _courses(family, book):
+        asks_since: datetime | None = None
+        for move in moves:
+            if move.kind in ("held", "sent", "suppressed"):
+                asks_since = move.at
+            phase = 2 if move.at == asks_since else 0
+            items.append(_Item(move.at, phase, -playbook.priority, case.id, move))
+    return deque(sorted(items, key=itemgetter(0, 1, 2, 3)))

@@ -1,0 +1,73 @@
+"""Which edition of the policy decides what: by its instant, and by what a case began with."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import NamedTuple
+
+from careline_engagement.model import Case
+from careline_engagement.policy import EngagementPolicy, Playbook
+from careline_engagement.policy.budget import BudgetPolicy
+
+
+class Edition(NamedTuple):
+    """A policy and since when it is in force."""
+
+    since: datetime
+    policy: EngagementPolicy
+    version: str
+
+
+@dataclass(frozen=True)
+class Book:
+    """Every edition of the policy, oldest first: what is decided by which at an instant."""
+
+    editions: Sequence[Edition]
+
+    @cached_property
+    def evidence(self) -> frozenset[str]:
+        """Every kind of fact that some edition looks at."""
+        return frozenset().union(*(edition.policy.evidence for edition in self.editions))
+
+    @cached_property
+    def touchpoint_types(self) -> frozenset[str]:
+        """CloudEvents types of the touchpoints that some edition looks at."""
+        return frozenset().union(*(edition.policy.touchpoint_types for edition in self.editions))
+
+    @cached_property
+    def facts_kept(self) -> timedelta:
+        """How long before a customer's latest fact the others still matter."""
+        return max(edition.policy.facts_kept for edition in self.editions)
+
+    @cached_property
+    def topics_apart(self) -> timedelta:
+        return max(edition.policy.topics_apart for edition in self.editions)
+
+    def at(self, instant: datetime) -> Edition:
+        """The edition in force at `instant`; before all of them, the first."""
+        return self.editions[max(0, bisect_right(self.editions, instant, key=_since) - 1)]
+
+    def budget_at(self, instant: datetime) -> BudgetPolicy:
+        """The contact budget in force at `instant`."""
+        return self.at(instant).policy.budget
+
+    def playbook_of(self, case: Case) -> Playbook:
+        """The wording that a case runs on.
+
+        The latest edition's, if that says that running cases move to it, or if the wording that
+        the case began with was never published and is gone with its file.
+        """
+        latest = self.editions[-1].policy.by_name.get(case.playbook)
+        if latest and (latest.digest == case.digest or latest.running_cases == "move"):
+            return latest
+        worded = (edition.policy.by_name.get(case.playbook) for edition in self.editions)
+        found = next((p for p in worded if p and p.digest == case.digest), latest)
+        if found is None:
+            raise LookupError(f"no edition of the policy has playbook {case.playbook}")
+        return found
+
+
+def _since(edition: Edition) -> datetime:
+    return edition.since

@@ -1,0 +1,161 @@
+"""Whether a customer may be contacted now, and if not, why and when the earliest (CARE-2).
+
+A cap holds for every stretch of time of its length, wherever it begins: no calendar day at whose
+end the count starts anew. Whoever asks is told the very instant at which there is room.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from careline_engagement.model import Consent
+from careline_engagement.policy.budget import BudgetPolicy, Cap
+
+
+class Spent(NamedTuple):
+    """A contact that uses up budget, whoever made it."""
+
+    at: datetime
+    channel: str
+
+
+class Wish(NamedTuple):
+    """Somebody wants to contact a customer, from an instant on."""
+
+    since: datetime
+    channel: str
+    purpose: str
+
+
+class Slot(NamedTuple):
+    """The earliest instant that is free, None if only the customer can change that."""
+
+    at: datetime | None
+    reason: str = ""
+    """What stands against an earlier one: the last thing that was in the way."""
+
+
+class Fate(NamedTuple):
+    """What becomes of a wish, as far as can be seen."""
+
+    at: datetime
+    is_sent: bool
+    slot: Slot
+    """As seen at `at`."""
+    first: Slot
+    """As seen when the wish came up; what it had to wait for."""
+
+
+def fate(
+    wish: Wish,
+    patience: timedelta,
+    spent: Sequence[Spent],
+    consents: Sequence[Consent],
+    zone: tzinfo,
+    policy: BudgetPolicy,
+) -> Fate:
+    """Whether and when a wish is granted.
+
+    At each instant only what was known then counts: a wish waits for its slot until another takes
+    it or the customer objects, and is refused at that very instant if the next one is too late.
+    """
+    known_at = [*(c.at for c in spent), *(c.at for c in consents)]
+    changes = {at for at in known_at if wish.since < at <= wish.since + patience}
+    instants = [wish.since, *sorted(changes)]
+    first: Slot | None = None
+    for instant, following in zip(instants, [*instants[1:], None], strict=True):
+        slot = earliest(
+            wish,
+            [c for c in spent if c.at <= instant],
+            [c for c in consents if c.at <= instant],
+            zone,
+            policy,
+        )
+        first = first or slot
+        if slot.at is None or slot.at > wish.since + patience:
+            return Fate(instant, False, slot, first)
+        if following is None or slot.at < following:
+            break
+    assert slot.at is not None and first is not None
+    return Fate(slot.at, True, slot, first)
+
+
+def earliest(
+    wish: Wish,
+    spent: Sequence[Spent],
+    consents: Sequence[Consent],
+    zone: tzinfo,
+    policy: BudgetPolicy,
+) -> Slot:
+    """The first instant from `wish.since` on at which nothing stands against the contact."""
+    if policy.purposes[wish.purpose].duty:
+        allowed = permitted(wish, consents, policy)
+        return Slot(wish.since) if allowed else Slot(None, "no_consent")
+    at, reason = wish.since, ""
+    while True:
+        if not permitted(wish._replace(since=at), consents, policy):
+            return Slot(None, "no_consent")
+        free, why = _after_caps(at, wish.channel, spent, policy)
+        if free == at:
+            free, why = _after_quiet(at, zone, policy)
+        if free == at:
+            return Slot(at, reason)
+        at, reason = free, why
+
+
+def permitted(wish: Wish, consents: Iterable[Consent], policy: BudgetPolicy) -> bool:
+    """Whether the customer lets us; the latest word on this channel and purpose counts."""
+    words = [
+        consent
+        for consent in consents
+        if consent.at <= wish.since
+        and consent.channel in (wish.channel, "any")
+        and consent.purpose in (wish.purpose, "any")
+    ]
+    purpose = policy.purposes[wish.purpose]
+    if not words:
+        return purpose.consent == "not_refused"
+    last = max(words, key=lambda consent: (consent.at, consent.event_id))
+    expired = last.expires_at is not None and last.expires_at <= wish.since
+    return last.granted and not expired
+
+
+def over_cap(spent: Iterable[Spent], cap: Cap) -> bool:
+    """Whether some stretch of the cap's length holds more contacts than it allows."""
+    ats = sorted(c.at for c in spent if cap.channel in (None, c.channel))
+    return any(
+        later - earlier < cap.span for earlier, later in zip(ats, ats[cap.most :], strict=False)
+    )
+
+
+def _after_caps(
+    at: datetime, channel: str, spent: Sequence[Spent], policy: BudgetPolicy
+) -> tuple[datetime, str]:
+    """When the first cap that is full at `at` frees a place; `at` itself if none is."""
+    for cap in policy.caps:
+        if cap.channel not in (None, channel):
+            continue
+        ats = sorted(c.at for c in spent if cap.channel in (None, c.channel))
+        inside = ats[bisect_right(ats, at - cap.span) : bisect_right(ats, at)]
+        if len(inside) >= cap.most:
+            return inside[-cap.most] + cap.span, f"cap_{cap.most}_in_{cap.days}_days"
+    return at, ""
+
+
+def _after_quiet(at: datetime, zone: tzinfo, policy: BudgetPolicy) -> tuple[datetime, str]:
+    """When the quiet hours or the holiday around `at` are over; `at` itself outside of them."""
+    local = at.astimezone(zone)
+    if policy.is_holiday(local.date()):
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        return (midnight + timedelta(days=1)).astimezone(at.tzinfo), "holiday"
+    begin, end = policy.quiet_hours.begin, policy.quiet_hours.end
+    now = local.time()
+    over_midnight = begin > end
+    quiet = now >= begin or now < end if over_midnight else begin <= now < end
+    if not quiet:
+        return at, ""
+    day = local.date() + timedelta(days=1 if over_midnight and now >= begin else 0)
+    over = datetime.combine(day, end, tzinfo=zone).astimezone(at.tzinfo)
+    # an hour that a clock change skips: the first one there is after it
+    return max(over, at + timedelta(microseconds=1)), "quiet_hours"

@@ -1,0 +1,249 @@
+"""The course of a case: what its playbook comes to, given what is known (RET-1, CARE-1).
+
+Worked out anew from the beginning whenever something is added; what has been said stays said.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import NamedTuple, assert_never
+from zoneinfo import ZoneInfo
+
+from careline_engagement.model import Case, Fact, Family, Move, Step
+from careline_engagement.policy.playbook import Playbook
+from careline_engagement.policy.steps import (
+    Branch,
+    End,
+    Escalate,
+    Obligation,
+    OfferStep,
+    OutreachStep,
+    Wait,
+    WaitUntil,
+)
+from careline_engagement.rules import budget, tickets
+from careline_engagement.rules.book import Book
+from careline_engagement.rules.entry import fits
+
+_LAST: Mapping[str, int] = {"done": 1, "breached": 2, "closed": 3}
+"""What comes last among the moves of one instant; the others come as the steps lead to them."""
+_SUCCESSES = ("saved", "reached")
+"""Of several endings at one instant these come first: who buys is saved, whatever else happens."""
+
+APPROVED = "offer.approved"
+"""The kind of fact by which a supervisor lets an offer pass."""
+
+
+class View(NamedTuple):
+    """What a case's course depends on, beside the case and its playbook."""
+
+    family: Family
+    evidence: Sequence[Fact]
+    """In order of instant; see `evidence_for`."""
+    spent: Sequence[budget.Spent]
+    book: Book
+
+    def zone(self, at: datetime) -> tzinfo:
+        """Where the customer is."""
+        return ZoneInfo(self.book.budget_at(at).time_zone)
+
+
+class _Way(NamedTuple):
+    """Where a step leads, and when."""
+
+    at: datetime
+    step: str
+    """The next step; after the last one, none has this name."""
+
+
+def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = None) -> list[Move]:
+    """The moves of an open case that are not said yet, in order, down to its end.
+
+    `merged` ends the case in favour of an older one.
+    """
+    walked = [] if case.held_out else list(_walk(case, playbook, view))
+    endings = [*_endings(case, playbook, view.evidence), *filter(None, [merged])]
+    endings += [move for move in walked if move.kind == "closed"]
+    end = min(endings, key=lambda end: (end.at, end.subject not in _SUCCESSES, end.detail))
+    kept = [
+        move for move in walked if move.at < end.at or (move.at == end.at and move.kind == "done")
+    ]
+    return sorted([*kept, end], key=lambda move: (move.at, _LAST.get(move.kind, 0)))
+
+
+def evidence_for(case: Case, family: Family) -> list[Fact]:
+    """The facts that count for a case, in order of instant.
+
+    Strictly after the opening: the event that began the case is not what answers it. What an
+    other number did counts from when we knew that it was the same customer. An answer to the
+    outreach of another case is that one's.
+    """
+    asked_by = {contact.request: contact.case for contact in family.contacts}
+    return sorted(
+        fact
+        if fact.number == case.number
+        else fact._replace(at=max(fact.at, family.joined_at(case.number, fact.number)))
+        for fact in family.facts
+        if fact.at > case.opened_at and asked_by.get(fact.request, case.id) == case.id
+    )
+
+
+def _endings(case: Case, playbook: Playbook, evidence: Sequence[Fact]) -> Iterator[Move]:
+    """Every end that can come; the last is that the window closes."""
+    days = playbook.window_days
+    yield Move(case.ends_at, "closed", playbook.otherwise, f"no goal within {days} days")
+    for outcome in filter(None, [playbook.goal, playbook.exit]):
+        if fact := _first(evidence, outcome.by):
+            yield Move(fact.at, "closed", outcome.status, fact.kind, fact.event_id)
+
+
+def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
+    """Step after step, as far as they lead; what was passed once leads where it led then."""
+    at, name = case.opened_at, playbook.steps[0].step
+    while (step := playbook.by_name.get(name)) is not None:
+        said, below = case.steps.get(name), playbook.below[name] or ""
+        if said is None:
+            released = tickets.released(at, view.family.facts, playbook.held_by_tickets)
+            if released is None:
+                return
+            at = released
+        else:
+            at = said.began_at
+        match step:
+            case OfferStep():
+                yield from _begun(step, said, at)
+                yield from _offer(step, said, at, case, view)
+                way = _Way(at, below)
+            case Obligation():
+                yield from _begun(step, said, at)
+                yield from _obligation(step, said, at, _first(view.evidence, step.done_by, at))
+                way = _Way(at, below)
+            case OutreachStep():
+                moves, way = _outreach(step, said, at, below, case, playbook, view)
+                yield from moves
+            case Escalate():
+                if said is None:
+                    yield Move(at, "begun", name, step.reason)
+                way = _Way(at, below)
+            case Wait() | WaitUntil() | Branch():
+                if said is not None and said.done_at is not None:
+                    way = _Way(said.done_at, said.detail)
+                else:
+                    way = _way(step, at, below, case, view)
+                    yield Move(way.at, "passed", name, way.step, until=at)
+            case End():
+                yield Move(at, "closed", step.status, step.reason)
+                return
+            case _:
+                assert_never(step)
+        at, name = way.at, way.step
+
+
+def _begun(step: Obligation, said: Step | None, at: datetime) -> Iterator[Move]:
+    if said is None:
+        yield Move(at, "begun", step.step, until=at + step.within)
+
+
+def _obligation(
+    step: Obligation, said: Step | None, at: datetime, done: Fact | None
+) -> Iterator[Move]:
+    """Done by the first evidence; missed if there is none by the deadline."""
+    if said is not None and said.done_at is not None:
+        return
+    due_at = said.due_at if said and said.due_at else at + step.within
+    if done is not None:
+        yield Move(done.at, "done", step.step, done.detail, done.event_id)
+    if (done is None or done.at > due_at) and not (said and said.breached_at):
+        yield Move(due_at, "breached", step.step)
+
+
+def _offer(
+    step: OfferStep, said: Step | None, at: datetime, case: Case, view: View
+) -> Iterator[Move]:
+    """Done by the first offer that may be made: a small one, or one that was approved."""
+    limit = step.limit_minor.get(case.tier, 0) if case.tier else 0
+    held: Fact | None = None
+    done: Fact | None = None
+    for fact in view.evidence:
+        if fact.at <= at or done is not None:
+            continue
+        if fact.kind in step.done_by and fact.amount_minor <= min(step.approval_above_minor, limit):
+            done = fact
+        elif fact.kind in step.done_by:
+            held = fact
+        elif (
+            fact.kind == APPROVED
+            and fact.request == case.id
+            and held is not None
+            and held.amount_minor <= limit
+        ):
+            done = fact._replace(detail=held.detail)
+    if held is not None and not (said and said.held_until):
+        reason = "above_limit" if held.amount_minor > limit else "needs_approval"
+        detail = f"{reason} {held.amount_minor}"
+        yield Move(held.at, "offer_held", step.step, detail, held.event_id, until=held.at)
+    yield from _obligation(step, said, at, done)
+
+
+def _outreach(
+    step: OutreachStep,
+    said: Step | None,
+    at: datetime,
+    below: str,
+    case: Case,
+    playbook: Playbook,
+    view: View,
+) -> tuple[list[Move], _Way]:
+    """Sent at the first instant at which the budget has room, suppressed if that is too late."""
+    other_way = step.suppressed or below
+    if said is not None and said.sent_at is not None:
+        return [], _Way(said.sent_at, below)
+    if said is not None and said.suppressed_at is not None:
+        return [], _Way(said.suppressed_at, other_way)
+    wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose)
+    fate = budget.fate(
+        wish,
+        step.patience,
+        view.spent,
+        view.family.consents,
+        view.zone(at),
+        view.book.budget_at(at),
+    )
+    name, moves = step.step, []
+    if said is None and fate.at > at:
+        moves.append(Move(at, "held", name, fate.first.reason, until=fate.first.at))
+    if not fate.is_sent:
+        lost = Move(fate.at, "suppressed", name, fate.slot.reason, until=fate.slot.at)
+        return [*moves, lost], _Way(fate.at, other_way)
+    sent = Move(fate.at, "sent", name, wish.channel, until=at + step.within)
+    return [*moves, sent], _Way(fate.at, below)
+
+
+def _way(step: Wait | WaitUntil | Branch, at: datetime, below: str, case: Case, view: View) -> _Way:
+    match step:
+        case Wait():
+            fact = _first(view.evidence, step.for_, at)
+            if fact is not None and fact.at <= at + step.span:
+                return _Way(fact.at, step.then or below)
+            return _Way(at + step.span, step.timeout or below)
+        case WaitUntil():
+            return _Way(_next_local(at, step, view.zone(at)), below)
+        case Branch():
+            ways = (w.go for w in step.ways if fits(w.when, view.family, case.number, at))
+            return _Way(at, next(ways, below))
+
+
+def _next_local(at: datetime, step: WaitUntil, zone: tzinfo) -> datetime:
+    local = at.astimezone(zone)
+    days = 0 if local.time() <= step.local_time else 1
+    there = datetime.combine(local.date() + timedelta(days=days), step.local_time, tzinfo=zone)
+    return max(at, there.astimezone(at.tzinfo))
+
+
+def _first(
+    evidence: Sequence[Fact], kinds: frozenset[str], since: datetime | None = None
+) -> Fact | None:
+    """The first such fact, strictly after `since`."""
+    return next(
+        (fact for fact in evidence if fact.kind in kinds and (since is None or fact.at > since)),
+        None,
+    )

@@ -1,0 +1,115 @@
+"""Who enters a playbook: one case at a time, a time of peace after it, and a few left alone."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from careline_engagement.model import Case, Entry, Family, Outcome
+from careline_engagement.policy import EngagementPolicy, Playbook
+from careline_engagement.policy.steps import When
+
+
+def entries(
+    trigger: str,
+    policy: EngagementPolicy,
+    *,
+    number: str,
+    at: datetime,
+    event_id: str,
+    version: int = 0,
+    reasons: Iterable[str] = (),
+    body: Mapping[str, Any] | None = None,
+    traceparent: str = "",
+) -> Iterator[Entry]:
+    """What an event may begin. It is named by scoring's version, or by a hash of the event's id."""
+    name = str(version) if version else _short(event_id)
+    for playbook in policy.triggers.get(trigger, ()):
+        key = ""
+        if field := playbook.again.keyed_by:
+            key = str((body or {}).get(field) or "")
+        yield Entry(
+            number,
+            playbook.playbook,
+            name,
+            at,
+            trigger,
+            key,
+            version,
+            (trigger, *reasons),
+            event_id,
+            traceparent,
+        )
+
+
+def decide(entry: Entry, family: Family, playbook: Playbook) -> Outcome:
+    """Whether an entry opens a case."""
+    if not any(
+        rule.trigger == entry.trigger and holds(rule.when, entry, family) for rule in playbook.enter
+    ):
+        return "condition_unmet"
+    cases = [
+        case
+        for case in family.cases
+        if (case.playbook, case.key) == (entry.playbook, entry.key)
+        and family.joined_at(case.number, entry.number) <= entry.at
+    ]
+    if any(case.closed_at is None or case.closed_at > entry.at for case in cases):
+        return "case_open"
+    peace = playbook.again.peace
+    if any(case.closed_at and entry.at < case.closed_at + peace for case in cases):
+        return "cool_down"
+    return "held_out" if is_held_out(playbook, entry.number) else "opened"
+
+
+def holds(when: When, entry: Entry, family: Family) -> bool:
+    """Whether a condition fits the customer as an entry finds them."""
+    return fits(when, family, entry.number, entry.at, entry.version)
+
+
+def fits(when: When, family: Family, number: str, at: datetime, version: int = 0) -> bool:
+    """Whether a condition fits what scoring had said of a customer by an instant."""
+    for name in ("tier", "value", "need", "risk"):
+        wanted = getattr(when, name)
+        if wanted is not None and family.verdict(number, name, at, version) not in wanted:
+            return False
+    return all(
+        wanted & set((family.verdict(number, tag, at, version) or "").split(", "))
+        for tag, wanted in when.tags.items()
+    )
+
+
+def is_held_out(playbook: Playbook, number: str) -> bool:
+    """Whether a customer is in the group that is left alone: a draw that every replay repeats."""
+    draw = _digest(f"{playbook.playbook}/{playbook.version}/{number}")
+    return draw % 100 < playbook.holdout_percent
+
+
+def open_case(
+    entry: Entry, outcome: Outcome, family: Family, playbook: Playbook, policy_version: str
+) -> Case:
+    """The case that an entry opens."""
+    return Case(
+        id=entry.case,
+        number=entry.number,
+        playbook=playbook.playbook,
+        digest=playbook.digest,
+        trigger=entry.trigger,
+        key=entry.key,
+        tier=family.verdict(entry.number, "tier", entry.at, entry.version),  # type: ignore[arg-type]
+        reasons=entry.reasons,
+        opened_at=entry.at,
+        ends_at=entry.at + playbook.window,
+        steps={},
+        policy_version=policy_version,
+        traceparent=entry.traceparent,
+        held_out=outcome == "held_out",
+    )
+
+
+def _short(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())

@@ -1,0 +1,29 @@
+"""Every statement by which engagement decides: one for a batch, never one for an event.
+
+What is added (aliases, facts, entries, consents) commutes. What is changed is locked first: the
+customers' rows, in order of number, for every number that the customer has had.
+"""
+
+from careline_engagement.store.cases import save_cases, save_contacts
+from careline_engagement.store.families import load_families
+from careline_engagement.store.heard import (
+    add_aliases,
+    add_consents,
+    add_entries,
+    add_facts,
+    decide_entries,
+)
+from careline_engagement.store.standings import lock_standings, save_standings
+
+__all__ = [
+    "add_aliases",
+    "add_consents",
+    "add_entries",
+    "add_facts",
+    "decide_entries",
+    "load_families",
+    "lock_standings",
+    "save_cases",
+    "save_contacts",
+    "save_standings",
+]

@@ -1,0 +1,137 @@
+"""Cases, and the contacts that they asked for."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_engagement import rows
+from careline_engagement.model import Case
+
+CASE_COLUMNS = """
+    id, number, playbook, digest, trigger, key, tier, CAST(reasons AS text), opened_at, ends_at,
+    CAST(steps AS text), policy_version, version, status, closed_at, closed_reason, traceparent,
+    held_out
+"""
+_COLUMNS = """
+    id, number, playbook, digest, trigger, key, tier, reasons, opened_at, ends_at, steps,
+    policy_version, version, status, closed_at, closed_reason, traceparent, held_out, is_breached
+"""
+_SAVE_CASES = text(f"""
+    INSERT INTO cases ({_COLUMNS})
+    SELECT id, number, playbook, digest, trigger, key, tier, CAST(reasons AS jsonb), opened_at,
+        ends_at, CAST(steps AS jsonb), policy_version, version, status, closed_at, closed_reason,
+        traceparent, held_out, is_breached
+    FROM unnest(
+        CAST(:ids AS text[]), CAST(:numbers AS text[]), CAST(:playbooks AS text[]),
+        CAST(:digests AS text[]), CAST(:triggers AS text[]), CAST(:keys AS text[]),
+        CAST(:tiers AS text[]), CAST(:reasons AS text[]), CAST(:opened AS timestamptz[]),
+        CAST(:ends AS timestamptz[]), CAST(:steps AS text[]), CAST(:policies AS text[]),
+        CAST(:versions AS int[]), CAST(:statuses AS text[]), CAST(:closed AS timestamptz[]),
+        CAST(:closed_reasons AS text[]), CAST(:traceparents AS text[]),
+        CAST(:held_out AS boolean[]), CAST(:breached AS boolean[])
+    ) AS saved ({_COLUMNS})
+    ON CONFLICT (id) DO UPDATE SET
+        steps = excluded.steps, version = excluded.version, status = excluded.status,
+        closed_at = excluded.closed_at, closed_reason = excluded.closed_reason,
+        is_breached = excluded.is_breached
+""")  # noqa: S608 (constants)
+# one that was held is sent or suppressed later
+_SAVE_CONTACTS = text("""
+    INSERT INTO contacts (
+        number, at, case_id, step, playbook, channel, purpose, verdict, reason, earliest_at)
+    SELECT * FROM unnest(
+        CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]), CAST(:cases AS text[]),
+        CAST(:steps AS text[]), CAST(:playbooks AS text[]), CAST(:channels AS text[]),
+        CAST(:purposes AS text[]), CAST(:verdicts AS text[]), CAST(:reasons AS text[]),
+        CAST(:earliest AS timestamptz[]))
+    ON CONFLICT (case_id, step) DO UPDATE SET
+        at = excluded.at, verdict = excluded.verdict,
+        reason = CASE WHEN excluded.verdict = 'sent' THEN contacts.reason ELSE excluded.reason END,
+        earliest_at = excluded.earliest_at
+""")
+
+
+class Asked(NamedTuple):
+    """What became of an outreach that a case asked for."""
+
+    number: str
+    at: datetime
+    case: str
+    step: str
+    playbook: str
+    channel: str
+    purpose: str
+    verdict: str
+    """sent, held or suppressed."""
+    reason: str
+    earliest_at: datetime | None
+
+
+def to_case(row: Sequence[Any]) -> Case:
+    """The case in a row of `CASE_COLUMNS`."""
+    id, number, playbook, digest, trigger, key, tier, reasons, opened, ends, steps, *rest = row
+    return Case(
+        id,
+        number,
+        playbook,
+        digest,
+        trigger,
+        key,
+        tier,
+        rows.to_reasons(reasons),
+        opened,
+        ends,
+        rows.to_steps(steps),
+        *rest,
+    )
+
+
+async def save_cases(connection: AsyncConnection, cases: Sequence[Case]) -> None:
+    """Saves cases as they are now."""
+    await connection.execute(
+        _SAVE_CASES,
+        {
+            "ids": [c.id for c in cases],
+            "numbers": [c.number for c in cases],
+            "playbooks": [c.playbook for c in cases],
+            "digests": [c.digest for c in cases],
+            "triggers": [c.trigger for c in cases],
+            "keys": [c.key for c in cases],
+            "tiers": [c.tier for c in cases],
+            "reasons": [rows.from_reasons(c.reasons) for c in cases],
+            "opened": [c.opened_at for c in cases],
+            "ends": [c.ends_at for c in cases],
+            "steps": [rows.from_steps(c.steps) for c in cases],
+            "policies": [c.policy_version for c in cases],
+            "versions": [c.version for c in cases],
+            "statuses": [c.status for c in cases],
+            "closed": [c.closed_at for c in cases],
+            "closed_reasons": [c.closed_reason for c in cases],
+            "traceparents": [c.traceparent for c in cases],
+            "held_out": [c.held_out for c in cases],
+            "breached": [c.is_breached for c in cases],
+        },
+    )
+
+
+async def save_contacts(connection: AsyncConnection, asked: Collection[Asked]) -> None:
+    """Saves what became of outreach; of one that was held and sent in the batch, the last."""
+    last = {(one.case, one.step): one for one in asked}.values()
+    await connection.execute(
+        _SAVE_CONTACTS,
+        {
+            "numbers": [a.number for a in last],
+            "ats": [a.at for a in last],
+            "cases": [a.case for a in last],
+            "steps": [a.step for a in last],
+            "playbooks": [a.playbook for a in last],
+            "channels": [a.channel for a in last],
+            "purposes": [a.purpose for a in last],
+            "verdicts": [a.verdict for a in last],
+            "reasons": [a.reason for a in last],
+            "earliest": [a.earliest_at for a in last],
+        },
+    )

@@ -1,0 +1,117 @@
+"""Customers, whole: all that a decision about them depends on, locked."""
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_engagement import rows
+from careline_engagement.model import Alias, Consent, Contact, Entry, Fact, Family
+from careline_engagement.store.cases import CASE_COLUMNS, to_case
+from careline_engagement.store.standings import lock
+
+# up from the numbers to those that absorbed them, down again to all that these absorbed; most
+# customers have nothing undecided and end here
+_FAMILIES = text("""
+    WITH RECURSIVE up (number) AS (
+        SELECT DISTINCT unnest(CAST(:numbers AS text[])) COLLATE "C"
+        UNION
+        SELECT a.survivor FROM up JOIN aliases a ON a.absorbed = up.number
+    ), down (root, number) AS (
+        SELECT number, number FROM up
+        WHERE NOT EXISTS (SELECT FROM aliases a WHERE a.absorbed = up.number)
+        UNION
+        SELECT down.root, a.absorbed FROM down JOIN aliases a ON a.survivor = down.number
+    )
+    SELECT root, array_agg(number) FROM down GROUP BY root
+    HAVING bool_or(
+        EXISTS (SELECT FROM cases c WHERE c.number = down.number AND c.closed_at IS NULL)
+        OR EXISTS (SELECT FROM entries e WHERE e.number = down.number AND e.outcome IS NULL))
+""")
+_ALIASES = text("""
+    SELECT absorbed, survivor, since FROM aliases
+    WHERE absorbed = ANY(CAST(:numbers AS text[])) AND survivor = ANY(CAST(:numbers AS text[]))
+""")
+# one statement, because in a small unit a round trip costs more than what it brings. Of the cases
+# that have ended only the last of a playbook matters, and only to an entry that is to be decided
+_KNOWN = text(f"""
+    SELECT c.number,
+        ARRAY(
+            SELECT (at, number, kind, event_id, detail, amount_minor, request)
+            FROM facts WHERE facts.number = c.number),
+        ARRAY(
+            SELECT (
+                number, playbook, name, at, trigger, key, version, CAST(reasons AS text), event_id,
+                traceparent)
+            FROM entries e WHERE e.number = c.number AND outcome IS NULL),
+        ARRAY(
+            SELECT ({CASE_COLUMNS}) FROM cases
+            WHERE cases.number = c.number AND closed_at IS NULL
+            UNION ALL
+            (SELECT DISTINCT ON (playbook, key) ({CASE_COLUMNS}) FROM cases
+            WHERE cases.number = c.number AND closed_at IS NOT NULL
+                AND (playbook, key) IN (
+                    SELECT e.playbook, e.key FROM entries e
+                    WHERE e.number = ANY(CAST(:numbers AS text[])) AND outcome IS NULL)
+            ORDER BY playbook, key, opened_at DESC)),
+        ARRAY(
+            SELECT (at, number, case_id, step, channel, purpose) FROM contacts
+            WHERE contacts.number = c.number AND verdict = 'sent'
+                AND at > (SELECT max(at) FROM contacts WHERE contacts.number = c.number)
+                    - CAST(:kept AS interval)),
+        ARRAY(
+            SELECT (at, number, channel, purpose, granted, event_id, expires_at) FROM consents
+            WHERE consents.number = c.number)
+    FROM unnest(CAST(:numbers AS text[])) AS c (number)
+""")  # noqa: S608 (a constant)
+
+
+async def load_families(
+    connection: AsyncConnection, numbers: Collection[str], *, kept: timedelta
+) -> list[Family]:
+    """The customers with these numbers for whom something is undecided, locked and whole."""
+    if not numbers:
+        return []
+    found = (await connection.execute(_FAMILIES, {"numbers": sorted(numbers)})).all()
+    if not found:
+        return []
+    root_of = {number: root for root, members in found for number in members}
+    rulings = {
+        number: rows.to_rulings(said) for number, _, said, _ in await lock(connection, root_of)
+    }
+    known: dict[str, Any] = {root: ({}, [], [], [], [], []) for root, _ in found}
+    if len(root_of) > len(found):
+        for row in await connection.execute(_ALIASES, {"numbers": list(root_of)}):
+            known[root_of[row.absorbed]][0][row.absorbed] = Alias(*row)
+    wanted = {"numbers": list(root_of), "kept": kept}
+    for number, facts, entries, cases, contacts, consents in await connection.execute(
+        _KNOWN, wanted
+    ):
+        _, all_facts, all_entries, all_cases, all_contacts, all_consents = known[root_of[number]]
+        all_facts += map(Fact._make, facts)
+        all_entries += map(_to_entry, entries)
+        all_cases += map(to_case, cases)
+        all_contacts += map(Contact._make, contacts)
+        all_consents += map(Consent._make, consents)
+    return [_family(root, members, rulings, *known[root]) for root, members in sorted(found)]
+
+
+def _family(root: str, members: Collection[str], rulings: Any, *known: Any) -> Family:
+    aliases, facts, entries, cases, contacts, consents = known
+    return Family(
+        frozenset(members),
+        aliases,
+        facts,
+        entries,
+        cases,
+        {number: rulings[number] for number in members},
+        contacts,
+        consents,
+    )
+
+
+def _to_entry(row: Any) -> Entry:
+    *first, reasons, event_id, traceparent = row
+    return Entry._make((*first, rows.to_reasons(reasons), event_id, traceparent))

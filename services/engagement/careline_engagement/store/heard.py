@@ -1,0 +1,160 @@
+"""What is only ever added: aliases, facts, consents and entries, in any order and twice."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_engagement import rows
+from careline_engagement.model import Alias, Consent, Entry, Fact, Outcome
+
+# the earliest wins: a number is absorbed once, but named again when its survivor is absorbed
+_ADD_ALIASES = text("""
+    INSERT INTO aliases AS known (absorbed, survivor, since)
+    SELECT DISTINCT ON (absorbed) *
+    FROM unnest(
+        CAST(:absorbed AS text[]), CAST(:survivors AS text[]), CAST(:since AS timestamptz[])
+    ) AS heard (absorbed, survivor, since)
+    ORDER BY absorbed, since, survivor
+    ON CONFLICT (absorbed) DO UPDATE SET survivor = excluded.survivor, since = excluded.since
+    WHERE (excluded.since, excluded.survivor) < (known.since, known.survivor)
+""")
+# what is too old is measured against the customer's latest fact, not the batch's: what is left is
+# then the same whatever the batches were
+_ADD_FACTS = text("""
+    WITH heard AS (
+        SELECT * FROM unnest(
+            CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]), CAST(:kinds AS text[]),
+            CAST(:events AS text[]), CAST(:identities AS text[]), CAST(:details AS text[]),
+            CAST(:amounts AS bigint[]), CAST(:requests AS text[])
+        ) AS heard (number, at, kind, event_id, identity, detail, amount_minor, request)
+    ), kept AS (
+        SELECT number, greatest(
+            max(at), (SELECT max(at) FROM facts WHERE facts.number = heard.number)
+        ) - CAST(:kept AS interval) AS since
+        FROM heard GROUP BY number
+    ), dropped AS (
+        DELETE FROM facts USING kept WHERE facts.number = kept.number AND facts.at < kept.since
+    )
+    INSERT INTO facts (number, at, kind, event_id, identity, detail, amount_minor, request)
+    SELECT heard.* FROM heard JOIN kept USING (number) WHERE at >= since
+    ORDER BY number, at, kind, event_id
+    ON CONFLICT DO NOTHING
+""")
+_ADD_CONSENTS = text("""
+    INSERT INTO consents (number, at, channel, purpose, granted, event_id, expires_at)
+    SELECT * FROM unnest(
+        CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]), CAST(:channels AS text[]),
+        CAST(:purposes AS text[]), CAST(:granted AS boolean[]), CAST(:events AS text[]),
+        CAST(:expiries AS timestamptz[]))
+    ON CONFLICT DO NOTHING
+""")
+_ADD_ENTRIES = text("""
+    INSERT INTO entries (
+        number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
+    SELECT number, playbook, name, at, trigger, key, version, CAST(reasons AS jsonb), event_id,
+        traceparent
+    FROM unnest(
+        CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[]),
+        CAST(:ats AS timestamptz[]), CAST(:triggers AS text[]), CAST(:keys AS text[]),
+        CAST(:versions AS int[]), CAST(:reasons AS text[]), CAST(:events AS text[]),
+        CAST(:traceparents AS text[])
+    ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
+    ON CONFLICT DO NOTHING
+""")
+_DECIDE_ENTRIES = text("""
+    UPDATE entries SET outcome = decided.outcome
+    FROM unnest(
+        CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[]),
+        CAST(:outcomes AS text[])
+    ) AS decided (number, playbook, name, outcome)
+    WHERE entries.number = decided.number AND entries.playbook = decided.playbook
+        AND entries.name = decided.name
+""")
+
+
+async def add_aliases(connection: AsyncConnection, aliases: Iterable[Alias]) -> None:
+    """Adds that customers were found to be one."""
+    listed = list(aliases)
+    await connection.execute(
+        _ADD_ALIASES,
+        {
+            "absorbed": [a.absorbed for a in listed],
+            "survivors": [a.survivor for a in listed],
+            "since": [a.since for a in listed],
+        },
+    )
+
+
+async def add_facts(
+    connection: AsyncConnection, facts: Mapping[Fact, str], *, kept: timedelta
+) -> None:
+    """Adds facts, each with the identity it came with, and drops those that are too old to matter.
+
+    In order of key: two instances that add to the same customers wait, and don't deadlock.
+    """
+    await connection.execute(
+        _ADD_FACTS,
+        {
+            "numbers": [f.number for f in facts],
+            "ats": [f.at for f in facts],
+            "kinds": [f.kind for f in facts],
+            "events": [f.event_id for f in facts],
+            "identities": list(facts.values()),
+            "details": [f.detail for f in facts],
+            "amounts": [f.amount_minor for f in facts],
+            "requests": [f.request for f in facts],
+            "kept": kept,
+        },
+    )
+
+
+async def add_consents(connection: AsyncConnection, consents: Collection[Consent]) -> None:
+    """Adds what customers allowed and forbade."""
+    await connection.execute(
+        _ADD_CONSENTS,
+        {
+            "numbers": [c.number for c in consents],
+            "ats": [c.at for c in consents],
+            "channels": [c.channel for c in consents],
+            "purposes": [c.purpose for c in consents],
+            "granted": [c.granted for c in consents],
+            "events": [c.event_id for c in consents],
+            "expiries": [c.expires_at for c in consents],
+        },
+    )
+
+
+async def add_entries(connection: AsyncConnection, entries: Collection[Entry]) -> None:
+    """Adds what may begin a case, not yet decided."""
+    await connection.execute(
+        _ADD_ENTRIES,
+        {
+            "numbers": [e.number for e in entries],
+            "playbooks": [e.playbook for e in entries],
+            "names": [e.name for e in entries],
+            "ats": [e.at for e in entries],
+            "triggers": [e.trigger for e in entries],
+            "keys": [e.key for e in entries],
+            "versions": [e.version for e in entries],
+            "reasons": [rows.from_reasons(e.reasons) for e in entries],
+            "events": [e.event_id for e in entries],
+            "traceparents": [e.traceparent for e in entries],
+        },
+    )
+
+
+async def decide_entries(
+    connection: AsyncConnection, decided: Sequence[tuple[Entry, Outcome]]
+) -> None:
+    """Saves what entries led to."""
+    await connection.execute(
+        _DECIDE_ENTRIES,
+        {
+            "numbers": [entry.number for entry, _ in decided],
+            "playbooks": [entry.playbook for entry, _ in decided],
+            "names": [entry.name for entry, _ in decided],
+            "outcomes": [outcome for _, outcome in decided],
+        },
+    )

@@ -1,0 +1,1 @@
+"""What the facts about a customer come to: their form, the record, its history, its quality."""

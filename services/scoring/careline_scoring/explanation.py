@@ -1,0 +1,181 @@
+"""A customer's score as it is shown: to the point, with what changes next and what would help.
+
+Everything is decided anew from the facts, so whoever has the facts and the policy finds the same.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from pydantic import BaseModel, Field
+
+from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_scoring.model import NEVER, Decision, History
+from careline_scoring.rules import Rulebook, as_points
+from careline_scoring.rules.advice import WayUp, ways_up
+from careline_scoring.rules.ledger import UNITS, Entry, ledger
+from careline_scoring.rules.reasons import VERDICTS, reasons
+from careline_scoring.rules.wording import Language
+
+
+class EvidenceView(BaseModel):
+    """What a measure was read from: its value, and the days on which the facts lie."""
+
+    value: int
+    unit: str
+    """minor_units of the policy's currency, times, days or percent"""
+    from_day: date | None
+    to_day: date | None
+
+
+class SegmentView(BaseModel):
+    """Where on the curve the value lies: from this value on, below that one."""
+
+    from_value: int | None
+    below: int | None
+
+
+class Contribution(BaseModel):
+    """The points of one measure; without evidence they are those that the policy gives for that."""
+
+    dimension: str
+    measure: str
+    evidence: EvidenceView | None
+    curve: SegmentView | None
+    points: Decimal
+    expires_at: datetime | None
+    """When the points change if nothing happens."""
+
+
+class TagsView(BaseModel):
+    value: Value
+    need: Need
+    risk: Risk
+
+
+class ChangeView(BaseModel):
+    """What will differ: `total`, `tier`, a tag, or the points of a measure."""
+
+    what: str
+    from_: str = Field(alias="from")
+    to: str
+
+
+class WayUpView(BaseModel):
+    """The least that makes the verdict better: so many orders worth so much, from that day on."""
+
+    verdict: str
+    to: str
+    orders: int
+    amount_minor: int
+    currency: str
+    from_day: date
+
+
+class ScoreView(BaseModel):
+    """A customer's score as of an instant; the contributions sum to `total` exactly."""
+
+    customer: str
+    requested: str
+    """What was asked for: an absorbed number, perhaps."""
+    version: int
+    """Of what was last published, whatever instant was asked for."""
+    as_of: datetime
+    policy_version: str
+    total: Decimal
+    dimensions: dict[str, Decimal]
+    contributions: list[Contribution]
+    tags: TagsView
+    tier: Tier
+    reasons: dict[str, list[str]]
+    left_out: dict[str, int]
+    """Amounts in currencies without a rate: how many were not counted as money."""
+    ways_up: list[WayUpView]
+    next_change_at: datetime | None
+    next_change: list[ChangeView]
+
+
+def explain(
+    rulebook: Rulebook,
+    history: History,
+    *,
+    as_of: datetime,
+    customer: str,
+    requested: str,
+    version: int,
+    language: Language,
+) -> ScoreView:
+    """The score of a customer by these facts and this policy."""
+    begins = rulebook.calendar.begins
+    decision = rulebook.decide(history, rulebook.calendar.day_of(as_of))
+    return ScoreView(
+        customer=customer,
+        requested=requested,
+        version=version,
+        as_of=as_of,
+        policy_version=rulebook.version,
+        total=as_points(decision.total),
+        dimensions=rulebook.dimensions(decision.points),
+        contributions=[
+            _contribution(entry, expires_at=begins(entry.change_day))
+            for entry in ledger(rulebook, history, decision.day)
+        ],
+        tags=TagsView(value=decision.value, need=decision.need, risk=decision.risk),
+        tier=decision.tier,
+        reasons={
+            verdict: list(reasons(verdict, rulebook, history, decision, language))
+            for verdict in VERDICTS
+        },
+        left_out=history.left_out,
+        ways_up=[_way_up(rulebook, way) for way in ways_up(rulebook, history, decision.day)],
+        next_change_at=begins(decision.change_day),
+        next_change=_next_change(rulebook, history, decision),
+    )
+
+
+def _contribution(entry: Entry, *, expires_at: datetime | None) -> Contribution:
+    evidence = None
+    if entry.value is not None:
+        first, last = map(date.fromordinal, entry.days) if entry.days else (None, None)
+        unit = UNITS[entry.measure.how]
+        evidence = EvidenceView(value=entry.value, unit=unit, from_day=first, to_day=last)
+    return Contribution(
+        dimension=entry.dimension,
+        measure=entry.measure.measure,
+        evidence=evidence,
+        curve=SegmentView(**entry.segment._asdict()) if entry.segment else None,
+        points=as_points(entry.points),
+        expires_at=expires_at,
+    )
+
+
+def _next_change(rulebook: Rulebook, history: History, now: Decision) -> list[ChangeView]:
+    """What differs on the change day, by what is known now."""
+    if now.change_day == NEVER:
+        return []
+    then = rulebook.decide(history, now.change_day)
+    pairs = [
+        ("total", as_points(now.total), as_points(then.total)),
+        *[(verdict, getattr(now, verdict), getattr(then, verdict)) for verdict in VERDICTS],
+        *[
+            (measure.measure, as_points(before), as_points(after))
+            for (_, measure), before, after in zip(
+                rulebook.measures, now.points, then.points, strict=True
+            )
+        ],
+    ]
+    return [
+        ChangeView(what=what, **{"from": str(was), "to": str(will)})
+        for what, was, will in pairs
+        if was != will
+    ]
+
+
+def _way_up(rulebook: Rulebook, way: WayUp) -> WayUpView:
+    return WayUpView(
+        verdict=way.verdict,
+        to=way.to,
+        orders=way.orders,
+        amount_minor=way.amount_minor,
+        currency=rulebook.policy.money.currency,
+        from_day=date.fromordinal(way.day),
+    )

@@ -1,0 +1,47 @@
+"""What every part of a policy is made of: strict, frozen, and in numbers that stay exact."""
+
+from decimal import Decimal
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from careline_contracts.events.touchpoints import CHANNEL_EVENTS
+from careline_scoring.model import VARIANTS
+
+_SHORT_TYPES = frozenset(
+    event.type.removeprefix("careline.").removesuffix(".v1") for event in CHANNEL_EVENTS
+)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is not a time zone of the IANA database") from error
+    return name
+
+
+def _known_kind(kind: str) -> str:
+    name, _, variant = kind.partition("/")
+    if name not in _SHORT_TYPES:
+        raise ValueError(f"no channel says careline.{name}.v1")
+    variants = VARIANTS[name][0] if name in VARIANTS else ()
+    if variant and variant not in variants:
+        raise ValueError(f"{name} has no variant {variant!r}: {', '.join(variants) or 'none'}")
+    return kind
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Kind = Annotated[str, AfterValidator(_known_kind)]
+Points = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
+Days = Annotated[int, Field(ge=1, le=3660)]
+Percent = Annotated[int, Field(ge=1, le=100)]
+Rate = Annotated[Decimal, Field(gt=0, decimal_places=4)]
+EvidenceName = str
+
+
+class Part(BaseModel):
+    """Base of everything in a policy: frozen, and a misspelt name is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

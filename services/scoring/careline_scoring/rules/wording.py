@@ -1,0 +1,56 @@
+"""The words of reasons, in each language in which people read them."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+Language = Literal["en", "zh"]
+Words = Mapping[str, str]
+
+WORDS: Mapping[Language, Words] = {
+    "en": {
+        "value.high": "score {score}, high from {line}",
+        "value.potential": "score {score}, potential from {line}",
+        "value.normal": "score {score}, normal below {line}",
+        "need.dormant": "no contact for {days} days",
+        "need.active": "{count} enquiries in {days} days",
+        "need.latent": "interest and no purchase in {days} days",
+        "need.none": "in contact, neither enquiring often nor interested without buying",
+        "risk.low": "no sign of leaving",
+        "risk.spend": "spend fell {percent} %: {now} in {days} days after {before}",
+        "risk.complaint": "{count} complaint in {days} days",
+        "risk.complaints": "{count} complaints in {days} days",
+        "tier.value": "{level} value: spend {spend} in {days} days",
+        "tier.stickiness": "{level} stickiness: {count} repurchases in {days} days",
+        "tier.held": "held: {tier} has not lasted {days} days yet",
+    },
+    "zh": {
+        "value.high": "得分 {score}，{line} 分起为高价值",
+        "value.potential": "得分 {score}，{line} 分起为潜力",
+        "value.normal": "得分 {score}，低于 {line} 分为普通",
+        "need.dormant": "{days} 天没有互动",
+        "need.active": "{days} 天内咨询 {count} 次",
+        "need.latent": "{days} 天内有兴趣而未购买",
+        "need.none": "有互动，但咨询不频繁，也没有未成交的兴趣",
+        "risk.low": "没有流失迹象",
+        "risk.spend": "消费下降 {percent} %：{days} 天内 {now}，前期 {before}",
+        "risk.complaint": "{days} 天内投诉 {count} 次",
+        "risk.complaints": "{days} 天内投诉 {count} 次",
+        "tier.value": "{level}价值：{days} 天内消费 {spend}",
+        "tier.stickiness": "{level}粘性：{days} 天内复购 {count} 次",
+        "tier.held": "暂保留原等级：{tier}尚未持续 {days} 天",
+    },
+}
+
+LEVELS: Mapping[Language, Words] = {
+    "en": {},
+    "zh": {
+        "high": "高",
+        "mid": "中",
+        "low": "低",
+        "core": "核心",
+        "potential": "潜力",
+        "basic": "基础",
+        "edge": "边缘",
+    },
+}
+"""Levels and tiers where they are not called by their own names."""

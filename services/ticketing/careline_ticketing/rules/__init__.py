@@ -1,0 +1,1 @@
+"""Which tickets a customer's facts make, and what others must be told when they turn out so."""

@@ -1,0 +1,104 @@
+"""`careline score`: what scoring answers, as JSON and as people read it."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from careline_cli.app import app
+from careline_cli.score import command
+from careline_cli.score.view import WORDS
+
+ANSWER: dict[str, Any] = {
+    "customer": "C-ann",
+    "total": "48.50",
+    "tier": "potential",
+    "as_of": "2024-01-21T12:00:00+08:00",
+    "policy_version": "handbook-1 (abc)",
+    "contributions": [
+        {
+            "dimension": "spending",
+            "measure": "spend",
+            "evidence": {
+                "value": 12_000_000,
+                "unit": "minor_units",
+                "from_day": "2024-01-01",
+                "to_day": "2024-01-11",
+            },
+            "curve": {"from_value": 5_000_000, "below": None},
+            "points": "20.00",
+            "expires_at": "2024-07-08T16:00:00Z",
+        },
+        {
+            "dimension": "interaction",
+            "measure": "enquiries",
+            "evidence": None,
+            "curve": None,
+            "points": "0.00",
+            "expires_at": None,
+        },
+    ],
+    "tags": {"value": "normal", "need": "none", "risk": "medium"},
+    "reasons": {"tier": ["[high] value"], "risk": ["1 complaint in 90 days"]},
+    "ways_up": [
+        {
+            "verdict": "tier",
+            "to": "core",
+            "orders": 3,
+            "amount_minor": 1_000,
+            "currency": "CNY",
+            "from_day": "2024-01-21",
+        }
+    ],
+    "next_change_at": "2024-03-30T16:00:00Z",
+    "next_change": [{"what": "tenure", "from": "0.00", "to": "2.00"}],
+}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, str]]]:
+    """What scoring was asked; it gives the one answer."""
+    asked: list[tuple[str, Mapping[str, str]]] = []
+
+    def answer(method: str, path: str, *, params: Mapping[str, str]) -> Any:
+        asked.append((path, params))
+        return ANSWER
+
+    monkeypatch.setattr(command, "ask", answer)
+    return asked
+
+
+def score(*arguments: str) -> str:
+    done = CliRunner().invoke(app, ["score", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_score_is_explained_as_json_and_as_of_an_instant(
+    asked: list[tuple[str, Mapping[str, str]]],
+) -> None:
+    assert json.loads(score("explain", "C-ann", "--as-of", "2024-02-01", "--json")) == ANSWER
+    [(path, params)] = asked
+    assert path == "/v1/customers/C-ann/score"
+    instant = datetime.fromisoformat(params["as_of"])
+    assert (instant.date().isoformat(), instant.tzinfo is not None) == ("2024-02-01", True)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["48.50 of 100", "[high] value", "tenure: 0.00 → 2.00", "tier core: 3 × order"]),
+        ("zh", ["48.50 分", "原因", "tier core：下单 3 次，合计 1,000 CNY"]),
+    ],
+)
+@pytest.mark.usefixtures("asked")
+def test_a_score_is_explained_in_words(language: str, words: list[str]) -> None:
+    shown = score("explain", "C-ann", "--language", language)
+    assert [word for word in words if word not in shown] == []
+
+
+def test_both_languages_have_all_words() -> None:
+    assert WORDS["en"].keys() == WORDS["zh"].keys()

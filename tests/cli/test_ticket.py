@@ -1,0 +1,86 @@
+"""`careline ticket`: what ticketing answers, as JSON and as people read it."""
+
+import json
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from careline_cli.app import app
+from careline_cli.ticket import command
+from careline_cli.ticket.view import WORDS
+
+TICKET: dict[str, Any] = {
+    "ticket": "T4QGKZ7NTXY6W2",
+    "customer": "C-ann",
+    "kind": "complaint",
+    "level": "L3",
+    "status": "waiting",
+    "team": "returns",
+    "agent": None,
+    "opened_at": "2026-03-02T02:00:00Z",
+    "clocks": [
+        {
+            "target": "resolution",
+            "verdict": "missed",
+            "due_at": "2026-03-04T02:00:00Z",
+            "late_seconds": 90.0,
+            "lines": [
+                {
+                    "from": "2026-03-02T02:00:00Z",
+                    "to": "2026-03-02T03:00:00Z",
+                    "kind": "waiting",
+                    "who": "customer",
+                    "counts": False,
+                }
+            ],
+        }
+    ],
+    "steps": [
+        {
+            "act": "opened",
+            "at": "2026-03-02T02:00:00Z",
+            "team": None,
+            "agent": None,
+            "detail": None,
+        },
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def ticketing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ticketing service of three tickets, two a page."""
+
+    def ask(method: str, path: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        if path != "/v1/tickets":
+            return TICKET
+        begin = int((params or {}).get("after", 0))
+        end = begin + min(2, (params or {})["limit"])
+        return {"tickets": [TICKET] * (min(end, 3) - begin), "next": str(end) if end < 3 else None}
+
+    monkeypatch.setattr(command, "ask", ask)
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["ticket", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize(("limit", "count"), [("1", 1), ("2", 2), ("0", 3)])
+def test_a_list_goes_on_page_after_page_up_to_its_limit(limit: str, count: int) -> None:
+    assert len(json.loads(run("list", "--json", "--limit", limit))["tickets"]) == count
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_ticket_is_shown_with_where_its_time_went(language: str) -> None:
+    words = run("show", TICKET["ticket"], "--language", language)
+
+    assert WORDS[language]["idle"] in words
+    assert "0:01:30" in words and "customer" in words
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_list_names_each_ticket(language: str) -> None:
+    assert run("list", "--language", language).count("T4QGKZ7NTXY6W2") == 3
