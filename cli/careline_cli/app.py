@@ -21,6 +21,7 @@ COMMANDS = {
     "contracts": "careline_cli.contracts:app",
     "keys": "careline_cli.keys:app",
     "token": "careline_cli.token:token",
+    "policy": "careline_cli.policy.command:app",
     "totp": "careline_cli.totp:app",
     "audit": "careline_cli.audit:app",
     "demo": "careline_cli.demo.command:demo",

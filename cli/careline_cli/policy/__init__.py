@@ -1,0 +1,1 @@
+"""`careline policy`: a policy is checked, compared, tried on the facts, published, taken back."""

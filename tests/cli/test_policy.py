@@ -1,0 +1,143 @@
+"""`careline policy` without servers: flaws have a line, differences have their reasons."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from careline_cli.console import CommandError
+from careline_cli.policy import command
+from careline_cli.policy.differences import differences
+from careline_cli.policy.models import MODELS, own
+
+SHIPPED = Path(__file__).parents[2] / "services/scoring/careline_scoring/policy.yaml"
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARELINE_HOME", str(tmp_path / "home"))
+
+
+def run(*arguments: str) -> str:
+    """What `careline policy` prints; an expected error is raised."""
+    done = CliRunner().invoke(command.app, arguments)
+    if done.exception:
+        raise done.exception
+    return done.stdout
+
+
+def candidate(folder: Path, *replacements: tuple[str, str]) -> str:
+    """The shipped policy with other words, as a file."""
+    text = SHIPPED.read_text("utf-8")
+    for old, new in replacements:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = folder / "candidate.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+FORMER = """
+version: a
+weights: # sum 100
+  spend: 60
+  # asked by sales
+  visits: 4_0
+steps:
+  - { at_least: 1, points: 2 } # one
+  - { at_least: 5, points: 3 }
+kinds: [call, chat]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        pytest.param("4_0", "40", [], id="notation is no difference"),
+        pytest.param("# one", "# the first", [], id="nor is a comment"),
+        pytest.param(
+            "spend: 60",
+            "spend: 55 # less",
+            [("weights.spend", 60, 55, 4, "less")],
+            id="a number, with the reason beside it",
+        ),
+        pytest.param(
+            "4_0",
+            "41",
+            [("weights.visits", 40, 41, 6, "asked by sales")],
+            id="a number, with the reason above it",
+        ),
+        pytest.param(
+            "  - { at_least: 1, points: 2 } # one\n",
+            "",
+            [
+                ("steps[1].at_least", 1, None, None, ""),
+                ("steps[1].points", 2, None, None, ""),
+            ],
+            id="an entry that is gone moves no others",
+        ),
+        pytest.param(
+            "call, chat",
+            "chat, post",
+            [
+                ("kinds[post]", None, "post", 10, ""),
+                ("kinds[call]", "call", None, None, ""),
+            ],
+            id="entries of a plain list",
+        ),
+    ],
+)
+def test_what_differs_is_named_with_its_reason(
+    old: str, new: str, found: list[tuple[object, ...]]
+) -> None:
+    assert [tuple(each) for each in differences(FORMER, FORMER.replace(old, new))] == found
+
+
+@pytest.mark.parametrize("service", MODELS)
+def test_every_service_ships_a_policy_that_holds_and_differs_from_itself_in_nothing(
+    service: str, tmp_path: Path
+) -> None:
+    shown = json.loads(run("show", "--service", service, "--json"))
+    assert Path(shown["path"]).read_text("utf-8") == shown["text"] == own(service).text
+    assert shown["version"] == own(service).version
+
+    checked = json.loads(run("check", shown["path"], "--service", service, "--json"))
+    assert checked == {"service": service, "version": shown["version"], "valid": True}
+    assert json.loads(run("diff", shown["path"], "--service", service, "--json")) == []
+
+
+def test_a_flaw_is_told_with_its_line_and_reason(tmp_path: Path) -> None:
+    path = candidate(tmp_path, ("  interaction:\n    weight: 30", "  interaction:\n    weight: 31"))
+    line = Path(path).read_text().splitlines().index("  interaction:") + 1
+    with pytest.raises(CommandError) as refused:
+        run("check", path)
+
+    assert f"{path}:{line}:" in refused.value.why
+    assert "31" in refused.value.why
+
+
+def test_what_the_service_would_refuse_is_refused_before(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="can't follow") as refused:
+        run("check", candidate(tmp_path, ("Asia/Shanghai", "Europe/Berlin")))
+
+    assert "facts are kept by the day of Asia/Shanghai" in refused.value.why
+
+
+def test_a_difference_is_shown_with_the_reason_in_the_candidate(tmp_path: Path) -> None:
+    path = candidate(tmp_path, ("  hold_days: 30", "  hold_days: 45 # half a quarter #"))
+    [found] = json.loads(run("diff", path, "--json"))
+
+    assert (found["path"], found["before"], found["after"]) == ("tier.hold_days", 30, 45)
+    assert found["reason"].startswith("half a quarter")
+    assert "half a quarter" in run("diff", path)
+
+
+def test_publishing_needs_a_running_stack(tmp_path: Path) -> None:
+    for arguments in (["publish", candidate(tmp_path)], ["history"], ["rollback"]):
+        with pytest.raises(CommandError, match="No stack is running"):
+            run(*arguments)
+
+
+def test_a_service_must_be_one_of_ours() -> None:
+    assert CliRunner().invoke(command.app, ["show", "--service", "sales"]).exit_code == 2

@@ -1,0 +1,83 @@
+"""A number is changed: published, in force for everyone from one instant, and taken back."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from careline_cli.replay import Pipeline
+from careline_contracts.envelope import from_text
+from careline_localstack import LocalStack
+from tests.journeys.conftest import Careline
+
+pytestmark = pytest.mark.stack
+
+SOLD = {
+    "specversion": "1.0",
+    "id": "sold-in-auckland",
+    "source": "/store/auckland",
+    "type": "careline.purchase.completed.v1",
+    "time": "2024-04-10T10:00:00+08:00",
+    "data": {
+        "identities": [{"kind": "member_card", "value": "auckland-1"}],
+        "amount_minor": 200_000,
+        "currency": "NZD",
+    },
+}
+
+
+async def decided(stack: LocalStack) -> set[str]:
+    """By which policies customers were decided about."""
+    connection = await asyncpg.connect(stack.endpoints.databases["scoring"])
+    query = "SELECT DISTINCT policy_version FROM customers WHERE tier > '' AND merged_into IS NULL"
+    found = await connection.fetch(query)
+    await connection.close()
+    return {version for (version,) in found}
+
+
+async def test_a_number_is_changed_for_everyone_and_taken_back(
+    running_services: LocalStack, careline: Careline, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    url = f"{running_services.endpoints.services['ingest']}/v1/touchpoints"
+    is_json = {"content-type": "application/cloudevents+json"}
+    async with httpx.AsyncClient(headers=is_json) as http:
+        assert (await http.post(url, content=json.dumps(SOLD))).status_code == 202
+    await pipeline.tick(datetime(2024, 4, 10, 9, tzinfo=UTC))
+    live = careline("policy", "show", "--json")
+    file = tmp_path / "with-nzd.yaml"
+    rates = "  rates:\n    NZD: 4.3 # a shop in Auckland\n"
+    file.write_text(live["text"].replace("  rates:\n", rates), encoding="utf-8")
+    [difference] = careline("policy", "diff", str(file), "--json")
+    assert (difference["path"], difference["after"]) == ("money.rates.NZD", 4.3)
+
+    said = careline("policy", "publish", str(file), "--note", "we sell in Auckland", "--json")
+    effective_at = from_text(said["effective_at"], name="effective_at")
+    assert careline("policy", "show", "--json")["version"] == live["version"], "not yet"
+    await pipeline.tick(effective_at)
+
+    assert await decided(running_services) == {said["version"]}
+    assert careline("policy", "show", "--json")["version"] == said["version"]
+    [row] = history(careline("policy", "history", "--json"))
+    assert row == ("in force", said["version"], "we sell in Auckland", None)
+
+    refused = ("policy", "publish", str(file), "--from", said["effective_at"])
+    careline(*refused, exit_code=1)
+    back = careline("policy", "rollback", "--note", "the shop is closed", "--json")
+    await pipeline.tick(from_text(back["effective_at"], name="effective_at"))
+
+    assert await decided(running_services) == {live["version"]}
+    assert history(careline("policy", "history", "--json")) == [
+        ("former", said["version"], "we sell in Auckland", None),
+        ("in force", live["version"], "the shop is closed", live["version"]),
+    ]
+
+
+def history(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    for row in rows:
+        assert row["rescored"]["is_done"] and row["rescored"]["customers"] >= 1
+        assert row["rescored"]["done"] == row["rescored"]["customers"]
+    return [tuple(row[name] for name in ("state", "version", "note", "restores")) for row in rows]
