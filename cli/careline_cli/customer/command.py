@@ -3,18 +3,15 @@
 import typer
 
 from careline_cli.customer.show import show
+from careline_cli.customer.timeline import timeline
 
 app = typer.Typer(
     help="One customer: the record, and what people may do to it.\n\n[bold]Examples[/]\n\n"
-    "careline customer show phone:+8613912345678",
+    "careline customer show phone:+8613912345678\n\n"
+    "careline customer timeline member_card:00001",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
 
-
-@app.callback()
-def customer() -> None:
-    """Keeps a group that has one command a group."""
-
-
 app.command()(show)
+app.command()(timeline)

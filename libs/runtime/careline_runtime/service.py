@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from faststream.kafka import KafkaBroker
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.envelope import to_text
 from careline_runtime import metrics, telemetry
@@ -55,6 +56,9 @@ TIMER_POLL_SECONDS = 1.0
 WATCH_SECONDS = 5.0
 FORGET_SECONDS = 60.0
 
+Forget = Callable[[AsyncConnection, datetime], Awaitable[int]]
+"""Forgets a bounded part of what is too old at an instant; returns how much (0: all gone)."""
+
 
 class Service:
     """One service of the five: either `handle` (with a database) or `transforms` (without)."""
@@ -69,6 +73,7 @@ class Service:
         fire: Fire | None = None,
         transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
+        forget: Forget | None = None,
         policy_version: str = "",
         policy: FollowedPolicy[Any, Any] | None = None,
         on_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
@@ -85,16 +90,11 @@ class Service:
         self.stalled = ""
         """Why the service makes no progress though there is work; empty when all is well."""
         self._silent = ""
-        self._on_start, self._on_stop = on_start, on_stop
+        self._on_start, self._on_stop, self._forget = on_start, on_stop, forget
         self._stop = asyncio.Event()
         self._failure = ""
         self._tasks: list[asyncio.Task[None]] = []
-        self._broker = KafkaBroker(
-            settings.kafka_bootstrap_servers,
-            client_id=f"careline-{name}",
-            apply_types=False,
-            logger=None,
-        )
+        self._broker = _quiet_broker(settings, client_id=f"careline-{name}")
         if handle is not None:
             self.engine = create_engine(settings.database_url, service=name)
             self._relay: Relay | None = Relay(self.engine, self.publisher)
@@ -112,8 +112,9 @@ class Service:
             topics = [h.topic for h in hears]
         elif transforms is not None:
             self._relay = None
+            attempts = settings.attempts
             self._stage = TransformStage(
-                self.publisher, transforms, service=name, attempts=settings.attempts
+                self.publisher, transforms, service=name, attempts=attempts
             )
             topics = list(transforms.topics)
         else:
@@ -233,7 +234,7 @@ class Service:
         await until_up(self._broker.start, who="service")
         if isinstance(self._stage, TransactionalStage):
             self._tasks.append(asyncio.create_task(self._fire_timers(self._stage)))
-            self._tasks.append(asyncio.create_task(_keep_inbox_small(self._stage)))
+            self._tasks.append(asyncio.create_task(self._forget_old(self._stage)))
         self._tasks.append(asyncio.create_task(self._watch()))
         self.is_ready = True
 
@@ -270,6 +271,20 @@ class Service:
             if self._due_soon is not None:
                 pause = max(0.0, (self._due_soon - self.clock.now()).total_seconds())
             await self.clock.moved(min(pause, TIMER_POLL_SECONDS))
+
+    async def _forget_old(self, stage: TransactionalStage) -> None:
+        while True:
+            while await stage.forget_old():
+                pass
+            while await until_up(self._forget_of_the_service):
+                pass
+            await asyncio.sleep(FORGET_SECONDS)
+
+    async def _forget_of_the_service(self) -> int:
+        if self._forget is None:
+            return 0
+        async with self.engine.begin() as connection:
+            return await self._forget(connection, self.clock.now())
 
     async def _watch(self) -> None:
         """Health is progress: lag that doesn't move for too long ends the process.
@@ -309,6 +324,12 @@ class Service:
         return lags
 
 
+def _quiet_broker(settings: ServiceSettings, *, client_id: str) -> KafkaBroker:
+    """Raw records, and no log line for each."""
+    servers = settings.kafka_bootstrap_servers
+    return KafkaBroker(servers, client_id=client_id, apply_types=False, logger=None)
+
+
 class _Server(uvicorn.Server):
     """Uvicorn without signal handlers of its own."""
 
@@ -339,13 +360,6 @@ def run(build: Callable[[ServiceSettings], Service], *, service: str) -> None:
         sys.stderr.flush()
         # a thread of a library must not keep a service alive that has given up
         os._exit(1)
-
-
-async def _keep_inbox_small(stage: TransactionalStage) -> None:
-    while True:
-        while await stage.forget_old():
-            pass
-        await asyncio.sleep(FORGET_SECONDS)
 
 
 def _counts() -> dict[str, int]:

@@ -12,6 +12,8 @@ from careline_profile.policy import ProfilePolicy
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
 from careline_profile.record.rules.fold import FieldRules
+from careline_profile.timeline import api as timeline_api
+from careline_profile.timeline.store import forget
 from careline_runtime.access.policy import load_access_policy
 from careline_runtime.batch import Hears
 from careline_runtime.keyring import FollowedKeyring
@@ -43,8 +45,10 @@ def build(settings: ServiceSettings) -> Service:
         handle=partial(handlers.attach_touchpoints, by=by),
         routers=(
             api.router(connect, keyring),
+            timeline_api.router(connect),
             protection_api.router(connect, lambda: service.unit(), protection, keyring),
         ),
+        forget=partial(forget, kept_days=loaded.policy.timeline.kept_days),
         policy_version=loaded.version,
     )
     return service

@@ -14,6 +14,7 @@ from careline_profile.record.rules.fold import FieldRules
 from careline_profile.record.rules.keeping import shared, take_in
 from careline_profile.record.telling import facts_in
 from careline_profile.store import Effects
+from careline_profile.timeline.store import Happened
 from careline_runtime.batch import Heard
 from careline_runtime.keyring import CannotOpen, Keyring
 from careline_runtime.unit_of_work import Unit
@@ -51,7 +52,7 @@ async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, by: Rules) -
     members = {ref for customer in graph.customers.values() for ref in customer.refs}
     book = await record_store.load(unit.connection, members)
     attributes = partial(shared, book=book, rules=by.fields)
-    effects = Effects(news.witnesses)
+    effects, happened = Effects(news.witnesses), Happened()
     for item, touchpoint, refs, facts in told:
         cause = item.envelope
         evidence = Evidence(cause.occurred_at, cause.event_key)
@@ -62,9 +63,11 @@ async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, by: Rules) -
             graph.changed.update(change.customer for change in changes)
             attachment = attachment._replace(changes=(*attachment.changes, *changes))
         effects.add(cause, touchpoint, attachment)
+        happened.add(attachment.identity, cause, touchpoint)
         announce(unit, attachment, graph, touchpoint, cause, attributes=attributes)
     await store.save(unit.connection, effects, graph)
     await record_store.save(unit.connection, book.added)
+    await happened.save(unit.connection)
     unit.after_commit(lambda: metrics.count(change for change, _ in effects.changes))
 
 

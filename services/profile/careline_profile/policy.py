@@ -27,6 +27,12 @@ class KindPolicy(Policy):
     """Values of many people (a switchboard, a shop's own phone): as good as weak."""
 
 
+class TimelinePolicy(Policy):
+    """What of the timeline is kept."""
+
+    kept_days: PositiveInt
+
+
 class ProfilePolicy(Policy):
     """Profile's policy file."""
 
@@ -36,6 +42,7 @@ class ProfilePolicy(Policy):
     max_tangle: PositiveInt
     identities: dict[IdentityKind, KindPolicy]
     record: RecordPolicy
+    timeline: TimelinePolicy
 
     @model_validator(mode="after")
     def _is_complete_and_readable(self) -> "ProfilePolicy":

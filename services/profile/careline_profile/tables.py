@@ -140,3 +140,16 @@ answered = Table(
     Column("until", Instant, nullable=False),
     comment="One row: what was known up to here has been answered, so nothing is added to it.",
 )
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("token", Uuid, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("event_key", Uuid, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_timeline_token", "token", "occurred_at"),
+    Index("ix_timeline_occurred_at", "occurred_at", postgresql_using="brin"),
+    comment="Every touchpoint, without sealed texts, under the token of its identity.",
+)

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "profile_0005"
-down_revision = "profile_0004"
+revision = "profile_0006"
+down_revision = "profile_0005"
 
 
 def upgrade() -> None:

@@ -1,0 +1,59 @@
+"""`careline customer timeline`: every touchpoint of a customer, newest first."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from careline_cli.console import stdout
+from careline_cli.customer.profile_api import ask, number_of
+from careline_cli.customer.show import AsJson, Name
+
+
+def timeline(
+    name: Name,
+    channel: Annotated[str | None, typer.Option(help="Of this channel only.")] = None,
+    event_type: Annotated[
+        str | None, typer.Option("--type", help="Of this event type only.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="The `next` of the page before.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show all touchpoints of a customer, of all channels, newest first.
+
+    [bold]Examples[/]
+
+    careline customer timeline phone:+8613912345678
+
+    careline customer timeline member_card:00001 --channel store --limit 10 --json
+    """
+    asked = {
+        "channel": channel,
+        "type": event_type,
+        "since": since.astimezone().isoformat() if since else None,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    wanted = {option: value for option, value in asked.items() if value is not None}
+    found = ask("GET", f"/v1/customers/{number_of(name)}/timeline", params=wanted)
+    if as_json:
+        stdout.print_json(data=found)
+        return
+    stdout.print(_table(found))
+    if found["next"]:
+        stdout.print(f"older ones: --cursor {found['next']}")
+
+
+def _table(found: dict[str, Any]) -> Table:
+    table = Table("when", "channel", "what", "by", "details", box=None)
+    for touchpoint in found["touchpoints"]:
+        details = ", ".join(f"{name} {value}" for name, value in touchpoint["details"].items())
+        kind = touchpoint["identity"].partition(":")[0]
+        what = touchpoint["type"].removeprefix("careline.").removesuffix(".v1")
+        table.add_row(touchpoint["occurred_at"], touchpoint["channel"], what, kind, details)
+    return table

@@ -1,0 +1,1 @@
+"""The timeline of a customer: every touchpoint of every channel, newest first."""

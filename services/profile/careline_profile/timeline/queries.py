@@ -1,0 +1,52 @@
+"""What is asked about a timeline: one page of it."""
+
+from collections.abc import Collection
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_profile.timeline.model import Entry, Wanted
+
+# for each identity the newest that are wanted, from the end of its index, and of them the newest:
+# a customer with a hundred thousand touchpoints costs one page
+_PAGE = text("""
+    SELECT newest.* FROM unnest(CAST(:tokens AS uuid[])) AS own (token)
+    CROSS JOIN LATERAL (
+        SELECT t.token, t.occurred_at, t.event_key, t.channel, t.type, t.body
+        FROM timeline t
+        WHERE t.token = own.token
+            AND (CAST(:since AS timestamptz) IS NULL OR t.occurred_at >= :since)
+            AND (CAST(:until AS timestamptz) IS NULL OR t.occurred_at < :until)
+            AND (CAST(:after AS timestamptz) IS NULL
+                OR t.occurred_at <= :after
+                AND (t.occurred_at, t.event_key) < (:after, CAST(:after_event AS uuid)))
+            AND (CAST(:channel AS text) IS NULL OR t.channel = :channel)
+            AND (CAST(:type AS text) IS NULL OR t.type = :type)
+        ORDER BY t.occurred_at DESC, t.event_key DESC LIMIT :limit
+    ) AS newest
+    ORDER BY occurred_at DESC, event_key DESC LIMIT :limit
+""")
+
+
+async def page(
+    connection: AsyncConnection, tokens: Collection[str], wanted: Wanted, *, limit: int
+) -> list[Entry]:
+    """The newest touchpoints of these identities that are wanted, newest first."""
+    rows = await connection.execute(
+        _PAGE,
+        {
+            "tokens": sorted(tokens),
+            "since": wanted.since,
+            "until": wanted.until,
+            "after": wanted.after and wanted.after.occurred_at,
+            "after_event": wanted.after and wanted.after.event_key,
+            "channel": wanted.channel,
+            "type": wanted.type,
+            "limit": limit,
+        },
+    )
+    return [
+        Entry(token.hex, occurred_at, event_key.hex, channel, type, orjson.loads(body))
+        for token, occurred_at, event_key, channel, type, body in rows
+    ]

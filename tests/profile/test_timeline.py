@@ -1,0 +1,130 @@
+"""All touchpoints of a customer, newest first, page by page, with the identity they came by."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from careline_profile.rules import customer_number
+from careline_profile.testing import MONDAY, Profile, ref
+from careline_profile.timeline import api
+from careline_profile.timeline.model import Cursor
+from careline_profile.timeline.store import forget
+from careline_runtime.access.testing import api_in_test
+
+ANN, ANNS_MAIL, BOB = "phone:13911112222", "email:ann@example.org", "phone:13933334444"
+NUMBER = customer_number(ref(ANN))
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1)), st.uuids())  # noqa: DTZ001
+def test_a_cursor_survives_its_text(at: datetime, event: Any) -> None:
+    cursor = Cursor(at.replace(tzinfo=UTC), event.hex)
+    assert Cursor.read(str(cursor)) == cursor
+
+
+@pytest.mark.parametrize("text", ["", "1", "1-xyz", "1-" + "0" * 31, "-1-" + "0" * 32])
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a cursor"):
+        Cursor.read(text)
+
+
+@pytest.fixture
+async def client(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
+    app = api_in_test(api.router(profile.engine.connect))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://profile") as client:
+        yield client
+
+
+async def minutes(client: httpx.AsyncClient, **asked: Any) -> list[int]:
+    """The minutes after Monday, 9 o'clock, of the touchpoints on a page."""
+    answer = await client.get(f"/v1/customers/{NUMBER}/timeline", params=asked)
+    assert answer.status_code == 200, answer.text
+    times = [datetime.fromisoformat(t["occurred_at"]) for t in answer.json()["touchpoints"]]
+    return [round((at - MONDAY).total_seconds() / 60) for at in times]
+
+
+@pytest.mark.stack
+async def test_the_timeline_joins_channels_and_identities_and_follows_a_merge(
+    profile: Profile, client: httpx.AsyncClient
+) -> None:
+    await profile.hear(
+        [
+            profile.touchpoint(ANN, minutes=3, channel="phone", type="careline.call.missed.v1"),
+            profile.touchpoint(ANNS_MAIL, minutes=1, channel="app"),
+            profile.touchpoint(BOB, minutes=4),
+            profile.touchpoint(ANN, ANNS_MAIL, minutes=2, channel="store", body={"store": "01"}),
+        ]
+    )
+    answer = await client.get(f"/v1/customers/{NUMBER}/timeline")
+    assert [
+        (t["channel"], t["type"], t["identity"], t["details"]) for t in answer.json()["touchpoints"]
+    ] == [
+        ("phone", "careline.call.missed.v1", ref(ANN), {"feature": "search"}),
+        ("store", "careline.feature.used.v1", ref(ANN), {"store": "01"}),
+        ("app", "careline.feature.used.v1", ref(ANNS_MAIL), {"feature": "search"}),
+    ]
+    assert answer.json()["next"] is None
+    assert await minutes(client, channel="store") == [2]
+    assert await minutes(client, type="careline.call.missed.v1") == [3]
+    between = {"since": "2026-03-02T09:01:00Z", "until": "2026-03-02T09:03:00Z"}
+    assert await minutes(client, **between) == [2, 1]
+
+
+@pytest.mark.stack
+async def test_pages_show_each_touchpoint_once(profile: Profile, client: httpx.AsyncClient) -> None:
+    await profile.hear([profile.touchpoint(ANN, ANNS_MAIL, minutes=0)])
+    names = [ANN, ANNS_MAIL]
+    events = [
+        profile.touchpoint(names[n % 2], id=f"t{n}", minutes=n // 3, recorded=n) for n in range(20)
+    ]
+    await profile.hear(events)
+    seen, asked = [], {"limit": "7"}
+    while True:
+        answer = (await client.get(f"/v1/customers/{NUMBER}/timeline", params=asked)).json()
+        seen += [(t["occurred_at"], t["event"]) for t in answer["touchpoints"]]
+        if answer["next"] is None:
+            break
+        asked["cursor"] = answer["next"]
+    assert len(seen) == len(set(seen)) == 21
+    assert seen == sorted(seen, reverse=True)
+
+
+@pytest.mark.stack
+async def test_the_same_event_twice_is_on_the_timeline_once(
+    profile: Profile, client: httpx.AsyncClient
+) -> None:
+    event = profile.touchpoint(ANN, minutes=1)
+    again = profile.raw(event.topic, headers=event.headers, value=event.value)
+    await profile.hear([event, again], batch=1)
+    assert await minutes(client) == [1]
+
+
+@pytest.mark.stack
+async def test_what_is_too_old_is_forgotten(profile: Profile, client: httpx.AsyncClient) -> None:
+    await profile.hear([profile.touchpoint(ANN, minutes=n) for n in (1, 2, 3)])
+    a_week_later = MONDAY + timedelta(days=7, minutes=3)
+    async with profile.engine.begin() as connection:
+        assert await forget(connection, a_week_later, kept_days=7) == 2
+        assert await forget(connection, a_week_later, kept_days=7) == 0
+    assert await minutes(client) == [3]
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/customers/C00000000000Z/timeline", 404),
+        (f"/v1/customers/{NUMBER}/timeline?cursor=yesterday", 422),
+        (f"/v1/customers/{NUMBER}/timeline?limit=0", 422),
+        (f"/v1/customers/{NUMBER}/timeline?channel=telepathy", 422),
+    ],
+)
+async def test_what_cannot_be_answered_is_said(
+    client: httpx.AsyncClient, path: str, status: int
+) -> None:
+    assert (await client.get(path)).status_code == status
