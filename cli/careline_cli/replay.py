@@ -26,6 +26,9 @@ from careline_runtime.publisher import Publisher
 
 POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 0.02
+POLL_SHARE = 0.02
+"""Of the time waited so far: each look is work for Kafka and the services, which a long wait spares
+them."""
 
 Status = Mapping[str, Any]
 
@@ -101,10 +104,9 @@ class Pipeline:
 
         Servers that restart meanwhile are waited for. Raises `CommandError` after the timeout.
         """
-        deadline = time.monotonic() + timeout_seconds
-        pause = POLL_SECONDS
+        started, pause = time.monotonic(), POLL_SECONDS
         waiting_for = "the services"
-        while time.monotonic() < deadline:
+        while (waited := time.monotonic() - started) < timeout_seconds:
             try:
                 before = await self._ends()
                 statuses, waiting_for = await self._look(before, by)
@@ -113,7 +115,7 @@ class Pipeline:
             except (httpx.HTTPError, KafkaError, OSError) as error:
                 waiting_for = f"an answer ({type(error).__name__})"
             await asyncio.sleep(pause)
-            pause = min(LONGEST_POLL_SECONDS, pause * 1.5)
+            pause = min(max(LONGEST_POLL_SECONDS, POLL_SHARE * waited), pause * 1.5)
         raise CommandError(
             f"The pipeline has not drained in {timeout_seconds:.0f} s.",
             why=f"Still waiting for {waiting_for}.",

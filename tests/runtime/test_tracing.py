@@ -175,6 +175,7 @@ class TestARequest:
 
         class AnyService:
             name = policy_version = "any"
+            policy = access = None
             stalled = ""
 
         app = create_app(cast(Service, AnyService()), [routes])

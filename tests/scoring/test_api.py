@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import get_args
 
 import httpx
 import pytest
 
+from careline_contracts.events.scoring import TagName
 from careline_runtime.access.testing import api_in_test
 from careline_scoring import api, metrics
 from careline_scoring.testing import Scoring, midnight, noon
@@ -65,7 +67,14 @@ async def test_a_score_is_taken_apart_to_the_point(
     assert _instant(by_measure["spend"]["expires_at"]) == midnight(190)
     assert _instant(by_measure["complaints"]["expires_at"]) == midnight(200)
     assert _instant(answer["as_of"]) == noon(20)
-    assert answer["tags"] == {"value": "normal", "need": "none", "risk": "medium"}
+    assert answer["tags"] == {
+        "value": "normal",
+        "need": "none",
+        "risk": "medium",
+        "life_cycle": ["active"],
+        "channel": ["app"],
+        "part_of_day": ["afternoon"],
+    }
     assert answer["tier"] == "potential"
     assert answer["reasons"]["risk"] == ["1 complaint in 90 days"]
     assert answer["left_out"] == {"KRW": 1}
@@ -142,4 +151,8 @@ async def test_the_summary_counts_every_customer_once(
         "value": {"high": 0, "potential": 0, "normal": 2},
         "need": {"active": 0, "latent": 0, "dormant": 0, "none": 2},
         "risk": {"high": 0, "medium": 0, "low": 2},
+        "tags": {
+            **{tag: {} for tag in get_args(TagName)},
+            "life_cycle": {"active": 1, "prospect": 1},
+        },
     }

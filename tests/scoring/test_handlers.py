@@ -59,7 +59,7 @@ async def kept(scoring: Scoring) -> dict[str, list[tuple[Any, ...]]]:
         "buckets": await rows(scoring, "SELECT * FROM buckets ORDER BY 1, 2, 3, 4"),
         "customers": await rows(
             scoring,
-            """SELECT number, as_of, points, value, need, risk, tier, next_change_at,
+            """SELECT number, as_of, points, value, need, risk, tier, tags, next_change_at,
             merged_into FROM customers ORDER BY number""",
         ),
         "timers": await rows(scoring, "SELECT * FROM timers ORDER BY 1, 2"),
@@ -90,17 +90,19 @@ def some_events(scoring: Scoring, *, seed: int, count: int = 250) -> list[Consum
 
 async def test_a_first_purchase_says_every_verdict_and_the_score(scoring: Scoring) -> None:
     await scoring.hear([scoring.purchase(ANN, 300, day=0)])
-    tier, value, need = await said_on(scoring, TIER_CHANGES, TAG_CHANGES)
+    tier, value, need, stage = await said_on(scoring, TIER_CHANGES, TAG_CHANGES)
     [risk] = await said_on(scoring, RISK_CHANGES)
     [score] = await said_on(scoring, SCORES)
     assert (tier["to"], value["to"], need["to"], risk["to"]) == ("edge", "normal", "none", "low")
     assert "from" not in tier
-    assert [change["version"] for change in (tier, value, need, risk)] == [1, 2, 3, 4]
+    assert [change["version"] for change in (tier, value, need, risk, stage)] == [1, 2, 3, 4, 5]
+    assert (stage["tag"], stage["from"], stage["to"]) == ("life_cycle", [], ["active"])
     assert tier["reasons"] == [
         "low value: spend 300.00 CNY in 365 days",
         "low stickiness: 0 repurchases in 365 days",
     ]
-    assert score["version"] == 4
+    assert score["version"] == 5
+    assert score["tags"] == {"life_cycle": ["active"]}
     assert score["total"] == "17.50"  # 2 for an order; 10, 3 and 2.5 for what is missing
     assert score["dimensions"] == {
         "spending": "2.00",
@@ -118,7 +120,11 @@ async def test_time_alone_makes_a_customer_dormant_exactly_when_due(scoring: Sco
     await scoring.hear([scoring.activity(ANN, day=0)])
     assert await scoring.next_due() == midnight(90)
     await scoring.tick(noon(89))
-    assert [c["to"] for c in await said_on(scoring, TAG_CHANGES)] == ["normal", "none"]
+    assert [c["to"] for c in await said_on(scoring, TAG_CHANGES)] == [
+        "normal",
+        "none",
+        ["prospect"],
+    ]
     await scoring.tick(noon(400))
     dormant = (await said_on(scoring, TAG_CHANGES))[-1]
     assert (dormant["from"], dormant["to"]) == ("none", "dormant")
@@ -215,6 +221,55 @@ async def test_a_late_event_counts_on_its_own_day_and_is_decided_now(scoring: Sc
     assert await rows(
         scoring, "SELECT CAST(day AS text), amount_minor FROM buckets WHERE currency <> ''"
     ) == [("2024-01-11", 2_500_000)]
+
+
+async def test_what_somebody_prefers_is_said_when_it_begins_and_when_it_ends(
+    scoring: Scoring,
+) -> None:
+    await scoring.hear([scoring.activity(ANN, day=day) for day in (0, 10, 20)])
+    await scoring.tick(noon(400))
+    said = [c for c in await said_on(scoring, TAG_CHANGES) if c["tag"] == "channel"]
+    assert [(c["from"], c["to"], instant(c["as_of"])) for c in said] == [
+        ([], ["app"], noon(20)),
+        (["app"], [], midnight(180)),
+    ]
+    assert [c["reasons"] for c in said] == [
+        ["app: 3 times in 180 days"],
+        ["nothing often enough in 180 days"],
+    ]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)])
+async def test_the_tags_of_the_record_are_the_newest_whatever_comes_first(
+    admin_url: str, order: Sequence[int]
+) -> None:
+    async with fresh_scoring(admin_url) as scoring:
+        events = [
+            scoring.activity(ANN, day=1),
+            scoring.state(ANN, 1, day=1, party="company"),
+            scoring.state(ANN, 2, day=1, party="company", special_care=("vip", "elderly")),
+        ]
+        await scoring.hear(_renumbered([events[place] for place in order]), batch=1)
+        [*_, score] = await said_on(scoring, SCORES)
+        assert score["tags"] == {
+            "life_cycle": ["prospect"],
+            "party": ["company"],
+            "care": ["elderly", "vip"],
+        }
+        changes = [*await said_on(scoring, TIER_CHANGES, TAG_CHANGES, RISK_CHANGES)]
+        assert sorted(c["version"] for c in changes) == list(range(1, score["version"] + 1))
+
+
+async def test_a_record_that_says_nothing_new_of_a_customer_is_not_decided_about(
+    scoring: Scoring,
+) -> None:
+    await scoring.hear([scoring.activity(ANN, day=0), scoring.state(ANN, 1, day=0, region="east")])
+    before = await scoring.said()
+    await scoring.hear([scoring.state(ANN, 2, day=1, region="east", language="zh")])
+    assert await scoring.said() == before
+    await scoring.hear([scoring.state(ANN, 3, day=2)])
+    [*_, gone] = await said_on(scoring, TAG_CHANGES)
+    assert (gone["tag"], gone["from"], gone["to"]) == ("region", ["east"], [])
 
 
 async def test_a_merge_is_the_sum_of_both_and_the_absorbed_points_to_the_survivor(

@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from careline_scoring.model import NEVER, TIERS, Decision, Fact, History
+from careline_scoring.model import NEVER, NO_HOUR, TIERS, Decision, Fact, History
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.advice import ways_up
 from careline_scoring.rules.ledger import ledger
@@ -45,7 +45,16 @@ def facts(draw: st.DrawFn) -> Fact:
     if kind.startswith(("purchase.", "order.")):
         currency = draw(st.sampled_from(["CNY", "CNY", "USD", "XXX"]))
         amount = draw(AMOUNTS)
-    return Fact(day, kind, currency, draw(st.integers(1, 3)), amount)
+    return Fact(
+        day,
+        kind,
+        currency,
+        draw(st.integers(1, 3)),
+        amount,
+        channel=draw(st.sampled_from(["phone", "chat", ""])),
+        product=draw(st.sampled_from(["phone", "insurance", "", ""])),
+        hour=draw(st.sampled_from([NO_HOUR, 3, 9, 20])),
+    )
 
 
 histories = st.lists(facts(), min_size=1, max_size=25)
@@ -53,7 +62,7 @@ histories = st.lists(facts(), min_size=1, max_size=25)
 
 def verdicts(decision: Decision) -> tuple[object, ...]:
     """What a subscriber would see of it."""
-    return decision.points, decision.value, decision.need, decision.risk, decision.tier
+    return decision[1:-1]
 
 
 @given(known=histories, ahead=st.integers(0, 400))
@@ -88,6 +97,8 @@ def test_each_reading_tag_and_tier_names_its_own_change_day(
                     rulebook.tiers.tier(history, day),
                 )
             ),
+            rulebook.habits.life_cycle(history, day),
+            rulebook.habits.preferred(history, day),
         ]
 
     for index, (now, change_day) in enumerate(all_on(today)):

@@ -12,6 +12,7 @@ from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.evidence import Calendar
 from careline_scoring.rules.reasons import reasons as why
+from careline_scoring.rules.reasons import tag_reasons as why_tag
 from careline_scoring.rules.wording import WORDS
 
 TODAY = date(2024, 6, 1).toordinal()
@@ -263,6 +264,77 @@ def test_risk(
     decision = rulebook.decide(history, TODAY)
     assert list(why("risk", rulebook, history, decision)) == reasons
     assert verdict == (risk, TODAY + days if days else NEVER)
+
+
+def habit(*days_ago: int, kind: str = "app-session.started", **more: Any) -> list[Fact]:
+    return [Fact(TODAY - ago, kind, "", 1, 0, **more) for ago in days_ago]
+
+
+@pytest.mark.parametrize(
+    ("facts", "tags", "days"),
+    [
+        pytest.param(habit(3), {"life_cycle": ("prospect",)}, 0, id="never bought"),
+        pytest.param(
+            [bought(100, 1), *habit(20)], {"life_cycle": ("active",)}, 70, id="in contact"
+        ),
+        pytest.param([bought(90, 1)], {"life_cycle": ("dormant",)}, 0, id="a quarter of silence"),
+        pytest.param(
+            habit(9, 5, 179, channel="app"),
+            {"life_cycle": ("prospect",), "channel": ("app",)},
+            1,
+            id="three times by app, once of it about to leave",
+        ),
+        pytest.param(
+            habit(9, 5, 180, channel="app"), {"life_cycle": ("prospect",)}, 0, id="twice only"
+        ),
+        pytest.param(
+            habit(9, 5, 5, channel="chat") + habit(4, 4, 4, channel="app"),
+            {"life_cycle": ("prospect",), "channel": ("app", "chat")},
+            171,
+            id="both, in alphabetical order, until the first of them ends",
+        ),
+        pytest.param(
+            habit(9, 5, 5, 2, kind="sms.delivered", channel="sms"),
+            {"life_cycle": ("prospect",)},
+            0,
+            id="what we did tells nothing of the customer",
+        ),
+        pytest.param(
+            [
+                bought(2, 1)._replace(product="phone"),
+                *habit(9, kind="enquiry.made", product="phone"),
+            ],
+            {"life_cycle": ("active",), "product": ("phone",)},
+            88,
+            id="asked about and bought",
+        ),
+        pytest.param(
+            habit(1, hour=7) + habit(2, hour=11) + habit(3, hour=9) + habit(1, 2, 3, hour=23),
+            {"life_cycle": ("prospect",), "part_of_day": ("morning",)},
+            177,
+            id="mornings; the night is nobody's preference",
+        ),
+    ],
+)
+def test_life_cycle_and_preferences(
+    rulebook: Rulebook, facts: list[Fact], tags: dict[str, Any], days: int
+) -> None:
+    history = rulebook.evidence.history(facts)
+    (stage, stage_ends), (preferred, preferred_ends) = (
+        rulebook.habits.life_cycle(history, TODAY),
+        rulebook.habits.preferred(history, TODAY),
+    )
+    assert dict(stage + preferred) == tags
+    assert min(stage_ends, preferred_ends) == (TODAY + days if days else NEVER)
+
+
+def test_why_a_tag_is_carried(rulebook: Rulebook) -> None:
+    history = rulebook.evidence.history([*habit(9, 5, 5, channel="app"), bought(400, 1)])
+    decision = rulebook.decide(history, TODAY)
+    assert why_tag("channel", rulebook, history, decision) == ("app: 3 times in 180 days",)
+    assert why_tag("product", rulebook, history, decision) == ("nothing often enough in 365 days",)
+    assert why_tag("life_cycle", rulebook, history, decision, "zh") == ("已购买，90 天内有互动",)
+    assert why_tag("region", rulebook, history, decision) == ("as the customer's record says",)
 
 
 def repurchases(count: int, *, days_ago: int = 10) -> list[Fact]:

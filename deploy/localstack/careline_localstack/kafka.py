@@ -23,6 +23,9 @@ _CONTROLLER_VARIABLE = "CARELINE_KAFKA_CONTROLLER_PORT"
 _JVM_OPTIONS = (
     "-Xmx512m",
     "-XX:+UseSerialGC",
+    # The optimising compiler costs more than it brings within minutes: of 54 µs an event in the
+    # pipeline's first 60,000 it takes 13, and of 33 in the third still 10.
+    "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
     "-Djava.awt.headless=true",

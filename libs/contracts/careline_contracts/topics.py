@@ -126,7 +126,14 @@ ACTIVITIES = Topic(
     ),
     ("scoring", "engagement", "ticketing"),
 )
-CUSTOMERS = Topic("careline.customers.v1", "profile", "customer", "state", (profile.CustomerState,))
+CUSTOMERS = Topic(
+    "careline.customers.v1",
+    "profile",
+    "customer",
+    "state",
+    (profile.CustomerState,),
+    ("scoring",),
+)
 CUSTOMER_CHANGES = Topic(
     "careline.customer-changes.v1",
     "profile",

@@ -5,6 +5,7 @@ The database holds the truth; Kafka's offsets are a hint that saves reading agai
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -156,7 +157,7 @@ class Consumer:
         return starts
 
     async def settle(self, records: Any) -> None:
-        for topic, count in _per_topic(records).items():
+        for topic, count in Counter(record.topic for record in records).items():
             metrics.events_received.labels(topic).inc(count)
         try:
             await self._follow_back(records)
@@ -262,10 +263,3 @@ def _report_expired(place: tuple[str, int], *, read_to: int, begins_at: int) -> 
 async def _raw(message: KafkaAckableMessage) -> tuple[ConsumerRecord, ...]:
     records: tuple[ConsumerRecord, ...] = message.raw_message
     return records
-
-
-def _per_topic(records: Sequence[ConsumerRecord]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for record in records:
-        counts[record.topic] = counts.get(record.topic, 0) + 1
-    return counts

@@ -7,6 +7,7 @@ until the poison record stands alone in the dead letters and the rest has gone o
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,9 @@ Transform = Callable[[Sequence[ConsumerRecord]], Awaitable[Sequence[Record]]]
 
 DUE_A_UNIT = 500
 PUT_OFF_HOURS = 1
+RECORDS_A_SLICE = 1_000
+"""Of a transformation: while Kafka stores one slice the next is made. To wait for the whole batch
+was a fifth of ingest's time."""
 
 Item = TypeVar("Item")
 
@@ -256,10 +260,7 @@ class TransactionalStage:
         self._streak.count(good=good, bad=len(items) - good)
         if good > len(heard):
             metrics.events_duplicate.labels(items[0].topic).inc(good - len(heard))
-        per_topic: dict[str, int] = {}
-        for item in heard:
-            per_topic[item.topic] = per_topic.get(item.topic, 0) + 1
-        for topic, count in per_topic.items():
+        for topic, count in Counter(item.record.topic for item in heard).items():
             metrics.events_handled.labels(topic).inc(count)
         if self._measure_latency and heard:
             waited = datetime.now(UTC) - heard[-1].envelope.recorded_at
@@ -296,13 +297,22 @@ class TransformStage:
     async def _unit(self, records: Sequence[ConsumerRecord]) -> None:
         started = time.perf_counter()
         with tracing.processing(records, service=self._service):
-            published = await self._transforms.transform(records)
-            # not those that came in: a trace may begin here
-            tracing.link(map(traceparent_of, published))
-            await self._publisher.publish(published)
+            await self._publish_as_made(records)
         metrics.unit_seconds.labels("events").observe(time.perf_counter() - started)
         metrics.unit_events.observe(len(records))
         metrics.last_progress.set_to_current_time()
+
+    async def _publish_as_made(self, records: Sequence[ConsumerRecord]) -> None:
+        """Publishes slice by slice, and in order: one leaves when Kafka has the one before."""
+        made: Sequence[Record] = ()
+        for start in range(0, len(records), RECORDS_A_SLICE):
+            _, made = await asyncio.gather(
+                self._publisher.publish(made),
+                self._transforms.transform(records[start : start + RECORDS_A_SLICE]),
+            )
+            # not those that came in: a trace may begin here
+            tracing.link(map(traceparent_of, made))
+        await self._publisher.publish(made)
 
     async def _give_up(self, record: ConsumerRecord, failure: Exception) -> None:
         detail = f"{type(failure).__name__}; see the service's log"

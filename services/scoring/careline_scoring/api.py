@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import AwareDatetime, BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_runtime.access import requires
 from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
@@ -38,6 +38,8 @@ class Summary(BaseModel):
     value: dict[Value, int]
     need: dict[Need, int]
     risk: dict[Risk, int]
+    tags: dict[TagName, dict[str, int]]
+    """TAG-4: a customer may carry several values of a tag, or none."""
 
 
 def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]]) -> APIRouter:
@@ -59,12 +61,14 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]]) -> APIR
     async def summary() -> Summary:
         async with connect() as connection:
             sums = await queries.count(connection)
+            tags = await queries.count_tags(connection)
         return Summary(
             customers=sum(sums["tiers"].values()),
             tiers={name: sums["tiers"].get(name, 0) for name in get_args(Tier)},
             value={name: sums["value"].get(name, 0) for name in get_args(Value)},
             need={name: sums["need"].get(name, 0) for name in get_args(Need)},
             risk={name: sums["risk"].get(name, 0) for name in get_args(Risk)},
+            tags={name: tags.get(name, {}) for name in get_args(TagName)},
         )
 
     return routes
@@ -88,6 +92,7 @@ def _explained(
         history,
         as_of=as_of or found.as_of,
         customer=found.number,
+        record=found.record,
         requested=requested,
         version=found.version,
         language=language,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
-from careline_scoring.model import Fact, History
+from careline_scoring.model import Fact, History, Tags
 from careline_scoring.rules import Rulebook
 
 
@@ -18,6 +18,7 @@ class Published(NamedTuple):
     need: Need
     risk: Risk
     tier: Tier
+    tags: Tags
     next_change_at: datetime | None
     policy_version: str
 
@@ -34,6 +35,9 @@ class Customer:
     merged_into: str | None = None
     saves: int = 0
     """How often the row was saved: a history in memory is whole while this is the same."""
+    record: Tags = ()
+    """What profile says of the customer, in its `record_version`."""
+    record_version: int = 0
     history: History = field(default_factory=History)
     rulebook: Rulebook = field(init=False)
     """By which `history` is arranged, and by which the next decision is taken."""
@@ -69,6 +73,9 @@ class BucketKey(NamedTuple):
     day: int
     kind: str
     currency: str
+    channel: str
+    product: str
+    hour: int
 
 
 class Book:
@@ -81,6 +88,7 @@ class Book:
         self.new_members: set[str] = set()
         self.new_facts: dict[BucketKey, tuple[int, int]] = {}
         """Times and amount to add to each bucket."""
+        self.new_records: dict[str, Customer] = {}
         self.changed: dict[str, Customer] = {}
 
     def live(self, number: str) -> Customer:
@@ -107,9 +115,19 @@ class Book:
     def add(self, customer: Customer, identity: str, fact: Fact) -> None:
         """Adds a fact to a customer."""
         customer.learn(fact)
-        key = BucketKey(identity, fact.day, fact.kind, fact.currency)
+        day, kind, currency, _, _, channel, product, hour = fact
+        key = BucketKey(identity, day, kind, currency, channel, product, hour)
         times, amount_minor = self.new_facts.get(key, (0, 0))
         self.new_facts[key] = (times + fact.times, amount_minor + fact.amount_minor)
+
+    def record(self, number: str, version: int, record: Tags) -> Customer | None:
+        """Keeps what profile says of a customer; the customer, if that is news."""
+        customer = self._customers[number]
+        if customer.merged_into or version <= customer.record_version or record == customer.record:
+            return None
+        customer.record, customer.record_version = record, version
+        self.new_records[number] = customer
+        return customer
 
     def absorb(self, survivor: Customer, absorbed: Customer) -> None:
         """From now on `absorbed` is an alias of `survivor`, who has the facts of both."""

@@ -8,13 +8,14 @@ from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
-from careline_contracts.events.scoring import Need, Risk, Tier, Value
-from careline_scoring.model import NEVER, Decision, History
+from careline_contracts.events.scoring import Tier
+from careline_scoring.model import NEVER, Decision, History, Tags
 from careline_scoring.rules import Rulebook, as_points
 from careline_scoring.rules.advice import WayUp, ways_up
 from careline_scoring.rules.ledger import UNITS, Entry, ledger
-from careline_scoring.rules.reasons import VERDICTS, reasons
+from careline_scoring.rules.reasons import VERDICTS, reasons, tag_reasons
 from careline_scoring.rules.wording import Language
+from careline_scoring.tags import all_of
 
 
 class EvidenceView(BaseModel):
@@ -44,12 +45,6 @@ class Contribution(BaseModel):
     points: Decimal
     expires_at: datetime | None
     """When the points change if nothing happens."""
-
-
-class TagsView(BaseModel):
-    value: Value
-    need: Need
-    risk: Risk
 
 
 class ChangeView(BaseModel):
@@ -84,7 +79,8 @@ class ScoreView(BaseModel):
     total: Decimal
     dimensions: dict[str, Decimal]
     contributions: list[Contribution]
-    tags: TagsView
+    tags: dict[str, str | tuple[str, ...]]
+    """`value`, `need` and `risk`; those of TAG-4 with all their values."""
     tier: Tier
     reasons: dict[str, list[str]]
     left_out: dict[str, int]
@@ -100,6 +96,7 @@ def explain(
     *,
     as_of: datetime,
     customer: str,
+    record: Tags,
     requested: str,
     version: int,
     language: Language,
@@ -119,11 +116,20 @@ def explain(
             _contribution(entry, expires_at=begins(entry.change_day))
             for entry in ledger(rulebook, history, decision.day)
         ],
-        tags=TagsView(value=decision.value, need=decision.need, risk=decision.risk),
+        tags={
+            "value": decision.value,
+            "need": decision.need,
+            "risk": decision.risk,
+            **dict(all_of(decision.tags, record)),
+        },
         tier=decision.tier,
         reasons={
             verdict: list(reasons(verdict, rulebook, history, decision, language))
             for verdict in VERDICTS
+        }
+        | {
+            tag: list(tag_reasons(tag, rulebook, history, decision, language))
+            for tag, _ in all_of(decision.tags, record)
         },
         left_out=history.left_out,
         ways_up=[_way_up(rulebook, way) for way in ways_up(rulebook, history, decision.day)],
@@ -153,9 +159,14 @@ def _next_change(rulebook: Rulebook, history: History, now: Decision) -> list[Ch
     if now.change_day == NEVER:
         return []
     then = rulebook.decide(history, now.change_day)
+    tags_now, tags_then = dict(now.tags), dict(then.tags)
     pairs = [
         ("total", as_points(now.total), as_points(then.total)),
         *[(verdict, getattr(now, verdict), getattr(then, verdict)) for verdict in VERDICTS],
+        *[
+            (tag, ", ".join(tags_now.get(tag, ())), ", ".join(tags_then.get(tag, ())))
+            for tag in sorted(tags_now.keys() | tags_then.keys())
+        ],
         *[
             (measure.measure, as_points(before), as_points(after))
             for (_, measure), before, after in zip(

@@ -11,8 +11,8 @@ from datetime import datetime
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
-from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.topics import ACTIVITIES, POLICIES
+from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.topics import ACTIVITIES, CUSTOMERS, POLICIES
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.followed_policy import Timeline
@@ -25,6 +25,8 @@ from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact, kind_of
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
 from careline_scoring.rules import Rulebook
+from careline_scoring.rules.evidence import Calendar
+from careline_scoring.tags import all_of, of_record
 
 MOST_MINOR_UNITS = 10**15
 """What the contract allows, so that sums fit a bigint."""
@@ -34,6 +36,7 @@ RESCORE = "rescore"
 
 HEARS = (
     Hears(ACTIVITIES, types={CustomersMerged.type: CustomersMerged}, otherwise=Activity),
+    Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
     Hears(POLICIES, types={PolicyPublished.type: PolicyPublished}),
 )
 
@@ -49,11 +52,13 @@ class Handlers:
         """Rescores the customers that the events are about, event by event."""
         activities = [h.payload for h in heard if isinstance(h.payload, Activity)]
         merges = [h.payload for h in heard if isinstance(h.payload, CustomersMerged)]
+        states = [h.payload for h in heard if isinstance(h.payload, CustomerState)]
         work = await self._begin(
             unit,
             identities={activity.identity for activity in activities},
             numbers={activity.customer for activity in activities}
-            | {number for merge in merges for number in (merge.customer, *merge.absorbed)},
+            | {number for merge in merges for number in (merge.customer, *merge.absorbed)}
+            | {state.customer for state in states if not state.merged_into},
             instants=[_as_of(h.envelope) for h in heard],
         )
         for item in heard:
@@ -62,6 +67,8 @@ class Handlers:
                     work.hear(item.envelope, activity)
                 case CustomersMerged() as merge:
                     work.merge(item.envelope, merge)
+                case CustomerState(merged_into=None) as state:
+                    work.record(item.envelope, state)
                 case PolicyPublished(service="scoring") as published:
                     await_policy(unit, published)
         await self._save(unit, work)
@@ -129,11 +136,19 @@ class _Work:
         customer = self.book.owner(activity.identity, named=activity.customer)
         as_of = customer.not_before(_as_of(envelope))
         self._catch_up(customer, as_of)
-        fact = _fact(envelope, activity, day=self._day_of(envelope.occurred_at))
+        fact = _fact(envelope, activity, self._calendar)
         self.book.add(customer, activity.identity, fact)
         if fact.amount_minor and not customer.rulebook.evidence.converts(fact.currency):
             self.counts["left_out"] += 1
         self._decide(customer, as_of, envelope, why="event")
+
+    def record(self, envelope: Envelope, state: CustomerState) -> None:
+        """What the customer's record says is carried as tags, and decided about anew."""
+        customer = self.book.record(state.customer, state.version, of_record(state.attributes))
+        if customer is not None and customer.published is not None:
+            as_of = customer.not_before(_as_of(envelope))
+            self._catch_up(customer, as_of)
+            self._decide(customer, as_of, envelope, why="record")
 
     def merge(self, envelope: Envelope, merge: CustomersMerged) -> None:
         """The survivor has the facts of all; the absorbed are aliases, said for the last time."""
@@ -195,14 +210,14 @@ class _Work:
         customer.adopt(self._timeline.at(as_of))
         rulebook = customer.rulebook
         decision = rulebook.decide(customer.history, self._day_of(as_of))
-        published = self._to_publish(decision, rulebook)
+        published = self._to_publish(customer, decision)
         before, customer.as_of = customer.published, as_of
         self.book.changed[customer.number] = customer
         self.counts[why] += 1
         if published == before:
             return
         changed = announce_changes(
-            self._unit, rulebook, customer, decision, as_of=as_of, cause=cause
+            self._unit, customer, decision, published, as_of=as_of, cause=cause
         )
         self.counts.update(changed)
         customer.published = published
@@ -220,19 +235,20 @@ class _Work:
         if absorbed.published is not None:
             self.book.changed[absorbed.number] = absorbed
             absorbed.as_of = as_of
-            absorbed.published = self._to_publish(decision, rulebook)._replace(next_change_at=None)
+            absorbed.published = self._to_publish(absorbed, decision)._replace(next_change_at=None)
             announce_score(self._unit, rulebook, absorbed, as_of=as_of, cause=cause)
             self._unit.set_timer(RESCORE, absorbed.number, None)
 
-    def _to_publish(self, decision: Decision, rulebook: Rulebook) -> Published:
+    def _to_publish(self, customer: Customer, decision: Decision) -> Published:
         return Published(
             decision.points,
             decision.value,
             decision.need,
             decision.risk,
             decision.tier,
+            all_of(decision.tags, customer.record),
             self._calendar.begins(decision.change_day),
-            rulebook.version,
+            customer.rulebook.version,
         )
 
 
@@ -240,11 +256,22 @@ def _as_of(envelope: Envelope) -> datetime:
     return max(envelope.recorded_at, envelope.occurred_at)
 
 
-def _fact(envelope: Envelope, activity: Activity, *, day: int) -> Fact:
+def _fact(envelope: Envelope, activity: Activity, calendar: Calendar) -> Fact:
     body = activity.body
     amount_minor, currency = body.get("amount_minor", 0), body.get("currency", "")
     if not isinstance(amount_minor, int) or not 0 <= amount_minor <= MOST_MINOR_UNITS:
         raise InvalidMessage("invalid_activity", "/body/amount_minor: not an amount")
     if not isinstance(currency, str) or len(currency) > 3:
         raise InvalidMessage("invalid_activity", "/body/currency: not an ISO 4217 code")
-    return Fact(day, kind_of(envelope.type, body), currency, 1, amount_minor)
+    product = body.get("product")
+    day, hour = calendar.day_and_hour(envelope.occurred_at)
+    return Fact(
+        day,
+        kind_of(envelope.type, body),
+        currency,
+        1,
+        amount_minor,
+        activity.channel,
+        product if isinstance(product, str) else "",
+        hour,
+    )

@@ -1,14 +1,19 @@
 """Every metric that scoring counts, with its meaning."""
 
 from collections.abc import Mapping
+from typing import get_args
 
 from prometheus_client import Counter, Gauge
+
+from careline_contracts.events.scoring import TagName
 
 rescored = Counter(
     "careline_scoring_rescored_total", "Decisions taken, by what asked for them.", ["why"]
 )
 verdicts_changed = Counter(
-    "careline_scoring_verdicts_changed_total", "Changes of a verdict that were said.", ["verdict"]
+    "careline_scoring_verdicts_changed_total",
+    "Changes of a verdict or a tag that were said.",
+    ["verdict"],
 )
 amounts_left_out = Counter(
     "careline_scoring_amounts_left_out_total",
@@ -24,8 +29,8 @@ rescoring_left = Gauge(
     "Customers that a policy which took effect has yet to be applied to; 0 when all is done.",
 )
 
-WHY = ("event", "timer", "merge", "policy")
-VERDICTS = ("tier", "value", "need", "risk")
+WHY = ("event", "timer", "merge", "policy", "record")
+VERDICTS = ("tier", "value", "need", "risk", *get_args(TagName))
 
 
 def count(counts: Mapping[str, int]) -> None:

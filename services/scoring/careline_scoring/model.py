@@ -5,14 +5,21 @@ are subtractions. Amounts are whole ten-thousandths of the policy currency's min
 after conversion, and sums commute.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 
 NEVER = 2**31
 """A change day that does not come."""
+
+FIRST_CONTACT = "first contact"
+"""Evidence that comes once, or again with a late event of an earlier day."""
+
+NO_HOUR = -1
+"""Of facts that were kept before hours were."""
 
 AMOUNT_SCALE = 10_000
 """Conversion rates have at most four decimals, so converted amounts are whole numbers of these."""
@@ -22,8 +29,12 @@ TIERS: tuple[Tier, ...] = ("edge", "basic", "potential", "core")
 """From worst to best."""
 
 
+Tags = tuple[tuple[TagName, tuple[str, ...]], ...]
+"""Tags of TAG-4 with their values in alphabetical order; those without any are left out."""
+
+
 class Fact(NamedTuple):
-    """A day's bucket: how often something happened on a day, and for how much money in all.
+    """A bucket: how often something happened in an hour of a day, and for how much money in all.
 
     `kind` is the CloudEvents type without `careline.` and `.v1`, with `/variant` where a field
     of the event tells two kinds apart: `purchase.completed`, `call.completed/inbound`.
@@ -34,6 +45,10 @@ class Fact(NamedTuple):
     currency: str
     times: int
     amount_minor: int
+    channel: str = ""
+    product: str = ""
+    hour: int = NO_HOUR
+    """Of the business day."""
 
 
 def _punctuality(body: Mapping[str, Any]) -> str:
@@ -130,8 +145,11 @@ class Series:
 
     def last_day(self, until: int) -> int | None:
         """The last day up to `until`."""
-        index = bisect_right(self.days, until)
-        return self.days[index - 1] if index else None
+        days = self.days
+        if days and days[-1] <= until:
+            return days[-1]
+        index = bisect_right(days, until)
+        return days[index - 1] if index else None
 
 
 class Known:
@@ -147,6 +165,13 @@ class Known:
         """What has come since; the answers that rest on it no longer hold."""
 
 
+Habits = dict[str, "array[int]"]
+"""By value, the days on which it occurred: ascending, once for each time.
+
+Arrays, for the garbage collector looks at every list again and again.
+"""
+
+
 class History:
     """All facts of one customer, arranged by what the policy counts them as.
 
@@ -155,10 +180,12 @@ class History:
     conversion rate.
     """
 
-    __slots__ = ("first_day", "known", "last_day", "left_out", "money", "series")
+    __slots__ = ("first_day", "habits", "known", "last_day", "left_out", "money", "series")
 
     def __init__(self) -> None:
         self.series: dict[str, Series] = {}
+        self.habits: tuple[Habits, Habits, Habits] = ({}, {}, {})
+        """Of channel, product and part of the day."""
         self.money = Series()
         """Purchases less returns; its counts are purchases only."""
         self.first_day = NEVER
@@ -172,6 +199,9 @@ class History:
         self.money.absorb(other.money)
         for name, series in other.series.items():
             self.series.setdefault(name, Series()).absorb(series)
+        for mine, habits in zip(self.habits, other.habits, strict=True):
+            for value, days in habits.items():
+                mine[value] = array("i", sorted([*mine.get(value, ()), *days]))
         self.first_day = min(self.first_day, other.first_day)
         self.last_day = max(self.last_day, other.last_day)
         self.known = None
@@ -183,6 +213,8 @@ class History:
         found = History()
         found.series = {name: series.until(day) for name, series in self.series.items()}
         found.money = self.money.until(day)
+        for known, habits in zip(found.habits, self.habits, strict=True):
+            known |= {value: days[: bisect_right(days, day)] for value, days in habits.items()}
         found.first_day, found.last_day = self.first_day, min(self.last_day, day)
         found.left_out = self.left_out
         return found
@@ -224,5 +256,7 @@ class Decision(NamedTuple):
     need: Need
     risk: Risk
     tier: Tier
+    tags: Tags
+    """Life cycle and preferences; what the record says is no decision."""
     change_day: int
     """The first later day on which a measure's points, a tag or the tier differ."""

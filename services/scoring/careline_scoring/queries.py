@@ -6,8 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_scoring.model import Fact
+from careline_scoring.model import Fact, Tags
 from careline_scoring.store import FACT_COLUMNS
+from careline_scoring.tags import read_tags
 
 # up from an absorbed number to the customer that it has become
 _FIND = text("""
@@ -17,7 +18,8 @@ _FIND = text("""
         SELECT c.merged_into FROM up JOIN customers c USING (number)
         WHERE c.merged_into IS NOT NULL
     )
-    SELECT number, version, as_of, (SELECT sum(p) FROM unnest(points) AS p), policy_version
+    SELECT number, version, as_of, (SELECT sum(p) FROM unnest(points) AS p), policy_version,
+        CAST(record AS text)
     FROM up JOIN customers USING (number)
     WHERE merged_into IS NULL AND as_of IS NOT NULL
 """)
@@ -32,6 +34,15 @@ _COUNT = text("""
 """)
 
 
+_COUNT_TAGS = text("""
+    SELECT tag, carried_value, count(*) FROM customers
+    CROSS JOIN LATERAL jsonb_each(tags) AS carried (tag, said)
+    CROSS JOIN LATERAL jsonb_array_elements_text(said) AS one (carried_value)
+    WHERE merged_into IS NULL
+    GROUP BY tag, carried_value ORDER BY tag, carried_value
+""")
+
+
 class Found(NamedTuple):
     """A customer as last published."""
 
@@ -41,6 +52,7 @@ class Found(NamedTuple):
     hundredths: int
     """The total."""
     policy_version: str
+    record: Tags
 
 
 async def find(connection: AsyncConnection, number: str) -> tuple[Found, list[Fact]] | None:
@@ -50,7 +62,7 @@ async def find(connection: AsyncConnection, number: str) -> tuple[Found, list[Fa
     row = (await connection.execute(_FIND, {"number": number})).one_or_none()
     if row is None:
         return None
-    found = Found._make(row)
+    found = Found._make((*row[:5], read_tags(row[5])))
     facts = await connection.execute(_FACTS, {"number": found.number})
     return found, [Fact._make(fact) for fact in facts]
 
@@ -61,4 +73,12 @@ async def count(connection: AsyncConnection) -> dict[str, dict[str, int]]:
     for *verdicts, customers in await connection.execute(_COUNT):
         for counted, verdict in zip(sums.values(), verdicts, strict=True):
             counted[verdict] = counted.get(verdict, 0) + customers
+    return sums
+
+
+async def count_tags(connection: AsyncConnection) -> dict[str, dict[str, int]]:
+    """How many customers carry each value of each tag of TAG-4."""
+    sums: dict[str, dict[str, int]] = {}
+    for tag, value, customers in await connection.execute(_COUNT_TAGS):
+        sums.setdefault(tag, {})[value] = customers
     return sums

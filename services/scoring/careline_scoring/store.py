@@ -1,17 +1,19 @@
 """Every statement by which scoring decides: one for a batch, never one for an event."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
 from careline_scoring.book import Book, Customer, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact
 from careline_scoring.rules import Rulebook
+from careline_scoring.tags import read_tags, write_tags
 
 _MEMBERS = text("""
     SELECT identity, customer FROM members WHERE identity = ANY(CAST(:identities AS text[]))
@@ -19,7 +21,8 @@ _MEMBERS = text("""
 # in order of number, so that two instances wait for each other and don't deadlock
 _LOCK = text("""
     SELECT number, version, revision, as_of, merged_into, saves,
-        points, value, need, risk, tier, next_change_at, policy_version
+        CAST(record AS text), record_version,
+        points, value, need, risk, tier, CAST(tags AS text), next_change_at, policy_version
     FROM customers WHERE number = ANY(CAST(:numbers AS text[]))
     ORDER BY number FOR UPDATE
 """)
@@ -30,7 +33,10 @@ _OPEN = text("""
     RETURNING number
 """)
 # days are ordinals in Python: 1 is the first day of year 1
-FACT_COLUMNS = "b.day - DATE '0001-01-01' + 1, b.kind, b.currency, b.times, b.amount_minor"
+FACT_COLUMNS = """
+    b.day - DATE '0001-01-01' + 1, b.kind, b.currency, b.times, b.amount_minor, b.channel,
+    b.product, b.hour
+"""
 _FACTS = text(f"""
     SELECT m.customer, {FACT_COLUMNS}
     FROM members m JOIN buckets b USING (identity)
@@ -47,34 +53,44 @@ _MOVE_MEMBERS = text("""
     WHERE members.customer = moved.absorbed
 """)
 _ADD_FACTS = text("""
-    INSERT INTO buckets AS b (identity, day, kind, currency, times, amount_minor)
-    SELECT identity, DATE '0001-01-01' + (day - 1), kind, currency, times, amount_minor
+    INSERT INTO buckets AS b (
+        identity, day, kind, currency, channel, product, hour, times, amount_minor)
+    SELECT identity, DATE '0001-01-01' + (day - 1), kind, currency, channel, product, hour, times,
+        amount_minor
     FROM unnest(
         CAST(:identities AS text[]), CAST(:days AS int[]), CAST(:kinds AS text[]),
-        CAST(:currencies AS text[]), CAST(:times AS int[]), CAST(:amounts AS bigint[])
-    ) AS added (identity, day, kind, currency, times, amount_minor)
-    ON CONFLICT (identity, day, kind, currency) DO UPDATE
+        CAST(:currencies AS text[]), CAST(:channels AS text[]), CAST(:products AS text[]),
+        CAST(:hours AS smallint[]), CAST(:times AS int[]), CAST(:amounts AS bigint[])
+    ) AS added (identity, day, kind, currency, channel, product, hour, times, amount_minor)
+    ON CONFLICT (identity, day, kind, currency, channel, product, hour) DO UPDATE
     SET times = b.times + excluded.times, amount_minor = b.amount_minor + excluded.amount_minor
 """)
 _SAVE_CUSTOMERS = text("""
     UPDATE customers SET
         version = saved.version, revision = saved.revision, as_of = saved.as_of,
         points = CAST(saved.points AS smallint[]), value = saved.value, need = saved.need,
-        risk = saved.risk, tier = saved.tier, next_change_at = saved.next_change_at,
-        policy_version = saved.policy_version, saves = customers.saves + 1
+        risk = saved.risk, tier = saved.tier, tags = CAST(saved.tags AS jsonb),
+        next_change_at = saved.next_change_at, policy_version = saved.policy_version,
+        saves = customers.saves + 1
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:versions AS bigint[]), CAST(:revisions AS bigint[]),
         CAST(:as_ofs AS timestamptz[]), CAST(:points AS text[]), CAST(:values AS text[]),
         CAST(:needs AS text[]), CAST(:risks AS text[]), CAST(:tiers AS text[]),
-        CAST(:next_changes AS timestamptz[]), CAST(:policies AS text[])
-    ) AS saved (number, version, revision, as_of, points, value, need, risk, tier, next_change_at,
-        policy_version)
+        CAST(:tags AS text[]), CAST(:next_changes AS timestamptz[]), CAST(:policies AS text[])
+    ) AS saved (number, version, revision, as_of, points, value, need, risk, tier, tags,
+        next_change_at, policy_version)
     WHERE customers.number = saved.number
 """)
 _SAVE_ABSORBED = text("""
     UPDATE customers SET merged_into = moved.survivor
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
     WHERE customers.number = moved.absorbed
+""")
+_SAVE_RECORDS = text("""
+    UPDATE customers SET record = CAST(saved.record AS jsonb), record_version = saved.version
+    FROM unnest(CAST(:numbers AS text[]), CAST(:records AS text[]), CAST(:versions AS bigint[]))
+        AS saved (number, record, version)
+    WHERE customers.number = saved.number
 """)
 _RESCORING = text("""
     SELECT cursor, customers, rescored FROM rescorings WHERE effective_at = :effective_at FOR UPDATE
@@ -154,18 +170,28 @@ def _choose_rulebooks(
 
 async def _lock(connection: AsyncConnection, numbers: Collection[str]) -> dict[str, Customer]:
     rows = await connection.execute(_LOCK, {"numbers": sorted(numbers)})
-    return {
-        number: Customer(
-            number,
-            version,
-            revision,
-            as_of,
-            None if points is None else Published(tuple(points), *published),
-            merged_into,
-            saves,
-        )
-        for number, version, revision, as_of, merged_into, saves, points, *published in rows
-    }
+    return {row.number: _customer(row) for row in rows}
+
+
+def _customer(row: Sequence[Any]) -> Customer:
+    number, version, revision, as_of, merged_into, saves, record, record_version = row[:8]
+    return Customer(
+        number,
+        version,
+        revision,
+        as_of,
+        None if as_of is None else _published(*row[8:]),
+        merged_into,
+        saves,
+        record=read_tags(record),
+        record_version=record_version,
+    )
+
+
+def _published(
+    points: Sequence[int], value: Value, need: Need, risk: Risk, tier: Tier, tags: str, *rest: Any
+) -> Published:
+    return Published(tuple(points), value, need, risk, tier, read_tags(tags), *rest)
 
 
 async def _open(connection: AsyncConnection, numbers: Collection[str]) -> list[str]:
@@ -185,6 +211,8 @@ async def save(connection: AsyncConnection, book: Book) -> None:
         await connection.execute(_SAVE_ABSORBED, moved)
     if book.new_facts:
         await _add_facts(connection, book)
+    if book.new_records:
+        await _save_records(connection, [c for _, c in sorted(book.new_records.items())])
     if book.changed:
         changed = [customer for _, customer in sorted(book.changed.items())]
         await _save_customers(connection, changed)
@@ -194,7 +222,9 @@ async def save(connection: AsyncConnection, book: Book) -> None:
 
 async def _add_facts(connection: AsyncConnection, book: Book) -> None:
     added = sorted(book.new_facts.items())
-    identities, days, kinds, currencies = zip(*[key for key, _ in added], strict=True)
+    identities, days, kinds, currencies, channels, products, hours = zip(
+        *[key for key, _ in added], strict=True
+    )
     await connection.execute(
         _ADD_FACTS,
         {
@@ -202,8 +232,22 @@ async def _add_facts(connection: AsyncConnection, book: Book) -> None:
             "days": days,
             "kinds": kinds,
             "currencies": currencies,
+            "channels": channels,
+            "products": products,
+            "hours": hours,
             "times": [times for _, (times, _) in added],
             "amounts": [amount for _, (_, amount) in added],
+        },
+    )
+
+
+async def _save_records(connection: AsyncConnection, customers: Collection[Customer]) -> None:
+    await connection.execute(
+        _SAVE_RECORDS,
+        {
+            "numbers": [c.number for c in customers],
+            "records": [write_tags(c.record) for c in customers],
+            "versions": [c.record_version for c in customers],
         },
     )
 
@@ -223,6 +267,7 @@ async def _save_customers(connection: AsyncConnection, customers: Collection[Cus
             "needs": [p.need for _, p in decided],
             "risks": [p.risk for _, p in decided],
             "tiers": [p.tier for _, p in decided],
+            "tags": [write_tags(p.tags) for _, p in decided],
             "next_changes": [p.next_change_at for _, p in decided],
             "policies": [p.policy_version for _, p in decided],
         },

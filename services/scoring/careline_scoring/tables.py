@@ -12,7 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
@@ -35,9 +35,13 @@ buckets = Table(
     Column("day", Date, primary_key=True),
     Column("kind", Name, primary_key=True),
     Column("currency", Name, primary_key=True),
+    Column("channel", Name, primary_key=True, server_default=""),
+    Column("product", Name, primary_key=True, server_default=""),
+    Column("hour", SmallInteger, primary_key=True, server_default="-1"),
     Column("times", Integer, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
-    comment="How often and for how much, per business day: sums, so they commute.",
+    comment="How often and for how much, per business day and hour: sums, so they "
+    "commute. Hour -1 is not known.",
 )
 
 customers = Table(
@@ -52,13 +56,17 @@ customers = Table(
     Column("need", Text),
     Column("risk", Text),
     Column("tier", Text),
+    Column("tags", JSONB, nullable=False, server_default="{}"),
     Column("next_change_at", Instant),
     Column("policy_version", Text),
     Column("merged_into", Name),
+    Column("record", JSONB, nullable=False, server_default="{}"),
+    Column("record_version", BigInteger, nullable=False, server_default="0"),
     Column("saves", BigInteger, nullable=False, server_default="0"),
     comment="Each customer as last published. `version` counts changes of verdicts, `revision` "
     "scores, `saves` updates of the row: whoever changes a customer's facts counts it on. `points` "
-    "are hundredths per measure; an absorbed number points to its survivor.",
+    "are hundredths per measure; an absorbed number points to its survivor. "
+    "`record` is what profile says of the customer, as tags.",
 )
 
 rescorings = Table(

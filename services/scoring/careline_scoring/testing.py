@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
-from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.topics import ACTIVITIES, POLICIES
+from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.topics import ACTIVITIES, CUSTOMERS, POLICIES
 from careline_runtime.followed_policy import BEFORE_ALL, Edition, Timeline
 from careline_runtime.policy import Loaded, load_policy
 from careline_runtime.settings import ServiceSettings
@@ -92,6 +92,28 @@ class Scoring(StageInTest):
         )
         merged = CustomersMerged(customer=survivor, version=self._named, absorbed=absorbed)
         return self.record(ACTIVITIES.name, envelope, merged)
+
+    def state(
+        self, customer: str, version: int, *, day: int, **attributes: str | tuple[str, ...]
+    ) -> ConsumerRecord:
+        """Profile's record of a customer, as it is from noon of that day on."""
+        self._named += 1
+        envelope = Envelope(
+            f"e{self._named}",
+            "/careline/profile",
+            CustomerState.type,
+            occurred_at=noon(day),
+            recorded_at=noon(day),
+            key=customer,
+        )
+        state = CustomerState(
+            customer=customer,
+            version=version,
+            identities={},
+            attributes=attributes,
+            created_at=noon(0),
+        )
+        return self.record(CUSTOMERS.name, envelope, state)
 
     def policy(self, loaded: Loaded[ScoringPolicy], *, day: int) -> ConsumerRecord:
         """A policy from noon of that day on, of which this instance knows."""

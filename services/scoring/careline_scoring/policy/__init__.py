@@ -66,6 +66,10 @@ class ScoringPolicy(Part):
         if len(set(names)) < len(names):
             raise ValueError("two measures have the same name")
         known = self.evidence.by_name()
+        for tag in type(self.tags.preferences).model_fields:
+            for wanted in getattr(self.tags.preferences, tag).of:
+                if wanted not in known:
+                    raise ValueError(f"{tag}: there is no evidence {wanted!r}")
         for measure in measures:
             for role in ("of", "part", "by"):
                 wanted = getattr(measure, role, None)

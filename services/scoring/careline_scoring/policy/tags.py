@@ -1,10 +1,10 @@
-"""The tags in a policy: value, need and risk, each with its lines and windows."""
+"""The tags in a policy: value, need, risk, life cycle, preferences, each with lines and windows."""
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
-from careline_scoring.policy.parts import Days, Part, Percent, Points
+from careline_scoring.policy.parts import Days, EvidenceName, Part, Percent, Points
 
 
 class ValueRule(Part):
@@ -73,7 +73,47 @@ class RiskRule(Part):
     complaints: Complaints
 
 
+class LifeCycleRule(Part):
+    """TAG-4: a prospect until the first purchase; then active, or dormant when silent."""
+
+    dormant: Silence
+
+
+class Preference(Part):
+    """TAG-4: what occurred so often within the window is preferred."""
+
+    of: Annotated[tuple[EvidenceName, ...], Field(min_length=1)]
+    """Facts that are any of these count, each once."""
+    at_least: Annotated[int, Field(ge=1, le=100)]
+    window_days: Days
+
+
+Hour = Annotated[int, Field(ge=0, le=24)]
+
+
+class PartsOfDay(Preference):
+    """When a customer gets in touch, in hours of the policy's time zone."""
+
+    parts: Annotated[dict[str, tuple[Hour, Hour]], Field(min_length=1)]
+    """From the first hour until before the second."""
+
+    @model_validator(mode="after")
+    def parts_do_not_overlap(self) -> Self:
+        hours = [hour for start, end in self.parts.values() for hour in range(start, end)]
+        if len(set(hours)) < len(hours) or any(s >= e for s, e in self.parts.values()):
+            raise ValueError("parts of the day must not be empty nor overlap")
+        return self
+
+
+class Preferences(Part):
+    channel: Preference
+    product: Preference
+    part_of_day: PartsOfDay
+
+
 class Tags(Part):
     value: ValueRule
     need: NeedRule
     risk: RiskRule
+    life_cycle: LifeCycleRule
+    preferences: Preferences

@@ -57,13 +57,14 @@ def hundredths(points: Decimal) -> int:
 class Steps:
     """The points of the last step that the value reaches, none below the first."""
 
-    __slots__ = ("at", "missing", "nothing", "points")
+    __slots__ = ("at", "missing", "next", "nothing", "points")
 
     def __init__(self, measure: MeasureBase, *, scale: int) -> None:
         self.at = [value * scale for value, _ in measure.curve]
         self.points = [0, *(hundredths(points) for _, points in measure.curve)]
         self.missing = hundredths(measure.missing.points)
         self.nothing = Reading(None, self.missing, NEVER)
+        self.next = [self._after(step) for step in range(len(self.points))]
 
     def __call__(self, value: int) -> int:
         return self.points[bisect_right(self.at, value)]
@@ -73,7 +74,9 @@ class Steps:
         return self.at[step - 1] if step else None
 
     def next_value(self, value: int) -> int | None:
-        step = bisect_right(self.at, value)
+        return self.next[bisect_right(self.at, value)]
+
+    def _after(self, step: int) -> int | None:
         points = self.points[step]
         higher = (self.at[i] for i in range(step, len(self.at)) if self.points[i + 1] != points)
         return next(higher, None)

@@ -6,17 +6,18 @@ evidence comes on which the answer rests, or its change day. Of 16 questions an 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from careline_scoring.model import Decision, History, Known, Reading
+from careline_scoring.model import FIRST_CONTACT, Decision, History, Known, Reading
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.policy.score import Group, Measure
 from careline_scoring.rules.evidence import Calendar, Evidence
-from careline_scoring.rules.groups import Block
-from careline_scoring.rules.measures import evidence_of, reader
+from careline_scoring.rules.groups import GroupReader
+from careline_scoring.rules.habits import HabitRules
+from careline_scoring.rules.measures import Reader, evidence_of, reader
 from careline_scoring.rules.tags import TagRules
 from careline_scoring.rules.tier import TierRules
 
@@ -37,13 +38,16 @@ class Rulebook:
         """Dimension and measure, in the order of `Decision.points`."""
         self.tags = TagRules(policy.tags)
         self.tiers = TierRules(policy.tier)
+        self.habits = HabitRules(policy.tags)
         blocks = [block for dimension in policy.score.values() for block in dimension.blocks]
-        self._blocks = [Block([reader(m) for m in members], group) for group, members in blocks]
-        self._questions: tuple[Callable[[History, int], tuple[Any, int]], ...] = (
-            *[block.ask for block in self._blocks],
+        self._readers = [_reader(group, members) for group, members in blocks]
+        self._questions: tuple[Callable[[History, int], Sequence[Any]], ...] = (
+            *[each.ask if isinstance(each, GroupReader) else each.read for each in self._readers],
             self.tags.need,
             self.tags.risk,
             self.tiers.tier,
+            self.habits.life_cycle,
+            self.habits.preferred,
         )
         self._answered_at = _places_of_answers(blocks)
         self._resting_on = _places_by_evidence(
@@ -55,35 +59,44 @@ class Rulebook:
                 ("contact", "enquiry", "interest", "purchase"),
                 ("purchase", "refund", "complaint"),
                 ("purchase", "refund"),
+                ("purchase", "contact"),
+                {name for _, rule in self.habits.preferences for name in rule.of},
             ]
         )
-        self._of_nobody: list[Any] = [0] * len(self.measures) + [None] * 3
+        self._of_nobody: list[Any] = [0] * len(self.measures) + [None] * 5
         """The answers when there is no evidence, and until when they hold."""
         self._nobody_until = [0] * len(self._questions)
         for place, ask in enumerate(self._questions):
-            self._of_nobody[self._answered_at[place]], self._nobody_until[place] = ask(History(), 0)
+            *_, self._of_nobody[self._answered_at[place]], self._nobody_until[place] = ask(
+                History(), 0
+            )
         ends = list(accumulate(len(d.measures) for d in policy.score.values()))
         self._slices = tuple(zip(policy.score, [0, *ends], ends, strict=False))
 
     def readings(self, history: History, day: int) -> list[Reading]:
         """What each measure says on `day`."""
-        return [reading for block in self._blocks for reading in block.read(history, day)]
+        found: list[Reading] = []
+        for each in self._readers:
+            read = each.read(history, day)
+            found += [read] if isinstance(read, Reading) else read
+        return found
 
     def decide(self, history: History, day: int) -> Decision:
         """Score, tags and tier on `day`, by facts up to that day."""
         answers, change_days = self._answers(history, day)
-        *points, need, risk, tier = answers
+        *points, need, risk, tier, stage, preferred = answers
         total = sum(points)
         value = self.tags.value(total)
-        return Decision(day, tuple(points), total, value, need, risk, tier, min(change_days))
+        tags = stage + preferred
+        return Decision(day, tuple(points), total, value, need, risk, tier, tags, min(change_days))
 
     def _answers(self, history: History, day: int) -> tuple[list[Any], list[int]]:
-        """Points of each measure, need, risk, tier; and until when each of them holds."""
+        """Points of each measure, need, risk, tier, tags; and until when each of them holds."""
         known = history.known
         if known is None or day < known.day or day < history.last_day:
             known = Known(self._of_nobody, self._nobody_until)
             # silence is counted from the first fact, even if that was no contact
-            known.new_evidence |= history.series.keys() | {"contact"}
+            known.new_evidence |= history.series.keys() | {"contact", FIRST_CONTACT}
             # with facts of a later day an answer would not hold until its change day
             history.known = known if day >= history.last_day else None
         known.day = day
@@ -95,13 +108,19 @@ class Rulebook:
         if min(change_days) <= day:
             for place, change_day in enumerate(change_days):
                 if change_day <= day:
-                    answer, change_days[place] = self._questions[place](history, day)
-                    answers[self._answered_at[place]] = answer
+                    answer = self._questions[place](history, day)
+                    answers[self._answered_at[place]] = answer[-2]
+                    change_days[place] = answer[-1]
         return answers, change_days
 
     def dimensions(self, points: tuple[int, ...]) -> dict[str, Decimal]:
         """Points per dimension."""
         return {name: as_points(sum(points[start:end])) for name, start, end in self._slices}
+
+
+def _reader(group: Group | None, members: Sequence[Measure]) -> Reader | GroupReader:
+    readers = [reader(measure) for measure in members]
+    return GroupReader(readers, group) if group else readers[0]
 
 
 def _places_of_answers(blocks: Sequence[tuple[Group | None, Sequence[Measure]]]) -> list[Any]:
@@ -111,10 +130,10 @@ def _places_of_answers(blocks: Sequence[tuple[Group | None, Sequence[Measure]]])
     for group, members in blocks:
         start, end = end, end + len(members)
         places.append(slice(start, end) if group else start)
-    return [*places, end, end + 1, end + 2]
+    return [*places, *range(end, end + 5)]
 
 
-def _places_by_evidence(rests_on: Sequence[tuple[str, ...]]) -> Mapping[str, list[int]]:
+def _places_by_evidence(rests_on: Sequence[Iterable[str]]) -> Mapping[str, list[int]]:
     """For each evidence, the places of the questions whose answers rest on it."""
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, names in enumerate(rests_on):

@@ -1,11 +1,13 @@
 """How the policy reads facts: as which evidence, on which day, and what their money is worth."""
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from careline_scoring.model import AMOUNT_SCALE, NEVER, Fact, History, Series
+from careline_scoring.model import AMOUNT_SCALE, FIRST_CONTACT, NEVER, Fact, Habits, History, Series
 from careline_scoring.policy import ScoringPolicy
 
 
@@ -14,6 +16,13 @@ class Evidence:
 
     def __init__(self, policy: ScoringPolicy) -> None:
         self._names_by_kind: dict[str, tuple[str, ...]] = {}
+        self._habits_by_kind: dict[str, tuple[bool, bool, bool]] = {}
+        self._preferences = policy.tags.preferences
+        self._part_of_hour: dict[int, str] = {
+            hour: part
+            for part, (start, end) in policy.tags.preferences.part_of_day.parts.items()
+            for hour in range(start, end)
+        }
         self._by_name = policy.evidence.by_name()
         self._rates = {
             currency: int(rate * AMOUNT_SCALE) for currency, rate in policy.money.rates.items()
@@ -30,7 +39,7 @@ class Evidence:
 
     def fold(self, history: History, fact: Fact) -> None:
         """Adds a fact to a customer's history; the order of facts does not matter."""
-        day, kind, currency, times, amount_minor = fact
+        day, kind, currency, times, amount_minor, channel, product, hour = fact
         names = self.names(kind)
         if day > history.last_day:
             history.last_day = day
@@ -43,11 +52,36 @@ class Evidence:
             series = history.series.get(name)
             if series is None:
                 series = history.series[name] = Series()
+            is_first = not series.days or day < series.days[0]
+            if is_first and name == "contact" and history.known is not None:
+                history.known.new_evidence.add(FIRST_CONTACT)
             series.add(day, times, 0)
             if name == "purchase":
                 history.money.add(day, times, self._worth(history, currency, times, amount_minor))
             elif name == "refund":
                 history.money.add(day, 0, -self._worth(history, currency, times, amount_minor))
+
+        of_channel, of_product, of_part = self._habits(kind)
+        channels, products, parts = history.habits
+        if of_channel and channel:
+            _occurred(channels, channel, day, times)
+        if of_product and product:
+            _occurred(products, product, day, times)
+        if of_part and (part := self._part_of_hour.get(hour)):
+            _occurred(parts, part, day, times)
+
+    def _habits(self, kind: str) -> tuple[bool, bool, bool]:
+        """Whether facts of this kind tell of a preferred channel, product, part of the day."""
+        found = self._habits_by_kind.get(kind)
+        if found is None:
+            names, tags = set(self.names(kind)), self._preferences
+            found = (
+                not names.isdisjoint(tags.channel.of),
+                not names.isdisjoint(tags.product.of),
+                not names.isdisjoint(tags.part_of_day.of),
+            )
+            self._habits_by_kind[kind] = found
+        return found
 
     def converts(self, currency: str) -> bool:
         """Whether the policy can count amounts in this currency."""
@@ -68,8 +102,18 @@ class Evidence:
         return amount_minor * rate
 
 
+def _occurred(habits: Habits, value: str, day: int, times: int) -> None:
+    days = habits.get(value)
+    if days is None:
+        habits[value] = array("i", [day] * times)
+    else:
+        at = len(days) if days[-1] <= day else bisect_right(days, day)
+        for _ in range(times):
+            days.insert(at, day)
+
+
 class Calendar:
-    """Business days of a time zone, as ordinals."""
+    """Business days of a time zone, as ordinals, and their hours."""
 
     def __init__(self, time_zone: str) -> None:
         self._zone = ZoneInfo(time_zone)
@@ -78,6 +122,11 @@ class Calendar:
     def day_of(self, instant: datetime) -> int:
         """The business day on which the instant falls."""
         return instant.astimezone(self._zone).toordinal()
+
+    def day_and_hour(self, instant: datetime) -> tuple[int, int]:
+        """The business day on which the instant falls, and the hour of it."""
+        local = instant.astimezone(self._zone)
+        return local.toordinal(), local.hour
 
     def begins(self, day: int) -> datetime | None:
         """The instant at which a business day begins, None for the day that never comes."""

@@ -12,17 +12,15 @@ from careline_scoring.rules.curves import hundredths
 from careline_scoring.rules.measures import Reader
 
 
-class Block:
-    """The measures of a group, or one that is in none."""
+class GroupReader:
+    """The measures of one group."""
 
-    def __init__(self, readers: Sequence[Reader], group: Group | None) -> None:
+    def __init__(self, readers: Sequence[Reader], group: Group) -> None:
         self._readers = tuple(readers)
-        self._cap = hundredths(group.at_most) if group else None
+        self._cap = hundredths(group.at_most)
 
     def read(self, history: History, day: int) -> list[Reading]:
         """What each measure says on `day`, with the points that count."""
-        if self._cap is None:
-            return [reader.read(history, day) for reader in self._readers]
         # a later day is looked at by what is known on this one
         history = history if day >= history.last_day else history.until(day)
         first = [reader.read(history, day) for reader in self._readers]
@@ -39,16 +37,12 @@ class Block:
             for reading, counted, change_day in zip(first, points, changes, strict=True)
         ]
 
-    def ask(self, history: History, day: int) -> tuple[int | list[int], int]:
-        """The points that count, of one measure as such, and the first day on which any differ."""
-        if self._cap is None:
-            _, points, change_day = self._readers[0].read(history, day)
-            return points, change_day
+    def ask(self, history: History, day: int) -> tuple[list[int], int]:
+        """The points that count, and the first day on which any of them differ."""
         readings = self.read(history, day)
         return [r.points for r in readings], min(r.change_day for r in readings)
 
     def _counted(self, readings: Sequence[Reading]) -> list[int]:
-        assert self._cap is not None
         left, counted = self._cap, []
         for reading in readings:
             counted.append(min(reading.points, left))

@@ -60,7 +60,10 @@ def _segment(measure: Measure, value: int) -> Segment:
 
 
 def _days(measure: Measure, history: History, day: int) -> tuple[int, int] | None:
-    after = 0 if isinstance(measure, Tenure) else day - measure.window_days
+    if isinstance(measure, Tenure):
+        first_day = history.series["contact"].days[0]
+        return first_day, first_day
+    after = day - measure.window_days
     days = [
         d
         for name in evidence_of(measure)

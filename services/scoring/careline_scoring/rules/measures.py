@@ -9,7 +9,7 @@ back a window only sinks, and the search begins where it falls below its step.
 from bisect import bisect_right
 from typing import Protocol, assert_never
 
-from careline_scoring.model import AMOUNT_SCALE, EMPTY, NEVER, History, Reading
+from careline_scoring.model import AMOUNT_SCALE, EMPTY, FIRST_CONTACT, NEVER, History, Reading
 from careline_scoring.policy.score import (
     Answered,
     AverageOrder,
@@ -36,17 +36,16 @@ def _leaves(
     sums: list[int],
     start: int,
     end: int,
-    value: int,
+    points: int,
     curve: Curve,
     *,
     only_sinks: bool,
 ) -> int:
-    """The day in `days[start:end]` whose leaving changes the points of the sum `value`."""
-    points, last = curve(value), sums[end]
-    first = start + 1
+    """The day in `days[start:end]` whose leaving changes the `points` of the sum."""
+    last, first = sums[end], start + 1
     if only_sinks:
         # up to there the rest brings the same
-        floor = curve.floor(value)
+        floor = curve.floor(last - sums[start])
         first = end if floor is None else bisect_right(sums, last - floor, first, end)
     for index in range(first, end):
         if curve(last - sums[index]) != points:
@@ -64,7 +63,7 @@ def evidence_of(measure: Measure) -> tuple[str, ...]:
         case Repurchases():
             return ("purchase",)
         case Tenure():
-            return ("contact",)
+            return (FIRST_CONTACT,)
         case Share():
             return (measure.part, measure.of)
         case Answered():
@@ -111,9 +110,9 @@ class CountReader:
         if start >= end:
             return curve.nothing
         value = counts[end] - max(counts[start], self._skip)
-        leaves = _leaves(days, counts, start, end, value, curve, only_sinks=True)
-        change = NEVER if leaves == NEVER else leaves + self._window
-        return Reading(value, curve(value), change)
+        points = curve(value)
+        leaves = _leaves(days, counts, start, end, points, curve, only_sinks=True)
+        return Reading(value, points, NEVER if leaves == NEVER else leaves + self._window)
 
 
 class SpendReader:
@@ -131,9 +130,10 @@ class SpendReader:
         if start >= end:
             return curve.nothing
         value = amounts[end] - amounts[start]
-        leaves = _leaves(days, amounts, start, end, value, curve, only_sinks=not money.falls)
-        change = NEVER if leaves == NEVER else leaves + self._window
-        return Reading(value // AMOUNT_SCALE, curve(value), change)
+        points = curve(value)
+        leaves = _leaves(days, amounts, start, end, points, curve, only_sinks=not money.falls)
+        change_day = NEVER if leaves == NEVER else leaves + self._window
+        return Reading(value // AMOUNT_SCALE, points, change_day)
 
 
 class AverageReader:

@@ -1,7 +1,9 @@
 """Why a decision is what it is, in a few words with the numbers that led to it."""
 
 from collections.abc import Callable
+from functools import partial
 
+from careline_contracts.events.scoring import TagName
 from careline_scoring.model import AMOUNT_SCALE, Decision, History
 from careline_scoring.rules.decision import Rulebook, as_points
 from careline_scoring.rules.tags import LEVELS as RISK_LEVELS
@@ -85,6 +87,28 @@ _REASONS: dict[str, Callable[[Rulebook, History, Decision, Language], Reasons]] 
     "need": _need,
     "risk": _risk,
 }
+
+
+def tag_reasons(
+    tag: TagName,
+    rulebook: Rulebook,
+    history: History,
+    decision: Decision,
+    language: Language = "en",
+) -> Reasons:
+    """Why a tag of TAG-4 has the values that it has."""
+    words, values = WORDS[language], dict(decision.tags).get(tag, ())
+    if tag == "life_cycle":
+        days = rulebook.policy.tags.life_cycle.dormant.silent_days
+        return tuple(words[f"life_cycle.{stage}"].format(days=days) for stage in values)
+    rule = dict(rulebook.habits.preferences).get(tag)
+    if rule is None:
+        return (words["record"],)
+    count = partial(rulebook.habits.occurrences, history, tag, day=decision.day)
+    return tuple(
+        words["preference"].format(value=value, count=count(value), days=rule.window_days)
+        for value in values
+    ) or (words["preference.none"].format(days=rule.window_days),)
 
 
 VERDICTS = tuple(_REASONS)

@@ -22,6 +22,12 @@ WORDS: Mapping[Language, Words] = {
         "tier.value": "{level} value: spend {spend} in {days} days",
         "tier.stickiness": "{level} stickiness: {count} repurchases in {days} days",
         "tier.held": "held: {tier} has not lasted {days} days yet",
+        "life_cycle.prospect": "has never bought",
+        "life_cycle.active": "has bought, and was in contact within {days} days",
+        "life_cycle.dormant": "has bought, no contact for {days} days",
+        "preference": "{value}: {count} times in {days} days",
+        "preference.none": "nothing often enough in {days} days",
+        "record": "as the customer's record says",
     },
     "zh": {
         "value.high": "得分 {score}，{line} 分起为高价值",
@@ -38,6 +44,12 @@ WORDS: Mapping[Language, Words] = {
         "tier.value": "{level}价值：{days} 天内消费 {spend}",
         "tier.stickiness": "{level}粘性：{days} 天内复购 {count} 次",
         "tier.held": "暂保留原等级：{tier}尚未持续 {days} 天",
+        "life_cycle.prospect": "从未购买",
+        "life_cycle.active": "已购买，{days} 天内有互动",
+        "life_cycle.dormant": "已购买，{days} 天没有互动",
+        "preference": "{value}：{days} 天内 {count} 次",
+        "preference.none": "{days} 天内没有足够频繁的行为",
+        "record": "依据客户档案",
     },
 }
 
