@@ -298,7 +298,7 @@ async def test_an_activity_in_flight_during_a_merge_finds_the_survivor(scoring: 
             scoring.purchase(BOB, 100, day=1, identity="phone:3"),
         ]
     )
-    assert await rows(scoring, "SELECT * FROM members ORDER BY 1") == [
+    assert await rows(scoring, "SELECT identity, customer FROM members ORDER BY 1") == [
         ("phone:2", ANN),
         ("phone:3", ANN),
     ]

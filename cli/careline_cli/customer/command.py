@@ -2,16 +2,22 @@
 
 import typer
 
+from careline_cli.customer import review
+from careline_cli.customer.links import links, split
 from careline_cli.customer.show import show
 from careline_cli.customer.timeline import timeline
 
 app = typer.Typer(
     help="One customer: the record, and what people may do to it.\n\n[bold]Examples[/]\n\n"
     "careline customer show phone:+8613912345678\n\n"
-    "careline customer timeline member_card:00001",
+    "careline customer timeline member_card:00001\n\n"
+    "careline customer review list",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
 
 app.command()(show)
 app.command()(timeline)
+app.command()(links)
+app.command()(split)
+app.add_typer(review.app, name="review")

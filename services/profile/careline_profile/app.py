@@ -12,6 +12,7 @@ from careline_profile.policy import ProfilePolicy
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
 from careline_profile.record.rules.fold import FieldRules
+from careline_profile.reviews import api as reviews_api
 from careline_profile.timeline import api as timeline_api
 from careline_profile.timeline.store import forget
 from careline_runtime.access.policy import load_access_policy
@@ -47,6 +48,7 @@ def build(settings: ServiceSettings) -> Service:
             api.router(connect, keyring),
             timeline_api.router(connect),
             protection_api.router(connect, lambda: service.unit(), protection, keyring),
+            reviews_api.router(connect, lambda: service.unit(), by, lambda: service.clock.now()),
         ),
         forget=partial(forget, kept_days=loaded.policy.timeline.kept_days),
         policy_version=loaded.version,

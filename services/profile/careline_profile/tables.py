@@ -86,7 +86,8 @@ verdicts = Table(
     Column("by", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Index("ix_verdicts_b", "b"),
-    comment="What people decided about links (a < b); only added to, the latest holds.",
+    comment="What people decided about links (a < b); only added to, the latest holds. Reasons are "
+    "sealed.",
 )
 
 reviews = Table(
@@ -94,6 +95,7 @@ reviews = Table(
     metadata,
     Column("a", Name, primary_key=True),
     Column("b", Name, primary_key=True),
+    Column("name", Name, nullable=False, unique=True),
     Column("reason", Text, nullable=False),
     Column("kind", Text),
     Column("recorded_at", Instant, nullable=False),

@@ -11,7 +11,12 @@ from datetime import datetime
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.events.profile import (
+    Activity,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+)
 from careline_contracts.topics import ACTIVITIES, CUSTOMERS, POLICIES
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import InvalidMessage
@@ -20,7 +25,7 @@ from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store
 from careline_scoring.announcements import announce_changes, announce_score
-from careline_scoring.book import Book, Customer, Published
+from careline_scoring.book import Book, Customer, Published, is_identity
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact, kind_of
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
@@ -35,7 +40,11 @@ RESCORE = "rescore"
 """The one timer of a customer: its key is the number, its instant the next change."""
 
 HEARS = (
-    Hears(ACTIVITIES, types={CustomersMerged.type: CustomersMerged}, otherwise=Activity),
+    Hears(
+        ACTIVITIES,
+        types={CustomersMerged.type: CustomersMerged, CustomersSplit.type: CustomersSplit},
+        otherwise=Activity,
+    ),
     Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
     Hears(POLICIES, types={PolicyPublished.type: PolicyPublished}),
 )
@@ -50,28 +59,64 @@ class Handlers:
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Rescores the customers that the events are about, event by event."""
+        while heard:
+            left = await self._take(unit, heard)
+            if left:
+                await self._follow(unit, left[0])
+            heard = left[1:]
+
+    async def _take(self, unit: Unit, heard: Sequence[Heard]) -> Sequence[Heard]:
+        """Handles events up to one that moves facts between customers; returns from that on."""
         activities = [h.payload for h in heard if isinstance(h.payload, Activity)]
         merges = [h.payload for h in heard if isinstance(h.payload, CustomersMerged)]
         states = [h.payload for h in heard if isinstance(h.payload, CustomerState)]
         work = await self._begin(
             unit,
-            identities={activity.identity for activity in activities},
+            identities={activity.identity for activity in activities}
+            | {move.name for merge in merges for move in merge.moves if is_identity(move.name)},
             numbers={activity.customer for activity in activities}
             | {number for merge in merges for number in (merge.customer, *merge.absorbed)}
             | {state.customer for state in states if not state.merged_into},
             instants=[_as_of(h.envelope) for h in heard],
         )
-        for item in heard:
+        left: Sequence[Heard] = ()
+        for place, item in enumerate(heard):
             match item.payload:
                 case Activity() as activity:
                     work.hear(item.envelope, activity)
-                case CustomersMerged() as merge:
+                case CustomersMerged() as merge if work.book.unites(merge):
                     work.merge(item.envelope, merge)
+                case CustomersMerged() | CustomersSplit():
+                    left = heard[place:]
+                    break
                 case CustomerState(merged_into=None) as state:
                     work.record(item.envelope, state)
                 case PolicyPublished(service="scoring") as published:
                     await_policy(unit, published)
         await self._save(unit, work)
+        return left
+
+    async def _follow(self, unit: Unit, item: Heard) -> None:
+        """Moves names as a merge or a split says, and decides again about all whom it concerns.
+
+        Which facts go where is known by identity in the database only: what came before is saved.
+        """
+        assert isinstance(item.payload, CustomersMerged | CustomersSplit)
+        moves = item.payload.moves
+        as_of = _as_of(item.envelope)
+        identities = {move.name for move in moves if is_identity(move.name)}
+        numbers = {move.customer for move in moves} | {m.name for m in moves} - identities
+        before = await self._begin(unit, identities=identities, numbers=numbers, instants=[as_of])
+        live = {customer.number for customer in before.book.live_customers}
+        before.catch_up_all(as_of)
+        await self._save(unit, before)
+        if await store.move(unit.connection, moves):
+            numbers |= {customer.number for customer in before.book.customers}
+            after = await self._begin(
+                unit, identities=identities, numbers=numbers, instants=[as_of]
+            )
+            after.settle(live, as_of, item.envelope)
+            await self._save(unit, after)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """Rescores the customers whose next change is due, or for whom a policy takes effect."""
@@ -153,6 +198,7 @@ class _Work:
     def merge(self, envelope: Envelope, merge: CustomersMerged) -> None:
         """The survivor has the facts of all; the absorbed are aliases, said for the last time."""
         book = self.book
+        book.note_moves(merge.moves)
         survivor = book.live(merge.customer)
         found = {customer.number: customer for customer in map(book.live, merge.absorbed)}
         found.pop(survivor.number, None)
@@ -168,6 +214,21 @@ class _Work:
             self._absorb(survivor, customer, as_of, envelope)
         if survivor.history.first_day != NEVER:
             self._decide(survivor, as_of, envelope, why="merge")
+
+    def catch_up_all(self, as_of: datetime) -> None:
+        """Everything that was due before something is decided about all these customers."""
+        for customer in self.book.live_customers:
+            self._catch_up(customer, customer.not_before(as_of))
+
+    def settle(self, live_before: Collection[str], as_of: datetime, cause: Envelope) -> None:
+        """Decides about each by the facts that it has now; an alias says so for the last time."""
+        for customer in self.book.customers:
+            at = customer.not_before(as_of)
+            if customer.merged_into is None:
+                if customer.published is not None or customer.history.first_day != NEVER:
+                    self._decide(customer, at, cause, why="split")
+            elif customer.number in live_before and customer.published is not None:
+                self._say_for_the_last_time(customer, customer.published, at, cause)
 
     def fire(self, timer: Due) -> None:
         """What changes by time alone changes at its own instant; then the next one is awaited."""
@@ -233,11 +294,17 @@ class _Work:
         decision = rulebook.decide(absorbed.history, self._day_of(as_of))
         self.book.absorb(survivor, absorbed)
         if absorbed.published is not None:
-            self.book.changed[absorbed.number] = absorbed
-            absorbed.as_of = as_of
-            absorbed.published = self._to_publish(absorbed, decision)._replace(next_change_at=None)
-            announce_score(self._unit, rulebook, absorbed, as_of=as_of, cause=cause)
-            self._unit.set_timer(RESCORE, absorbed.number, None)
+            published = self._to_publish(absorbed, decision)
+            self._say_for_the_last_time(absorbed, published, as_of, cause)
+
+    def _say_for_the_last_time(
+        self, absorbed: Customer, published: Published, as_of: datetime, cause: Envelope
+    ) -> None:
+        self.book.changed[absorbed.number] = absorbed
+        absorbed.as_of = as_of
+        absorbed.published = published._replace(next_change_at=None)
+        announce_score(self._unit, absorbed.rulebook, absorbed, as_of=as_of, cause=cause)
+        self._unit.set_timer(RESCORE, absorbed.number, None)
 
     def _to_publish(self, customer: Customer, decision: Decision) -> Published:
         return Published(

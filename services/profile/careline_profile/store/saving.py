@@ -24,6 +24,7 @@ from careline_profile.model import (
     Split,
     Verdict,
 )
+from careline_profile.rules import link_name
 from careline_profile.store import witnesses
 from careline_profile.store.witnesses import Witnesses
 from careline_runtime.errors import TryLater
@@ -65,9 +66,10 @@ _CHANGE_CUSTOMERS = text("""
     WHERE customers.number = changed.number
 """)
 _HOLD = text("""
-    INSERT INTO reviews (a, b, reason, kind, recorded_at)
+    INSERT INTO reviews (a, b, name, reason, kind, recorded_at)
     SELECT * FROM unnest(
-        CAST(:a_refs AS text[]), CAST(:b_refs AS text[]), CAST(:reasons AS text[]),
+        CAST(:a_refs AS text[]), CAST(:b_refs AS text[]), CAST(:names AS text[]),
+        CAST(:reasons AS text[]),
         CAST(:kinds AS text[]), CAST(:recorded AS timestamptz[]))
     ON CONFLICT (a, b) DO UPDATE SET reason = excluded.reason, kind = excluded.kind
 """)
@@ -253,6 +255,7 @@ async def _save_reviews(
             _HOLD,
             {
                 **_pairs(held),
+                "names": [link_name(link) for link in held],
                 "reasons": [now[link].reason for link in held],
                 "kinds": [now[link].kind for link in held],
                 "recorded": [since.get(link, at) for link in held],
