@@ -1,15 +1,23 @@
 """`careline policy` without servers: flaws have a line, differences have their reasons."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from careline_cli.console import CommandError
-from careline_cli.policy import command
+from careline_cli.policy import backtest, command
 from careline_cli.policy.differences import differences
 from careline_cli.policy.models import MODELS, own
+from careline_cli.policy.page import page
+from careline_runtime.policy import parse_policy
+from careline_scoring.backtest import Comparison, Entry, Playbook
+from careline_scoring.backtest.course import follow
+from careline_scoring.model import Fact
+from careline_scoring.rules import Rulebook
 
 SHIPPED = Path(__file__).parents[2] / "services/scoring/careline_scoring/policy.yaml"
 
@@ -141,3 +149,33 @@ def test_publishing_needs_a_running_stack(tmp_path: Path) -> None:
 
 def test_a_service_must_be_one_of_ours() -> None:
     assert CliRunner().invoke(command.app, ["show", "--service", "sales"]).exit_code == 2
+
+
+def test_a_back_test_is_a_page_in_two_languages_and_json() -> None:
+    before, after = own("scoring"), own("scoring")
+    rules = Rulebook(before.policy, version=before.version)
+    changed = after.text.replace("mid_at_least_minor: 2_000_000", "mid_at_least_minor: 20_000")
+    loaded = parse_policy(type(before.policy), changed, path="changed")
+    other = Rulebook(loaded.policy, version=loaded.version)
+    day = date(2026, 3, 1).toordinal()
+    found = Comparison([Playbook("win <back>", [Entry("need", "dormant", {})], 60)])
+    for n, bought in enumerate((100, 50_000)):
+        facts = [Fact(day - 95, "purchase.completed", "CNY", 1, bought)]
+        courses = [follow(each, facts, first_day=day - 30, last_day=day) for each in (rules, other)]
+        assert courses[0] is not None and courses[1] is not None
+        found.add(f"C-{n}", (rules, other), (courses[0], courses[1]), day=day)
+    figures = backtest.report(found)
+    head = {"live": "a (1)", "candidate": "b (2)", "days": 30, "from": "…", "as_of": "…"}
+
+    assert json.loads(json.dumps(figures)) == figures
+    assert (figures["customers"], figures["moved"]) == (2, 1)
+    assert figures["flow"] == {"edge": {"basic": 1, "edge": 1}}
+    assert figures["distribution"]["now"]["candidate"]["tier"] == {"basic": 1, "edge": 1}
+    assert figures["triggered"]["win <back>"] == {"live": 2, "candidate": 2}
+    written = page(head | figures)
+    assert "win &lt;back&gt;" in written and "http" not in written
+    for words in ("value class 价值档", "C-1", "mid value: spend 500.00 CNY", "中价值"):
+        assert words in written
+    console = Console(record=True, width=120)
+    console.print(backtest.shown(head | figures))
+    assert "1 in another tier" in console.export_text()

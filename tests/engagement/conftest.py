@@ -9,5 +9,5 @@ from careline_engagement.testing import Engagement, fresh_engagement
 
 @pytest.fixture
 async def engagement(admin_url: str) -> AsyncIterator[Engagement]:
-    async with fresh_engagement(admin_url) as stage:
+    async with fresh_engagement(admin_url, "retention") as stage:
         yield stage

@@ -94,7 +94,7 @@ async def test_the_sums(http: httpx.AsyncClient, engagement: Engagement) -> None
         "open": 1,
     }
     assert summary["suppressed"] == {"case_open": 1}
-    assert summary["contacts"] == {"sent": 2, "suppressed": 1}
+    assert summary["contacts"] == {"sent": 3}
 
 
 async def test_how_a_customer_was_contacted_and_what_stood_against_it(
@@ -103,6 +103,15 @@ async def test_how_a_customer_was_contacted_and_what_stood_against_it(
     await engagement.tick(after(30))
     contacts = (await http.get("/v1/customers/C/contacts")).json()["contacts"]
     assert [(c["case"], c["verdict"], c.get("reason")) for c in contacts] == [
-        ("C-retention-2", "suppressed", "case_closed"),
+        ("C-retention-2", "sent", None),
         ("B-retention-2", "sent", None),
-    ]
+    ], "also those to an absorbed number"
+    night = [engagement.tier("D", 5, "core"), engagement.risk("D", 5, "high")]
+    await engagement.hear([*night, engagement.touchpoint("D", 6, "purchase.completed")])
+    await engagement.tick(after(5))
+    [held] = (await http.get("/v1/customers/D/contacts")).json()["contacts"]
+    assert (held["verdict"], held["reason"]) == ("held", "quiet_hours")
+    assert held["earliest_at"] == "2026-03-03T01:00:00Z"
+    await engagement.tick(after(6))
+    [lost] = (await http.get("/v1/customers/D/contacts")).json()["contacts"]
+    assert (lost["verdict"], lost["reason"]) == ("suppressed", "case_closed")

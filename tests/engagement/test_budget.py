@@ -41,9 +41,13 @@ def a_wish(at: datetime = NOON, *, channel: str = "sms", purpose: str = "care") 
     return Wish(at, channel, purpose)
 
 
+def a_contact(at: datetime, channel: str = "sms") -> Spent:
+    return Spent(at, channel, at)
+
+
 def spent(*days: float) -> list[Spent]:
     """Contacts so many days before `NOON`."""
-    return [Spent(NOON - timedelta(days=d), "phone") for d in sorted(days, reverse=True)]
+    return [a_contact(NOON - timedelta(days=d), "phone") for d in sorted(days, reverse=True)]
 
 
 def a_consent(days: float, *, granted: bool, channel: str = "any", **fields: str) -> Consent:
@@ -136,7 +140,7 @@ def test_who_objects_while_an_outreach_waits_is_left_alone_at_once() -> None:
 
 def test_whose_slot_is_taken_is_refused_when_the_next_is_too_late() -> None:
     night = datetime(2026, 3, 2, 23, tzinfo=SHANGHAI)
-    call = Spent(datetime(2026, 3, 3, 8, tzinfo=SHANGHAI), "phone")
+    call = a_contact(datetime(2026, 3, 3, 8, tzinfo=SHANGHAI))
     found = fate(a_wish(night), timedelta(hours=12), [call], [], SHANGHAI, a_budget())
     assert (found.at, found.is_sent) == (call.at, False)
     assert found.slot == Slot(datetime(2026, 3, 4, 9, tzinfo=SHANGHAI), "quiet_hours")
@@ -154,7 +158,7 @@ def test_no_stretch_of_time_is_ever_over_its_cap(wishes: list[datetime], hours: 
         found = earliest(a_wish(waiting[0]), granted, [], SHANGHAI, policy)
         wish = waiting.pop(0)
         if found.at == wish:
-            granted.append(Spent(wish, "sms"))
+            granted.append(a_contact(wish))
         elif found.at is not None and found.at <= wish + timedelta(hours=hours):
             waiting = sorted([*waiting, found.at])
     assert not any(over_cap(granted, cap) for cap in policy.caps)
@@ -163,7 +167,7 @@ def test_no_stretch_of_time_is_ever_over_its_cap(wishes: list[datetime], hours: 
 @given(st.lists(instants, max_size=10), instants)
 @settings(max_examples=50)
 def test_there_is_no_room_before_the_earliest(before: list[datetime], since: datetime) -> None:
-    policy, used = a_budget((1, 1), (2, 7)), [Spent(at, "sms") for at in sorted(before)]
+    policy, used = a_budget((1, 1), (2, 7)), [a_contact(at) for at in sorted(before)]
     found = earliest(a_wish(since), used, [], SHANGHAI, policy)
     assert found.at is not None
     half_hours = int((found.at - since) / timedelta(minutes=30))
@@ -202,6 +206,11 @@ def a_book_with(most: int) -> Book:
                 {"playbook": "usual", "priority": 1, **playbook},
             ],
             "topics_apart_days": 14,
+            "cadence": {"tiers": {}, "counts": ["call.completed"]},
+            "moments_at": "10:00",
+            "contract_notice_days": 30,
+            "dates": {},
+            "scripts": {"thanks": {"zh": {"body": "谢谢"}, "en": {"body": "Thanks"}}},
         }
     )
     return Book([Edition(ALWAYS, policy, "test-1")])

@@ -89,8 +89,12 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
         "policy_version": POLICY.version,
         "playbook": "retention",
         "step": "outreach",
+        "language": "zh",
+        "subject": "我们想听听您的意见",
+        "body": request["body"],
         "expires_at": "2026-03-03T09:00:00Z",
     }
+    assert request["body"].startswith("$name您好")
     [reminder] = await said_on(engagement, REMINDERS)
     assert (reminder["to"], reminder["about"]) == ("supervisor", "case A-retention-2")
     assert reminder["due_at"] == "2026-03-02T11:00:00Z"
@@ -310,7 +314,10 @@ def some_events(engagement: Engagement, *, seed: int) -> list[ConsumerRecord]:
 @pytest.mark.parametrize("seed", range(3))
 async def test_same_events_twice_shuffled_and_in_other_batches(admin_url: str, seed: int) -> None:
     draw = random.Random(seed)
-    async with fresh_engagement(admin_url) as one, fresh_engagement(admin_url) as other:
+    async with (
+        fresh_engagement(admin_url, "retention") as one,
+        fresh_engagement(admin_url, "retention") as other,
+    ):
         events = some_events(one, seed=seed)
         await one.hear(events)
         await one.tick(EVER_AFTER)
@@ -336,7 +343,10 @@ async def test_same_events_twice_shuffled_and_in_other_batches(admin_url: str, s
 
 
 async def test_ticks_do_not_show(admin_url: str) -> None:
-    async with fresh_engagement(admin_url) as one, fresh_engagement(admin_url) as other:
+    async with (
+        fresh_engagement(admin_url, "retention") as one,
+        fresh_engagement(admin_url, "retention") as other,
+    ):
         events = some_events(one, seed=7)
         await one.hear(events)
         await one.tick(EVER_AFTER)

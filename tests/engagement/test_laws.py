@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from careline_engagement.model import SILENT, Alias, Case, Contact, Entry, Fact, Family
 from careline_engagement.rules import News, advance, entries, next_at
 from careline_engagement.sequence import Change, Standing, Verdict, follow
-from careline_engagement.testing import START, a_book, after, shipped_policy
+from careline_engagement.testing import START, a_book, after, shipped_with
 
-BOOK = a_book(shipped_policy())
+BOOK = a_book(shipped_with("retention", "wake-up", "privileges"))
 POLICY = BOOK.at(START).policy
-RETENTION = POLICY.by_name["retention"]
 DAYS = 100
-END = after(24 * (DAYS + RETENTION.window_days + 1))
+END = after(24 * (DAYS + max(p.window_days for p in POLICY.playbooks) + 1))
 
 Event = Fact | Alias | tuple[str, Change]
 
@@ -209,8 +208,9 @@ def test_nobody_has_two_open_cases_and_every_case_ends_once(life: list[Heard]) -
         assert [news.move.kind for news in said].count("closed") == 1
         for other in cases:
             same = other.number == case.number or (merged_at and other.opened_at > merged_at)
-            if other is not case and same and case.opened_at < other.opened_at:
-                assert case.closed_at <= other.opened_at - RETENTION.again.peace
+            if other.playbook == case.playbook and same and case.opened_at < other.opened_at:
+                peace = POLICY.by_name[case.playbook].again.peace
+                assert case.closed_at <= other.opened_at - peace
         for step in case.steps.values():
             in_time = step.done_at and step.due_at and step.done_at <= step.due_at
             assert not (in_time and step.breached_at)

@@ -4,7 +4,7 @@ import pytest
 
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.steps import Obligation
-from careline_engagement.testing import shipped_policy
+from careline_engagement.testing import shipped_policy, shipped_with
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import parse_policy
 
@@ -25,12 +25,13 @@ def test_the_shipped_retention_is_the_handbooks() -> None:
 
 
 def test_only_touchpoints_that_a_rule_looks_at_are_heard() -> None:
-    assert SHIPPED.policy.touchpoint_types == {
+    assert shipped_with("retention").policy.touchpoint_types == {
         "careline.call.completed.v1",
         "careline.chat-session.closed.v1",
         "careline.order.placed.v1",
         "careline.purchase.completed.v1",
         "careline.sms.replied.v1",
+        "careline.store.visited.v1",
     }
 
 
@@ -50,7 +51,7 @@ def test_only_touchpoints_that_a_rule_looks_at_are_heard() -> None:
         ),
         pytest.param(
             ("trigger: risk/high", "trigger: risk/huge"),
-            "'risk/huge' is neither a touchpoint nor a verdict of scoring",
+            "'risk/huge' is no touchpoint, verdict of scoring, change of a ticket or moment",
             id="unknown trigger",
         ),
         pytest.param(("step: cause", "step: contact"), "step contact is there twice", id="twice"),

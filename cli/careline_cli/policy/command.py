@@ -1,4 +1,4 @@
-"""The commands: show, check, diff, publish, history, rollback."""
+"""The commands: show, check, diff, backtest, publish, history, rollback."""
 
 from datetime import datetime
 from pathlib import Path
@@ -8,10 +8,11 @@ import typer
 from rich.syntax import Syntax
 from rich.table import Table
 
-from careline_cli.console import CommandError, progress, stdout
+from careline_cli.console import CommandError, progress, stdout, writable
 from careline_cli.endpoints import running_endpoints
-from careline_cli.policy import models, published
+from careline_cli.policy import backtest, models, published
 from careline_cli.policy.differences import differences
+from careline_cli.policy.page import page
 from careline_cli.policy.rescoring import Rescoring, rescorings
 from careline_contracts.envelope import from_text, to_text
 from careline_contracts.events.operations import PolicyPublished
@@ -106,6 +107,38 @@ def diff(file: File, service: Service = "scoring", as_json: AsJson = False) -> N
     for each in found:
         table.add_row(each.path, _shown(each.before), _shown(each.after), each.reason)
     stdout.print(table if found else "nothing differs")
+
+
+@app.command("backtest")
+def try_on_the_facts(
+    file: File,
+    days: Annotated[int, typer.Option(min=1, max=3660, help="So many days up to now.")] = 30,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", callback=writable, help="Write a page to read and print."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide about everybody by a candidate for scoring, and compare it with the policy in force.
+
+    Nothing is changed, published or slowed down: it reads one snapshot of scoring's facts.
+
+    [bold]Examples[/]
+
+    careline policy backtest services/scoring/careline_scoring/policy.yaml --days 90
+
+    careline policy backtest services/scoring/careline_scoring/policy.yaml --html backtest.html
+    """
+    endpoints = running_endpoints()
+    candidate, live = _candidate("scoring", file)
+    found = backtest.compare(endpoints, live, candidate, days=days)
+    if html is not None:
+        html.write_text(page(found), encoding="utf-8")
+        progress(f"the page is {html}")
+    if as_json:
+        stdout.print_json(data=found)
+    else:
+        stdout.print(backtest.shown(found))
 
 
 @app.command()

@@ -132,7 +132,7 @@ CUSTOMERS = Topic(
     "customer",
     "state",
     (profile.CustomerState,),
-    ("scoring",),
+    ("scoring", "engagement"),
 )
 CUSTOMER_CHANGES = Topic(
     "careline.customer-changes.v1",

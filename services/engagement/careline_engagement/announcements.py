@@ -20,25 +20,45 @@ from careline_contracts.events.engagement import (
 from careline_contracts.payload import Payload
 from careline_contracts.topics import CASE_CHANGES, CASES, OUTREACH_REQUESTS, REMINDERS, Topic
 from careline_engagement import metrics
-from careline_engagement.model import Case
+from careline_engagement.model import Case, Family
 from careline_engagement.policy import Playbook
+from careline_engagement.policy.scripts import Rendered
 from careline_engagement.policy.steps import Assign, Escalate, Obligation, OutreachStep, Task
-from careline_engagement.rules import News
+from careline_engagement.rules import Book, News
 from careline_runtime.unit_of_work import Unit
 
 SHOWN = ("due_at", "done_at", "breached_at", "sent_at")
 """What others see of a step."""
 
 
-def announce(unit: Unit, news: News, playbook: Playbook) -> None:
-    """Says one move of a case."""
+def words_for(news: News, family: Family, playbook: Playbook, book: Book) -> Rendered | None:
+    """What an outreach says, in the customer's language; None for any other move."""
+    if news.move.kind != "sent":
+        return None
+    step, at, number = playbook.by_name[news.move.subject], news.move.at, news.case.number
+    assert isinstance(step, OutreachStep)
+    product = (family.verdict(number, "product", at) or "").split(", ")[0]
+    variables = {
+        "name": "$name",
+        "tier": news.case.tier or "",
+        "key": news.case.key,
+        "reason": news.case.reasons[-1] if news.case.reasons else "",
+        "product": product,
+        "manager": family.attribute(number, "account_manager", at) or "",
+    }
+    script = book.script(step.script, at)
+    return script.render(family.attribute(number, "language", at), variables) if script else None
+
+
+def announce(unit: Unit, news: News, playbook: Playbook, words: Rendered | None) -> None:
+    """Says one move of a case; `words` is what an outreach says."""
     match news.move.kind:
         case "opened":
             _say(unit, CASE_CHANGES, CaseOpened(**_change(news), reasons=news.case.reasons), news)
         case "begun":
             _begun(unit, news, playbook)
         case "sent":
-            _sent(unit, news, playbook)
+            _sent(unit, news, playbook, words)
         case "held":
             _held(unit, news)
         case "suppressed":
@@ -95,7 +115,7 @@ def _begun(unit: Unit, news: News, playbook: Playbook) -> None:
     _say(unit, REMINDERS, reminder, news, id=f"{news.case.id}-{news.move.subject}-reminder")
 
 
-def _sent(unit: Unit, news: News, playbook: Playbook) -> None:
+def _sent(unit: Unit, news: News, playbook: Playbook, words: Rendered | None) -> None:
     case, name = news.case, news.move.subject
     step = playbook.by_name[name]
     assert isinstance(step, OutreachStep) and news.move.until is not None
@@ -110,6 +130,9 @@ def _sent(unit: Unit, news: News, playbook: Playbook) -> None:
         playbook=case.playbook,
         step=name,
         expires_at=news.move.until,
+        language=words.language if words else None,
+        subject=words.subject if words else None,
+        body=words.body if words else None,
     )
     _say(unit, OUTREACH_REQUESTS, request, news, id=f"{case.id}-{name}")
     _count_contact(unit, news, "sent", "")

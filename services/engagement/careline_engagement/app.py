@@ -1,4 +1,4 @@
-"""Wires engagement: six topics in, cases and what people are asked to do out."""
+"""Wires engagement: seven topics in, cases and what people are asked to do out."""
 
 from careline_engagement import api
 from careline_engagement.handlers import Handlers

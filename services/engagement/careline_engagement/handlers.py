@@ -7,11 +7,12 @@ waits until the clock has passed its instant: then whatever belongs before it ha
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from careline_contracts.events.profile import CustomersMerged
+from careline_contracts.events.profile import CustomersMerged, CustomerState
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
     ACTIVITIES,
+    CUSTOMERS,
     OUTREACH_RESULTS,
     RISK_CHANGES,
     TAG_CHANGES,
@@ -19,12 +20,12 @@ from careline_contracts.topics import (
     TIER_CHANGES,
 )
 from careline_engagement import metrics, rules, store
-from careline_engagement.announcements import announce, announce_state
+from careline_engagement.announcements import announce, announce_state, words_for
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.model import Entry, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
-from careline_engagement.rules import Book, News, Progress
+from careline_engagement.rules import Book, News, Progress, moments
 from careline_engagement.sequence import Change, Standing, follow
 from careline_engagement.store.cases import Asked
 from careline_runtime.batch import Heard, Hears
@@ -53,6 +54,7 @@ class Handlers:
             Hears(TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}),
             Hears(RISK_CHANGES, types={RiskChanged.type: RiskChanged}),
             Hears(TICKET_CHANGES, types=TICKET_TYPES),
+            Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
         )
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
@@ -65,16 +67,22 @@ class Handlers:
             await store.add_facts(unit.connection, news.facts, kept=book.facts_kept)
         if news.consents:
             await store.add_consents(unit.connection, news.consents)
+        if news.records:
+            await store.add_records(unit.connection, news.records)
         followed = await self._follow(unit, news.changes) if news.changes else []
         entries = [*news.entries, *_entries_of(followed, book)]
         if entries:
             await store.add_entries(unit.connection, entries)
         for alias in news.aliases:
             unit.set_timer(CARE, alias.absorbed, None)
-        touched = {fact.number for fact in news.facts} | {entry.number for entry in entries}
-        touched |= {consent.number for consent in news.consents}
-        touched |= {number for alias in news.aliases for number in alias[:2]}
-        await self._set_timers(unit, touched, book)
+        begun = {entry.number for entry in entries}
+        begun |= {number for alias in news.aliases for number in alias[:2]}
+        touched = {fact.number for fact in news.facts} | {c.number for c in news.consents}
+        touched |= {number for number, _ in news.records}
+        for family in await store.load_families(
+            unit.connection, touched | begun, always=begun, kept=book.facts_kept
+        ):
+            unit.set_timer(CARE, family.root, rules.next_at(family, book))
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """Decides and says what is due, each at its own instant."""
@@ -85,7 +93,9 @@ class Handlers:
         until = {timer.key: timer.due_at for timer in due if timer.kind == CARE}
         progress: list[Progress] = []
         numbers = {timer.key for timer in due}
-        for family in await store.load_families(unit.connection, numbers, kept=book.facts_kept):
+        for family in await store.load_families(
+            unit.connection, numbers, always=numbers, kept=book.facts_kept
+        ):
             instants = [until[number] for number in family.numbers if number in until]
             if not instants:
                 unit.set_timer(CARE, family.root, rules.next_at(family, book))
@@ -96,10 +106,6 @@ class Handlers:
             if moved.next_at is not None or family.root not in until:
                 unit.set_timer(CARE, family.root, moved.next_at)
         await self._save(unit, progress, book)
-
-    async def _set_timers(self, unit: Unit, numbers: set[str], book: Book) -> None:
-        for family in await store.load_families(unit.connection, numbers, kept=book.facts_kept):
-            unit.set_timer(CARE, family.root, rules.next_at(family, book))
 
     async def _follow(
         self, unit: Unit, changes: dict[str, list[Change]]
@@ -138,14 +144,16 @@ class Handlers:
     async def _save(self, unit: Unit, progress: Sequence[Progress], book: Book) -> None:
         last: dict[str, News] = {}
         decided: list[tuple[Entry, Outcome]] = []
+        scheduled: list[Entry] = []
         asked: list[Asked] = []
         for family in progress:
             decided += family.decided
+            scheduled += family.scheduled
             for news in family.news:
                 playbook = book.playbook_of(news.case)
                 last[news.case.id] = news
                 if not news.case.held_out:
-                    announce(unit, news, playbook)
+                    announce(unit, news, playbook, words_for(news, family.family, playbook, book))
                     asked += _asked(news, playbook)
         for news in last.values():
             if not news.case.held_out:
@@ -154,6 +162,8 @@ class Handlers:
             await store.save_cases(unit.connection, [news.case for news in last.values()])
         if asked:
             await store.save_contacts(unit.connection, asked)
+        if scheduled:
+            await store.add_entries(unit.connection, scheduled)
         if decided:
             await store.decide_entries(unit.connection, decided)
             unit.after_commit(lambda: _count(decided))
@@ -163,6 +173,11 @@ def _entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -
     """What scoring's changes may begin."""
     for standing, changes in followed:
         for change in changes:
+            if change.verdict == "tier":
+                policy = book.at(change.at).policy
+                yield from moments.first_look(
+                    standing.number, change.at, moments.CONTACT_DUE, policy
+                )
             yield from rules.entries(
                 f"{change.verdict}/{change.to}",
                 book.at(change.at).policy,

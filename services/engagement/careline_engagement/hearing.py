@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from careline_contracts.envelope import Envelope
-from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
 from careline_contracts.events.ticketing import (
     TicketMerged,
@@ -16,9 +17,9 @@ from careline_contracts.events.ticketing import (
 from careline_contracts.events.touchpoints import ConsentChanged, OutreachAnswered, SmsOptedOut
 from careline_contracts.payload import Payload
 from careline_engagement import rules
-from careline_engagement.model import Alias, Consent, Entry, Fact
+from careline_engagement.model import Alias, Consent, Entry, Fact, Record
 from careline_engagement.policy.words import OUTREACH
-from careline_engagement.rules import Book, tickets
+from careline_engagement.rules import Book, moments, tickets
 from careline_engagement.sequence import Change, Verdict
 from careline_runtime.batch import Heard
 
@@ -58,6 +59,7 @@ class News:
     consents: list[Consent] = field(default_factory=list)
     changes: dict[str, list[Change]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    records: list[tuple[str, Record]] = field(default_factory=list)
 
 
 def hear(heard: Sequence[Heard], book: Book) -> News:
@@ -75,8 +77,10 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
             case CustomersMerged():
                 since = known_at(envelope)
                 news.aliases += [Alias(n, payload.customer, since) for n in payload.absorbed]
+            case CustomerState():
+                _record(news, envelope, payload, book)
             case TicketOpened() | TicketResolved() | TicketReopened() | TicketMerged():
-                _ticket(news, envelope, payload)
+                _ticket(news, envelope, payload, book)
     return news
 
 
@@ -92,8 +96,12 @@ def _activity(news: News, envelope: Envelope, activity: Activity, book: Book) ->
     if envelope.type in CONSENTS:
         news.consents.append(_consent(envelope, activity, at))
     if kind in book.evidence:
-        fact = Fact(at, number, kind, envelope.id, str(body.get("direction") or ""))
-        news.facts[fact] = activity.identity
+        news.facts[Fact(at, number, kind, envelope.id, _detail(body))] = activity.identity
+    if kind == moments.CONTRACT and body.get("ends_at") and body["change"] != moments.TERMINATED:
+        ends_at = datetime.fromisoformat(body["ends_at"])
+        news.entries += moments.contract_ends(
+            number, body["contract"], ends_at, envelope.id, policy
+        )
     if kind in policy.triggers:
         news.entries += rules.entries(
             kind,
@@ -104,6 +112,25 @@ def _activity(news: News, envelope: Envelope, activity: Activity, book: Book) ->
             body=body,
             traceparent=envelope.traceparent,
         )
+
+
+def _detail(body: Mapping[str, Any]) -> str:
+    """Of a call its direction, of a contract what became of it."""
+    if "contract" in body:
+        return f"{body['contract']}/{body.get('change', '')}"
+    return str(body.get("direction") or "")
+
+
+def _record(news: News, envelope: Envelope, state: CustomerState, book: Book) -> None:
+    """What is known of a customer, and a look at the moments that follow from it."""
+    at, number = known_at(envelope), state.customer
+    policy = book.at(at).policy
+    if state.merged_into or not (state.attributes or policy.moments):
+        return
+    record = Record(at, state.version, state.created_at, state.attributes)
+    news.records.append((number, record))
+    for trigger in sorted(policy.moments - {moments.CONTRACT_END, moments.CONTACT_DUE}):
+        news.entries += moments.first_look(number, at, trigger, policy)
 
 
 def _consent(envelope: Envelope, activity: Activity, at: datetime) -> Consent:
@@ -142,6 +169,7 @@ def _ticket(
     news: News,
     envelope: Envelope,
     change: TicketOpened | TicketResolved | TicketReopened | TicketMerged,
+    book: Book,
 ) -> None:
     """A ticket that is opened again keeps the level that it was opened with."""
     match change:
@@ -153,6 +181,15 @@ def _ticket(
             kind = tickets.CLOSED
     fact = Fact(known_at(envelope), change.customer, kind, envelope.id, change.ticket)
     news.facts[fact] = ""
+    news.entries += rules.entries(
+        _kind(envelope.type),
+        book.at(fact.at).policy,
+        number=change.customer,
+        at=fact.at,
+        event_id=envelope.id,
+        body=change.model_dump(),
+        traceparent=envelope.traceparent,
+    )
 
 
 def _kind(type: str) -> str:

@@ -45,6 +45,20 @@ class Ruling(NamedTuple):
     to: str
 
 
+class Record(NamedTuple):
+    """What profile says of a customer from an instant on, without personal data."""
+
+    at: datetime
+    version: int
+    created_at: datetime
+    attributes: Mapping[str, str | Sequence[str]]
+
+    def values(self, name: str) -> Sequence[str]:
+        """The values of a field; none if it isn't known."""
+        value = self.attributes.get(name, ())
+        return (value,) if isinstance(value, str) else value
+
+
 class Consent(NamedTuple):
     """A customer agreed or objected; `any` stands for every channel, every purpose."""
 
@@ -96,7 +110,7 @@ class Entry(NamedTuple):
         return f"{self.number}-{self.playbook}-{self.name}"
 
 
-Outcome = Literal["opened", "held_out", "condition_unmet", "case_open", "cool_down"]
+Outcome = Literal["opened", "held_out", "condition_unmet", "case_open", "cool_down", "superseded"]
 """What an entry led to: a case, one that is only measured, or why none."""
 
 
@@ -111,6 +125,12 @@ class Step(NamedTuple):
     held_until: datetime | None = None
     suppressed_at: datetime | None = None
     detail: str = ""
+
+    @property
+    def instants(self) -> Sequence[datetime]:
+        """When something was said of it."""
+        said = (self.began_at, self.done_at, self.breached_at, self.sent_at, self.suppressed_at)
+        return [at for at in said if at is not None]
 
     @property
     def is_waiting(self) -> bool:
@@ -181,6 +201,12 @@ class Case(NamedTuple):
         return self.closed_at is None
 
     @property
+    def moved_at(self) -> datetime:
+        """When something was said of it last."""
+        steps = self.steps.values()
+        return max([self.opened_at, *(at for step in steps for at in step.instants)])
+
+    @property
     def revision(self) -> int:
         """How many moves have been made, those among them of which nobody else is told."""
         fields = (value for step in self.steps.values() for value in step)
@@ -233,6 +259,8 @@ class Family(NamedTuple):
     """Of each number, in order of version."""
     contacts: Sequence[Contact] = ()
     consents: Sequence[Consent] = ()
+    records: Mapping[str, Sequence[Record]] = {}
+    """Of each number, in order of version."""
 
     def holder(self, number: str, at: datetime) -> str:
         """Who `number` was at an instant: itself, or the customer that had absorbed it."""
@@ -255,8 +283,34 @@ class Family(NamedTuple):
                 verdict = ruling.to
         return verdict
 
+    def record(self, number: str, at: datetime) -> Record | None:
+        """What profile had said of a customer by an instant."""
+        known = [r for r in self.records.get(self.holder(number, at), ()) if r.at <= at]
+        return known[-1] if known else None
+
+    def attribute(self, number: str, name: str, at: datetime) -> str | None:
+        """The first value of a field of the record."""
+        record = self.record(number, at)
+        return next(iter(record.values(name)), None) if record else None
+
+    def facts_for(self, number: str) -> list[Fact]:
+        """The facts in order of instant. Those of other numbers count from when we knew whose."""
+        return sorted(
+            fact._replace(at=max(fact.at, self.joined_at(number, fact.number)))
+            for fact in self.facts
+        )
+
+    def consents_for(self, number: str) -> list[Consent]:
+        """What the customer said about being contacted, likewise."""
+        return [
+            consent._replace(at=max(consent.at, self.joined_at(number, consent.number)))
+            for consent in self.consents
+        ]
+
     def joined_at(self, one: str, other: str) -> datetime:
         """Since when both numbers have been the same customer."""
+        if one == other:
+            return ALWAYS
         since = ALWAYS
         reached = {one: since}
         while (alias := self.aliases.get(one)) is not None:

@@ -40,6 +40,15 @@ def to_rulings(column: str) -> tuple[Ruling, ...]:
     )
 
 
+def from_attributes(attributes: Mapping[str, Any]) -> str:
+    return orjson.dumps(attributes).decode()
+
+
+def to_attributes(column: str) -> dict[str, Any]:
+    attributes: dict[str, Any] = orjson.loads(column)
+    return attributes
+
+
 def from_early(changes: Iterable[Change]) -> str:
     return orjson.dumps([tuple(change) for change in changes]).decode()
 

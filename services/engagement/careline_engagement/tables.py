@@ -117,6 +117,17 @@ contacts = Table(
 )
 Index("ix_contacts_number", contacts.c.number, contacts.c.at.desc())
 
+records = Table(
+    "records",
+    metadata,
+    Column("number", name, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("at", instant, nullable=False),
+    Column("created_at", instant, nullable=False),
+    Column("attributes", JSONB, nullable=False),
+    comment="What profile shares of a customer's record, as it was said; no personal data.",
+)
+
 consents = Table(
     "consents",
     metadata,

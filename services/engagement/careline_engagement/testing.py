@@ -2,9 +2,11 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import yaml
 from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -45,6 +47,14 @@ def shipped_policy() -> Loaded[EngagementPolicy]:
 def a_book(loaded: Loaded[EngagementPolicy]) -> Book:
     """The book of a policy that was never changed."""
     return Book([Edition(ALWAYS, loaded.policy, loaded.version)])
+
+
+def shipped_with(*playbooks: str) -> Loaded[EngagementPolicy]:
+    """The shipped policy with some of its playbooks only."""
+    loaded = shipped_policy()
+    written = yaml.safe_load(loaded.text)
+    written["playbooks"] = [p for p in written["playbooks"] if p["playbook"] in playbooks]
+    return replace(loaded, policy=EngagementPolicy.model_validate(written))
 
 
 class Engagement(StageInTest):
@@ -138,7 +148,7 @@ class Engagement(StageInTest):
 
 
 @contextlib.asynccontextmanager
-async def fresh_engagement(admin_url: str) -> AsyncIterator[Engagement]:
-    """Engagement under the shipped policy, on a database of its own."""
+async def fresh_engagement(admin_url: str, *playbooks: str) -> AsyncIterator[Engagement]:
+    """Engagement with some of the shipped playbooks, on a database of its own."""
     async with fresh_database(admin_url, "engagement") as engine:
-        yield Engagement(engine, shipped_policy())
+        yield Engagement(engine, shipped_with(*playbooks))

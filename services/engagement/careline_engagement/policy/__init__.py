@@ -1,16 +1,26 @@
 """The shape of an engagement policy: playbooks, and the contact budget that they share."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import cached_property
 from typing import Self
 
 from pydantic import PositiveInt, model_validator
 
 from careline_engagement.policy.budget import BudgetPolicy
+from careline_engagement.policy.cadence import CadencePolicy, Day
 from careline_engagement.policy.playbook import Playbook
+from careline_engagement.policy.scripts import Script
 from careline_engagement.policy.steps import OutreachStep
-from careline_engagement.policy.words import TOUCHPOINTS, VERDICTS, Flaw, Name, Part
+from careline_engagement.policy.words import (
+    MOMENT,
+    MOMENTS,
+    TOUCHPOINTS,
+    VERDICTS,
+    Flaw,
+    Name,
+    Part,
+)
 
 __all__ = ["EngagementPolicy", "Playbook"]
 
@@ -20,6 +30,14 @@ class EngagementPolicy(Part):
 
     version: Name
     budget: BudgetPolicy
+    cadence: CadencePolicy
+    moments_at: time
+    """The hour of the customer's day at which a birthday, a date, a due contact begins."""
+    contract_notice_days: PositiveInt
+    """So many days before a contract's end `moment/contract_end` comes."""
+    dates: dict[Name, tuple[Day, ...]]
+    """Days that playbooks may begin on, as `moment/` and the name."""
+    scripts: dict[Name, Script]
     playbooks: tuple[Playbook, ...]
     topics_apart_days: PositiveInt
 
@@ -31,7 +49,9 @@ class EngagementPolicy(Part):
     def facts_kept(self) -> timedelta:
         """How long before a customer's latest fact the others still matter."""
         windows = (playbook.window for playbook in self.playbooks)
-        return max([*windows, self.budget.longest]) + self.topics_apart
+        longest = max((c.at_most_days for c in self.cadence.tiers.values()), default=0)
+        spans = [*windows, self.budget.longest, timedelta(days=longest)]
+        return max(spans) + self.topics_apart
 
     @cached_property
     def by_name(self) -> Mapping[str, Playbook]:
@@ -40,7 +60,13 @@ class EngagementPolicy(Part):
     @cached_property
     def evidence(self) -> frozenset[str]:
         """Every kind of fact that some rule looks at; no other is kept."""
-        return self.budget.by_people.union(*(playbook.evidence for playbook in self.playbooks))
+        playbooks = (playbook.evidence for playbook in self.playbooks)
+        return self.budget.by_people.union(self.cadence.counts, *playbooks)
+
+    @cached_property
+    def moments(self) -> frozenset[str]:
+        """The triggers that come by themselves and that some playbook begins on."""
+        return frozenset(name for name in self.triggers if name.startswith(f"{MOMENT}/"))
 
     @cached_property
     def triggers(self) -> Mapping[str, tuple[Playbook, ...]]:
@@ -55,6 +81,8 @@ class EngagementPolicy(Part):
     def touchpoint_types(self) -> frozenset[str]:
         """CloudEvents types of the touchpoints that matter; all others are skipped."""
         kinds = self.evidence | self.triggers.keys()
+        if f"{MOMENT}/contract_end" in self.triggers:
+            kinds |= {"contract.changed"}
         return frozenset(TOUCHPOINTS[kind] for kind in kinds if kind in TOUCHPOINTS)
 
     @model_validator(mode="after")
@@ -65,9 +93,33 @@ class EngagementPolicy(Part):
                 raise Flaw(f"playbook {playbook.playbook} is there twice", "playbooks", n)
             if playbook.purpose not in self.budget.purposes:
                 raise Flaw(f"purpose {playbook.purpose} is not one of the budget's", "playbooks", n)
+            if missing := playbook.scripts - self.scripts.keys():
+                raise Flaw(f"there is no script {', '.join(sorted(missing))}", "playbooks", n)
+            for place, entry in enumerate(playbook.enter):
+                if reason := self._unknown_moment(entry.trigger):
+                    raise Flaw(reason, "playbooks", n, "enter", place)
             for place, reason in self._misfits(playbook):
                 raise Flaw(reason, "playbooks", n, "steps", place)
         return self
+
+    @model_validator(mode="after")
+    def _cadence_fits_the_caps(self) -> Self:
+        for tier, cadence in self.cadence.tiers.items():
+            for cap in self.budget.caps:
+                wanted = cap.days // cadence.at_most_days
+                if cap.channel is None and wanted > cap.most:
+                    raise Flaw(
+                        f"a contact every {cadence.at_most_days} days is more than "
+                        f"{cap.most} in {cap.days} days",
+                        *("cadence", "tiers", tier),
+                    )
+        return self
+
+    def _unknown_moment(self, trigger: str) -> str:
+        kind, _, name = trigger.partition("/")
+        if kind != MOMENT or name in MOMENTS or name in self.dates:
+            return ""
+        return f"{trigger} is neither {', '.join(MOMENTS)} nor one of the dates"
 
     def _misfits(self, playbook: Playbook) -> Iterator[tuple[int, str]]:
         """Outreach that the budget could never let pass."""

@@ -9,6 +9,7 @@ from holidays import list_supported_countries
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from careline_calendar.public_holidays import PublicHolidays
+from careline_contracts.events.scoring import Tier
 from careline_engagement.policy.words import Evidence, Flaw, Name, Part
 
 
@@ -37,6 +38,8 @@ class Cap(Part):
     days: PositiveInt
     channel: Name | None = None
     """Only those over this channel; all together, if none is named."""
+    tiers: frozenset[Tier] | None = None
+    """Only for customers of these tiers; for all, if none is named."""
 
     @property
     def span(self) -> timedelta:
@@ -88,6 +91,14 @@ class BudgetPolicy(Part):
         friday, monday = (day + timedelta(days=n - weekday) for n in (4, 7))
         return all(self._holidays.kind(one) == "closed" for one in (friday, monday))
 
+    def caps_on(self, channel: str, tier: str | None) -> list[Cap]:
+        """The caps that hold for a contact over a channel with a customer of a tier."""
+        return [
+            cap
+            for cap in self.caps
+            if cap.channel in (None, channel) and (cap.tiers is None or tier in cap.tiers)
+        ]
+
     def is_duty(self, purpose: str) -> bool:
         """Whether a contact for this purpose is owed, and so uses up nothing."""
         return purpose in self.purposes and self.purposes[purpose].duty
@@ -104,7 +115,7 @@ class BudgetPolicy(Part):
     def _caps_can_be_told_apart(self) -> Self:
         for n, cap in enumerate(self.caps):
             for other in self.caps[:n]:
-                if other.channel != cap.channel:
+                if (other.channel, other.tiers) != (cap.channel, cap.tiers):
                     continue
                 if (cap.days > other.days) != (cap.most > other.most) or cap.days == other.days:
                     raise Flaw(

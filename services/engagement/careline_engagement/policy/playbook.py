@@ -26,6 +26,8 @@ class Entry(Part):
     """What begins a case, and for whom."""
 
     trigger: Trigger
+    where: dict[Name, str | bool | int] = Field(default_factory=dict)
+    """Fields of the event that must have this value, as `converted: true`."""
     when: When = When()
 
 

@@ -26,6 +26,8 @@ class When(Part):
     risk: frozenset[Risk] | None = None
     tags: dict[TagName, frozenset[Text]] = Field(default_factory=dict)
     """Tags of TAG-4: one of the values is enough."""
+    attributes: dict[Name, frozenset[Text]] = Field(default_factory=dict)
+    """Fields of the record that profile shares (`party`, `side`, `region`, …), likewise."""
 
 
 class StepPolicy(Part):

@@ -24,7 +24,16 @@ VERDICTS: dict[str, tuple[str, ...]] = {
 """What scoring says of a customer, and the values of each."""
 
 _EVIDENCE = TOUCHPOINTS.keys() | {f"{OUTREACH}/{name}" for name in (*_RESULTS, "cause", "offer")}
-_TRIGGERS = TOUCHPOINTS.keys() | {f"{name}/{to}" for name, all_ in VERDICTS.items() for to in all_}
+TICKETS = ("ticket.opened", "ticket.resolved", "ticket.breached")
+"""What may happen to a ticket, as a trigger; its number is the key `ticket`."""
+MOMENT = "moment"
+MOMENTS = ("birthday", "anniversary", "contract_end", "contact_due")
+"""Instants that come by themselves, beside the dates that a policy names."""
+_TRIGGERS = {
+    *TOUCHPOINTS,
+    *TICKETS,
+    *(f"{name}/{to}" for name, all_ in VERDICTS.items() for to in all_),
+}
 
 
 def _known_evidence(kind: str) -> str:
@@ -34,8 +43,10 @@ def _known_evidence(kind: str) -> str:
 
 
 def _known_trigger(trigger: str) -> str:
-    if trigger not in _TRIGGERS:
-        raise ValueError(f"{trigger!r} is neither a touchpoint nor a verdict of scoring")
+    if trigger not in _TRIGGERS and not trigger.startswith(f"{MOMENT}/"):
+        raise ValueError(
+            f"{trigger!r} is no touchpoint, verdict of scoring, change of a ticket or moment"
+        )
     return trigger
 
 

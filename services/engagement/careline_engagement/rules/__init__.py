@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from careline_engagement.model import Case, Contact, Entry, Family, Move, Outcome
 from careline_engagement.policy import Playbook
+from careline_engagement.policy.words import MOMENT
+from careline_engagement.rules import moments
 from careline_engagement.rules.book import Book, Edition
 from careline_engagement.rules.budget import Spent
 from careline_engagement.rules.course import View, course, evidence_for
@@ -46,6 +48,8 @@ class Progress(NamedTuple):
     family: Family
     news: Sequence[News]
     decided: Sequence[tuple[Entry, Outcome]]
+    scheduled: Sequence[Entry]
+    """Moments to come that were found out on the way."""
     next_at: datetime | None
 
 
@@ -70,38 +74,59 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
     """Decides and says everything up to `until`, in order of instant."""
     news: list[News] = []
     decided: list[tuple[Entry, Outcome]] = []
+    scheduled: list[Entry] = []
     agenda = _agenda(family, book)
     while agenda and agenda[0].at <= until:
         at, _, _, name, what = agenda.popleft()
         if isinstance(what, Entry):
+            known = {*family.entries}
             family, outcome = _enter(what, family, book)
             decided.append((what, outcome))
+            if coming := [entry for entry in family.entries if entry not in known]:
+                scheduled += coming
+                agenda = _agenda(family, book)
             if outcome not in ("opened", "held_out"):
                 continue
             case = family.cases[-1]
-            move = Move(at, "opened", "open", event_id=what.event_id)
+            move, reworded = Move(at, "opened", "open", event_id=what.event_id), False
         else:
             move = what
-            case = next(case for case in family.cases if case.id == name).after(move)
+            before = next(case for case in family.cases if case.id == name)
+            case = before.after(move)
+            reworded = book.playbook_of(case) is not book.playbook_of(before)
             family = family._replace(cases=[case if c.id == name else c for c in family.cases])
             if move.kind == "sent":
                 family = family._replace(contacts=[*family.contacts, _contact(case, move, book)])
-        if move.kind in ("opened", "sent"):
-            # nothing but a new case and used-up budget changes what is to come
+        if move.kind in ("opened", "sent") or reworded:
+            # nothing but a new case, used-up budget and another wording changes what is to come
             agenda = _agenda(family, book)
         news.append(News(move, case, family.holder(case.number, at)))
-    return Progress(family, news, decided, agenda[0].at if agenda else None)
+    return Progress(family, news, decided, scheduled, agenda[0].at if agenda else None)
 
 
 def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
     family = family._replace(entries=[one for one in family.entries if one != entry])
     edition = book.at(entry.at)
-    playbook = edition.policy.by_name[entry.playbook]
+    playbook = edition.policy.by_name.get(entry.playbook)
+    if playbook is None:
+        return family, "superseded"
+    if entry.trigger.startswith(f"{MOMENT}/"):
+        comes_at = moments.comes_at(entry, family, book)
+        if comes_at is None or comes_at > entry.at:
+            later = [moments.moved(entry, comes_at)] if comes_at else []
+            return _with_entries(family, later), "superseded"
+        family = _with_entries(family, filter(None, [moments.following(entry, family, book)]))
     outcome = decide(entry, family, playbook)
     if outcome in ("opened", "held_out"):
         case = open_case(entry, outcome, family, playbook, edition.version)
         family = family._replace(cases=[*family.cases, case])
     return family, outcome
+
+
+def _with_entries(family: Family, entries: Iterable[Entry]) -> Family:
+    known = {(entry.playbook, entry.name) for entry in family.entries}
+    new = [entry for entry in entries if (entry.playbook, entry.name) not in known]
+    return family._replace(entries=[*family.entries, *new])
 
 
 def _contact(case: Case, move: Move, book: Book) -> Contact:
@@ -112,32 +137,44 @@ def _contact(case: Case, move: Move, book: Book) -> Contact:
 def _courses(family: Family, book: Book) -> Iterator[tuple[Case, Playbook, list[Move]]]:
     """Every open case with its course, oldest first: an older case ends a younger one."""
     older: list[tuple[Case, datetime]] = []
-    spent = _spent(family, book)
     for case in sorted(family.cases, key=lambda case: (case.opened_at, case.id)):
         if case.closed_at is not None:
             older.append((case, case.closed_at))
             continue
         playbook = book.playbook_of(case)
         merged = _merged(case, older, family)
-        view = View(family, evidence_for(case, family), spent, book)
-        moves = course(case, playbook, view, merged=merged)
+        moves = course(case, playbook, _view(case, family, book), merged=merged)
         older.append((case, moves[-1].at))
         yield case, playbook, moves
 
 
-def _spent(family: Family, book: Book) -> list[Spent]:
+def _view(case: Case, family: Family, book: Book) -> View:
+    return View(
+        family,
+        family.facts_for(case.number),
+        evidence_for(case, family),
+        family.consents_for(case.number),
+        _spent(family, case.number, book),
+        book,
+    )
+
+
+def _spent(family: Family, number: str, book: Book) -> list[Spent]:
     """What has used up budget: the outreach that went out, and what people did."""
     by_us = [
-        Spent(contact.at, contact.channel)
+        (contact.at, contact.channel, contact.number)
         for contact in family.contacts
         if not book.budget_at(contact.at).is_duty(contact.purpose)
     ]
     by_people = [
-        Spent(fact.at, "phone")
+        (fact.at, "phone", fact.number)
         for fact in family.facts
         if fact.kind in book.budget_at(fact.at).by_people and fact.detail != "inbound"
     ]
-    return sorted(by_us + by_people)
+    return sorted(
+        Spent(at, channel, max(at, family.joined_at(number, of)))
+        for at, channel, of in by_us + by_people
+    )
 
 
 def _merged(case: Case, older: Iterable[tuple[Case, datetime]], family: Family) -> Move | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from careline_engagement.model import Case
 from careline_engagement.policy import EngagementPolicy, Playbook
 from careline_engagement.policy.budget import BudgetPolicy
+from careline_engagement.policy.scripts import Script
 
 
 class Edition(NamedTuple):
@@ -53,17 +54,23 @@ class Book:
         """The contact budget in force at `instant`."""
         return self.at(instant).policy.budget
 
+    def script(self, name: str, at: datetime) -> Script | None:
+        """A script as the edition in force at `at` words it, or the latest that has it."""
+        editions = [self.at(at), *reversed(self.editions)]
+        found = (edition.policy.scripts.get(name) for edition in editions)
+        return next(filter(None, found), None)
+
     def playbook_of(self, case: Case) -> Playbook:
         """The wording that a case runs on.
 
-        The latest edition's, if that says that running cases move to it, or if the wording that
-        the case began with was never published and is gone with its file.
+        The one it began with; the one in force when it moved last, if that says that running cases
+        move to it, or if the first was never published and is gone with its file.
         """
-        latest = self.editions[-1].policy.by_name.get(case.playbook)
-        if latest and (latest.digest == case.digest or latest.running_cases == "move"):
-            return latest
+        present = self.at(case.moved_at).policy.by_name.get(case.playbook)
+        if present and (present.digest == case.digest or present.running_cases == "move"):
+            return present
         worded = (edition.policy.by_name.get(case.playbook) for edition in self.editions)
-        found = next((p for p in worded if p and p.digest == case.digest), latest)
+        found = next((p for p in worded if p and p.digest == case.digest), present)
         if found is None:
             raise LookupError(f"no edition of the policy has playbook {case.playbook}")
         return found

@@ -18,6 +18,8 @@ class Spent(NamedTuple):
 
     at: datetime
     channel: str
+    known_at: datetime
+    """Later than `at` for a number that was found to be the same customer since."""
 
 
 class Wish(NamedTuple):
@@ -26,6 +28,7 @@ class Wish(NamedTuple):
     since: datetime
     channel: str
     purpose: str
+    tier: str | None = None
 
 
 class Slot(NamedTuple):
@@ -60,14 +63,14 @@ def fate(
     At each instant only what was known then counts: a wish waits for its slot until another takes
     it or the customer objects, and is refused at that very instant if the next one is too late.
     """
-    known_at = [*(c.at for c in spent), *(c.at for c in consents)]
+    known_at = [*(c.known_at for c in spent), *(c.at for c in consents)]
     changes = {at for at in known_at if wish.since < at <= wish.since + patience}
     instants = [wish.since, *sorted(changes)]
     first: Slot | None = None
     for instant, following in zip(instants, [*instants[1:], None], strict=True):
         slot = earliest(
             wish,
-            [c for c in spent if c.at <= instant],
+            [c for c in spent if c.known_at <= instant],
             [c for c in consents if c.at <= instant],
             zone,
             policy,
@@ -96,7 +99,7 @@ def earliest(
     while True:
         if not permitted(wish._replace(since=at), consents, policy):
             return Slot(None, "no_consent")
-        free, why = _after_caps(at, wish.channel, spent, policy)
+        free, why = _after_caps(at, wish, spent, policy)
         if free == at:
             free, why = _after_quiet(at, zone, policy)
         if free == at:
@@ -130,12 +133,10 @@ def over_cap(spent: Iterable[Spent], cap: Cap) -> bool:
 
 
 def _after_caps(
-    at: datetime, channel: str, spent: Sequence[Spent], policy: BudgetPolicy
+    at: datetime, wish: Wish, spent: Sequence[Spent], policy: BudgetPolicy
 ) -> tuple[datetime, str]:
     """When the first cap that is full at `at` frees a place; `at` itself if none is."""
-    for cap in policy.caps:
-        if cap.channel not in (None, channel):
-            continue
+    for cap in policy.caps_on(wish.channel, wish.tier):
         ats = sorted(c.at for c in spent if cap.channel in (None, c.channel))
         inside = ats[bisect_right(ats, at - cap.span) : bisect_right(ats, at)]
         if len(inside) >= cap.most:

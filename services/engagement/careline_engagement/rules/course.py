@@ -6,9 +6,8 @@ Worked out anew from the beginning whenever something is added; what has been sa
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple, assert_never
-from zoneinfo import ZoneInfo
 
-from careline_engagement.model import Case, Fact, Family, Move, Step
+from careline_engagement.model import Case, Consent, Fact, Family, Move, Step
 from careline_engagement.policy.playbook import Playbook
 from careline_engagement.policy.steps import (
     Branch,
@@ -23,6 +22,7 @@ from careline_engagement.policy.steps import (
 from careline_engagement.rules import budget, tickets
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
+from careline_engagement.rules.zones import zone_of
 
 _LAST: Mapping[str, int] = {"done": 1, "breached": 2, "closed": 3}
 """What comes last among the moves of one instant; the others come as the steps lead to them."""
@@ -37,14 +37,16 @@ class View(NamedTuple):
     """What a case's course depends on, beside the case and its playbook."""
 
     family: Family
+    facts: Sequence[Fact]
     evidence: Sequence[Fact]
-    """In order of instant; see `evidence_for`."""
+    """Those that count for the case; see `evidence_for`."""
+    consents: Sequence[Consent]
     spent: Sequence[budget.Spent]
     book: Book
 
     def zone(self, at: datetime) -> tzinfo:
         """Where the customer is."""
-        return ZoneInfo(self.book.budget_at(at).time_zone)
+        return zone_of(self.family, min(self.family.numbers), at, self.book)
 
 
 class _Way(NamedTuple):
@@ -73,18 +75,15 @@ def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = 
 def evidence_for(case: Case, family: Family) -> list[Fact]:
     """The facts that count for a case, in order of instant.
 
-    Strictly after the opening: the event that began the case is not what answers it. What an
-    other number did counts from when we knew that it was the same customer. An answer to the
-    outreach of another case is that one's.
+    Strictly after the opening: the event that began the case is not what answers it. An answer to
+    the outreach of another case is that one's.
     """
     asked_by = {contact.request: contact.case for contact in family.contacts}
-    return sorted(
+    return [
         fact
-        if fact.number == case.number
-        else fact._replace(at=max(fact.at, family.joined_at(case.number, fact.number)))
-        for fact in family.facts
+        for fact in family.facts_for(case.number)
         if fact.at > case.opened_at and asked_by.get(fact.request, case.id) == case.id
-    )
+    ]
 
 
 def _endings(case: Case, playbook: Playbook, evidence: Sequence[Fact]) -> Iterator[Move]:
@@ -102,7 +101,7 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
     while (step := playbook.by_name.get(name)) is not None:
         said, below = case.steps.get(name), playbook.below[name] or ""
         if said is None:
-            released = tickets.released(at, view.family.facts, playbook.held_by_tickets)
+            released = tickets.released(at, view.facts, playbook.held_by_tickets)
             if released is None:
                 return
             at = released
@@ -199,12 +198,12 @@ def _outreach(
         return [], _Way(said.sent_at, below)
     if said is not None and said.suppressed_at is not None:
         return [], _Way(said.suppressed_at, other_way)
-    wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose)
+    wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose, case.tier)
     fate = budget.fate(
         wish,
         step.patience,
         view.spent,
-        view.family.consents,
+        view.consents,
         view.zone(at),
         view.book.budget_at(at),
     )

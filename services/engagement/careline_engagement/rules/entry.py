@@ -23,11 +23,16 @@ def entries(
     traceparent: str = "",
 ) -> Iterator[Entry]:
     """What an event may begin. It is named by scoring's version, or by a hash of the event's id."""
-    name = str(version) if version else _short(event_id)
+    name, body = str(version) if version else short(event_id), body or {}
     for playbook in policy.triggers.get(trigger, ()):
+        if not any(
+            rule.trigger == trigger and rule.where.items() <= body.items()
+            for rule in playbook.enter
+        ):
+            continue
         key = ""
         if field := playbook.again.keyed_by:
-            key = str((body or {}).get(field) or "")
+            key = str(body.get(field) or "")
         yield Entry(
             number,
             playbook.playbook,
@@ -73,9 +78,13 @@ def fits(when: When, family: Family, number: str, at: datetime, version: int = 0
         wanted = getattr(when, name)
         if wanted is not None and family.verdict(number, name, at, version) not in wanted:
             return False
+    record = family.record(number, at)
     return all(
         wanted & set((family.verdict(number, tag, at, version) or "").split(", "))
         for tag, wanted in when.tags.items()
+    ) and all(
+        record is not None and wanted & set(record.values(name))
+        for name, wanted in when.attributes.items()
     )
 
 
@@ -107,7 +116,8 @@ def open_case(
     )
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Twelve letters that stand for a text."""
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 

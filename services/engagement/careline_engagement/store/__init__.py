@@ -11,6 +11,7 @@ from careline_engagement.store.heard import (
     add_consents,
     add_entries,
     add_facts,
+    add_records,
     decide_entries,
 )
 from careline_engagement.store.standings import lock_standings, save_standings
@@ -20,6 +21,7 @@ __all__ = [
     "add_consents",
     "add_entries",
     "add_facts",
+    "add_records",
     "decide_entries",
     "load_families",
     "lock_standings",

@@ -8,12 +8,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_engagement import rows
-from careline_engagement.model import Alias, Consent, Contact, Entry, Fact, Family
+from careline_engagement.model import Alias, Consent, Contact, Entry, Fact, Family, Record
 from careline_engagement.store.cases import CASE_COLUMNS, to_case
 from careline_engagement.store.standings import lock
 
-# up from the numbers to those that absorbed them, down again to all that these absorbed; most
-# customers have nothing undecided and end here
+# up from the numbers to those that absorbed them, down again to all that these absorbed. Most
+# customers have no open case and end here: what is heard of them moves no instant
 _FAMILIES = text("""
     WITH RECURSIVE up (number) AS (
         SELECT DISTINCT unnest(CAST(:numbers AS text[])) COLLATE "C"
@@ -27,8 +27,8 @@ _FAMILIES = text("""
     )
     SELECT root, array_agg(number) FROM down GROUP BY root
     HAVING bool_or(
-        EXISTS (SELECT FROM cases c WHERE c.number = down.number AND c.closed_at IS NULL)
-        OR EXISTS (SELECT FROM entries e WHERE e.number = down.number AND e.outcome IS NULL))
+        down.number = ANY(CAST(:always AS text[]))
+        OR EXISTS (SELECT FROM cases c WHERE c.number = down.number AND c.closed_at IS NULL))
 """)
 _ALIASES = text("""
     SELECT absorbed, survivor, since FROM aliases
@@ -63,18 +63,27 @@ _KNOWN = text(f"""
                     - CAST(:kept AS interval)),
         ARRAY(
             SELECT (at, number, channel, purpose, granted, event_id, expires_at) FROM consents
-            WHERE consents.number = c.number)
+            WHERE consents.number = c.number),
+        ARRAY(
+            SELECT (at, version, created_at, CAST(attributes AS text)) FROM records
+            WHERE records.number = c.number ORDER BY version)
     FROM unnest(CAST(:numbers AS text[])) AS c (number)
 """)  # noqa: S608 (a constant)
 
 
 async def load_families(
-    connection: AsyncConnection, numbers: Collection[str], *, kept: timedelta
+    connection: AsyncConnection,
+    numbers: Collection[str],
+    *,
+    always: Collection[str],
+    kept: timedelta,
 ) -> list[Family]:
-    """The customers with these numbers for whom something is undecided, locked and whole."""
+    """The customers with these numbers who have an open case, or are among `always`; locked."""
     if not numbers:
         return []
-    found = (await connection.execute(_FAMILIES, {"numbers": sorted(numbers)})).all()
+    found = (
+        await connection.execute(_FAMILIES, {"numbers": sorted(numbers), "always": sorted(always)})
+    ).all()
     if not found:
         return []
     root_of = {number: root for root, members in found for number in members}
@@ -85,8 +94,9 @@ async def load_families(
     if len(root_of) > len(found):
         for row in await connection.execute(_ALIASES, {"numbers": list(root_of)}):
             known[root_of[row.absorbed]][0][row.absorbed] = Alias(*row)
+    records: dict[str, list[Record]] = {}
     wanted = {"numbers": list(root_of), "kept": kept}
-    for number, facts, entries, cases, contacts, consents in await connection.execute(
+    for number, facts, entries, cases, contacts, consents, said in await connection.execute(
         _KNOWN, wanted
     ):
         _, all_facts, all_entries, all_cases, all_contacts, all_consents = known[root_of[number]]
@@ -95,10 +105,14 @@ async def load_families(
         all_cases += map(to_case, cases)
         all_contacts += map(Contact._make, contacts)
         all_consents += map(Consent._make, consents)
-    return [_family(root, members, rulings, *known[root]) for root, members in sorted(found)]
+        records[number] = [
+            Record(at, version, created_at, rows.to_attributes(fields))
+            for at, version, created_at, fields in said
+        ]
+    return [_family(members, rulings, records, *known[root]) for root, members in sorted(found)]
 
 
-def _family(root: str, members: Collection[str], rulings: Any, *known: Any) -> Family:
+def _family(members: Collection[str], rulings: Any, records: Any, *known: Any) -> Family:
     aliases, facts, entries, cases, contacts, consents = known
     return Family(
         frozenset(members),
@@ -109,6 +123,7 @@ def _family(root: str, members: Collection[str], rulings: Any, *known: Any) -> F
         {number: rulings[number] for number in members},
         contacts,
         consents,
+        {number: records[number] for number in members},
     )
 
 

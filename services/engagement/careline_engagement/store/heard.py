@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_engagement import rows
-from careline_engagement.model import Alias, Consent, Entry, Fact, Outcome
+from careline_engagement.model import Alias, Consent, Entry, Fact, Outcome, Record
 
 # the earliest wins: a number is absorbed once, but named again when its survivor is absorbed
 _ADD_ALIASES = text("""
@@ -50,6 +50,15 @@ _ADD_CONSENTS = text("""
         CAST(:expiries AS timestamptz[]))
     ON CONFLICT DO NOTHING
 """)
+_ADD_RECORDS = text("""
+    INSERT INTO records (number, version, at, created_at, attributes)
+    SELECT number, version, at, created_at, CAST(attributes AS jsonb)
+    FROM unnest(
+        CAST(:numbers AS text[]), CAST(:versions AS int[]), CAST(:ats AS timestamptz[]),
+        CAST(:created AS timestamptz[]), CAST(:attributes AS text[])
+    ) AS heard (number, version, at, created_at, attributes)
+    ON CONFLICT DO NOTHING
+""")
 _ADD_ENTRIES = text("""
     INSERT INTO entries (
         number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
@@ -62,6 +71,14 @@ _ADD_ENTRIES = text("""
         CAST(:traceparents AS text[])
     ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
     ON CONFLICT DO NOTHING
+""")
+# a moment that has moved leaves nothing: it was never the time
+_DROP_ENTRIES = text("""
+    DELETE FROM entries USING unnest(
+        CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[])
+    ) AS dropped (number, playbook, name)
+    WHERE entries.number = dropped.number AND entries.playbook = dropped.playbook
+        AND entries.name = dropped.name
 """)
 _DECIDE_ENTRIES = text("""
     UPDATE entries SET outcome = decided.outcome
@@ -126,6 +143,20 @@ async def add_consents(connection: AsyncConnection, consents: Collection[Consent
     )
 
 
+async def add_records(connection: AsyncConnection, records: Collection[tuple[str, Record]]) -> None:
+    """Adds what profile said of customers, each with its number."""
+    await connection.execute(
+        _ADD_RECORDS,
+        {
+            "numbers": [number for number, _ in records],
+            "versions": [r.version for _, r in records],
+            "ats": [r.at for _, r in records],
+            "created": [r.created_at for _, r in records],
+            "attributes": [rows.from_attributes(r.attributes) for _, r in records],
+        },
+    )
+
+
 async def add_entries(connection: AsyncConnection, entries: Collection[Entry]) -> None:
     """Adds what may begin a case, not yet decided."""
     await connection.execute(
@@ -148,7 +179,18 @@ async def add_entries(connection: AsyncConnection, entries: Collection[Entry]) -
 async def decide_entries(
     connection: AsyncConnection, decided: Sequence[tuple[Entry, Outcome]]
 ) -> None:
-    """Saves what entries led to."""
+    """Saves what entries led to; those that were superseded are forgotten."""
+    dropped = [entry for entry, outcome in decided if outcome == "superseded"]
+    decided = [(entry, outcome) for entry, outcome in decided if outcome != "superseded"]
+    if dropped:
+        await connection.execute(
+            _DROP_ENTRIES,
+            {
+                "numbers": [e.number for e in dropped],
+                "playbooks": [e.playbook for e in dropped],
+                "names": [e.name for e in dropped],
+            },
+        )
     await connection.execute(
         _DECIDE_ENTRIES,
         {

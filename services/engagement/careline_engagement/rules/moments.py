@@ -1,0 +1,157 @@
+"""When something comes by itself: a birthday, a date, a contract's end, a contact that is due.
+
+Each is an entry with an instant in the future. When that has come it is worked out again from what
+is known then: if it has moved, the entry is dropped for one at the new instant.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from careline_engagement.model import Entry, Family
+from careline_engagement.policy import EngagementPolicy
+from careline_engagement.policy.words import MOMENT
+from careline_engagement.rules.book import Book
+from careline_engagement.rules.entry import short
+from careline_engagement.rules.zones import zone_of
+
+CONTACT_DUE = f"{MOMENT}/contact_due"
+CONTRACT_END = f"{MOMENT}/contract_end"
+CONTRACT = "contract.changed"
+TERMINATED = "terminated"
+
+
+def first_look(
+    number: str, at: datetime, trigger: str, policy: EngagementPolicy
+) -> Iterator[Entry]:
+    """Entries at once that find out when a moment really comes."""
+    for playbook in policy.triggers.get(trigger, ()):
+        yield _entry(number, playbook.playbook, trigger, at)
+
+
+def contract_ends(
+    number: str, contract: str, ends_at: datetime, event_id: str, policy: EngagementPolicy
+) -> Iterator[Entry]:
+    """The notice of a contract's end."""
+    at = ends_at - timedelta(days=policy.contract_notice_days)
+    for playbook in policy.triggers.get(CONTRACT_END, ()):
+        name = f"{short(contract)}-{ends_at:%Y%m%d}"
+        reasons = (CONTRACT_END, contract)
+        yield Entry(
+            number, playbook.playbook, name, at, CONTRACT_END, contract, 0, reasons, event_id
+        )
+
+
+def comes_at(entry: Entry, family: Family, book: Book) -> datetime | None:
+    """When a moment comes, as far as is known at its entry's instant; None: not at all."""
+    at = entry.at
+    if entry.trigger == CONTRACT_END:
+        return None if _is_void(entry, family) else at
+    if entry.trigger == CONTACT_DUE:
+        return next_contact(family, entry.number, at, book)
+    return _next_day(entry, family, book, since=at - timedelta(microseconds=1))
+
+
+def following(entry: Entry, family: Family, book: Book) -> Entry | None:
+    """The next time after one that has come."""
+    if entry.trigger == CONTRACT_END:
+        return None
+    if entry.trigger == CONTACT_DUE:
+        days = _due_after(family, entry.number, entry.at, book)
+        at = entry.at + days if days else None
+    else:
+        at = _next_day(entry, family, book, since=entry.at)
+    return _entry(entry.number, entry.playbook, entry.trigger, at) if at else None
+
+
+def moved(entry: Entry, at: datetime) -> Entry:
+    """The entry at the instant at which its moment really comes."""
+    return _entry(entry.number, entry.playbook, entry.trigger, at)
+
+
+def next_contact(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
+    """By when the customer is to be contacted, as of an instant; None if nobody has to."""
+    days = _due_after(family, number, at, book)
+    last = last_contact(family, number, at, book)
+    return last + days if days and last else None
+
+
+def last_contact(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
+    """The last contact before an instant; of whom nobody contacted, when we came to know them."""
+    counts = book.at(at).policy.cadence.counts
+    contacts = [
+        fact.at for fact in family.facts_for(number) if fact.kind in counts and fact.at <= at
+    ]
+    contacts += [
+        contact.at
+        for contact in family.contacts
+        if max(contact.at, family.joined_at(number, contact.number)) <= at
+    ]
+    if contacts:
+        return max(contacts)
+    record = family.record(number, at)
+    rulings = family.rulings.get(family.holder(number, at), ())
+    known = [record.created_at] if record else []
+    return min([*known, *(ruling.at for ruling in rulings[:1])], default=None)
+
+
+def _due_after(family: Family, number: str, at: datetime, book: Book) -> timedelta | None:
+    tier = family.verdict(number, "tier", at)
+    cadence = book.at(at).policy.cadence.tiers.get(tier) if tier else None  # type: ignore[call-overload]
+    return timedelta(days=cadence.at_most_days) if cadence else None
+
+
+def _next_day(entry: Entry, family: Family, book: Book, *, since: datetime) -> datetime | None:
+    """The first instant after `since` at which the moment's day begins for the customer."""
+    zone = zone_of(family, entry.number, entry.at, book)
+    policy = book.at(entry.at).policy
+    days = _days(entry, family, policy, since.astimezone(zone).date())
+    instants = (datetime.combine(day, policy.moments_at, tzinfo=zone) for day in sorted(days))
+    return next((at.astimezone(since.tzinfo) for at in instants if at > since), None)
+
+
+def _days(entry: Entry, family: Family, policy: EngagementPolicy, today: date) -> Iterable[date]:
+    """The days of this year and the next on which a moment may come."""
+    record = family.record(entry.number, entry.at)
+    years = [today.year, today.year + 1]
+    match entry.trigger.removeprefix(f"{MOMENT}/"):
+        case "birthday":
+            written = record.values("birthday") if record else ()
+        case "anniversary":
+            written = (f"--{record.created_at:%m-%d}",) if record else ()
+            years = [year for year in years if record and year > record.created_at.year]
+        case name:
+            written = policy.dates.get(name, ())
+    for day in written:
+        for year in years:
+            if found := _on(day, year):
+                yield found
+
+
+def _on(written: str, year: int) -> date | None:
+    """A day as policies write it, in a year; 29 February is kept on the 28th elsewhere."""
+    *own_year, month, day = written.replace("--", "").split("-")
+    if own_year and int(own_year[0]) != year:
+        return None
+    try:
+        return date(year, int(month), int(day))
+    except ValueError:
+        return date(year, 2, 28) if (month, day) == ("02", "29") else None
+
+
+def _is_void(entry: Entry, family: Family) -> bool:
+    """Whether the contract has another end by now, or none."""
+    another = any(
+        (one.playbook, one.key) == (entry.playbook, entry.key) and one.at > entry.at
+        for one in family.entries
+    )
+    ended = f"{entry.key}/{TERMINATED}"
+    return another or any(
+        fact.kind == CONTRACT and fact.detail == ended and fact.at <= entry.at
+        for fact in family.facts_for(entry.number)
+    )
+
+
+def _entry(number: str, playbook: str, trigger: str, at: datetime) -> Entry:
+    """Named by its instant: who comes to the same one from two sides finds one entry."""
+    name = f"{trigger.removeprefix(MOMENT + '/')}-{at.astimezone(UTC):%Y%m%dT%H%M%S}"
+    return Entry(number, playbook, name, at, trigger, "", 0, (trigger,), "")

@@ -1,0 +1,145 @@
+"""What comes by itself: birthdays, dates, a contract's end, and the contact that is due."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from careline_engagement.model import ALWAYS, Alias, Entry, Fact, Family, Record, Ruling
+from careline_engagement.rules import Progress, advance
+from careline_engagement.rules.moments import contract_ends, first_look, next_contact
+from careline_engagement.testing import START, a_book, after, shipped_with
+
+CREATED = datetime(2024, 2, 29, 3, tzinfo=UTC)
+PLAYBOOKS = ("birthday", "holiday", "anniversary", "account-call", "renewal")
+BOOK = a_book(shipped_with(*PLAYBOOKS))
+POLICY = BOOK.at(START).policy
+
+
+def a_family(*facts: Fact, entries: list[Entry], tier: str = "core", **more: str) -> Family:
+    rulings = {"A": [Ruling(1, ALWAYS, "tier", tier)]}
+    records = {"A": [Record(ALWAYS, 1, CREATED, more)]}
+    return Family(frozenset("A"), {}, facts, entries=entries, rulings=rulings, records=records)
+
+
+def looked_at(trigger: str, at: datetime = START) -> list[Entry]:
+    return list(first_look("A", at, trigger, POLICY))
+
+
+def opened(progress: Progress) -> list[str]:
+    """When cases opened, in UTC."""
+    return [n.move.at.isoformat()[:16] for n in progress.news if n.move.kind == "opened"]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "more", "days", "expected"),
+    [
+        pytest.param(
+            "moment/birthday",
+            {"birthday": "--06-07"},
+            800,
+            ["2026-06-07T02:00", "2027-06-07T02:00"],
+            id="each year at ten in the morning, in Shanghai",
+        ),
+        pytest.param(
+            "moment/birthday",
+            {"birthday": "--06-07", "time_zone": "Europe/Berlin"},
+            300,
+            ["2026-06-07T08:00"],
+            id="or where the customer is",
+        ),
+        pytest.param("moment/birthday", {}, 800, [], id="not known"),
+        pytest.param(
+            "moment/anniversary",
+            {},
+            400,
+            ["2027-02-28T02:00"],
+            id="a leap day's anniversary is kept the day before",
+        ),
+        pytest.param(
+            "moment/spring_festival",
+            {},
+            400,
+            ["2027-02-05T02:00"],
+            id="the eve of Spring Festival as the policy lists it",
+        ),
+    ],
+)
+def test_a_day_comes(trigger: str, more: dict[str, str], days: int, expected: list[str]) -> None:
+    family = a_family(entries=looked_at(trigger), **more)
+    assert opened(advance(family, until=after(24 * days), book=BOOK)) == expected
+
+
+def a_call(days: float) -> Fact:
+    return Fact(after(24 * days), "A", "call.completed", f"call@{days}")
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected_days"),
+    [
+        pytest.param([], [0, 14], id="never contacted: at once, and again when still nobody has"),
+        pytest.param([a_call(-4)], [10, 24], id="fourteen days after the last contact"),
+        pytest.param([a_call(-4), a_call(9)], [23], id="a contact in between moves it"),
+    ],
+)
+def test_a_contact_is_due(calls: list[Fact], expected_days: list[float]) -> None:
+    family = a_family(*calls, entries=looked_at("moment/contact_due"))
+    progress = advance(family, until=after(24 * 25), book=BOOK)
+    days = [
+        (n.move.at - START) / timedelta(days=1) for n in progress.news if n.move.kind == "opened"
+    ]
+    assert days == expected_days
+
+
+def test_nobody_contacted_the_customer_in_time_and_it_is_said() -> None:
+    family = a_family(a_call(-14), entries=looked_at("moment/contact_due"))
+    progress = advance(family, until=after(24 * 5), book=BOOK)
+    said = [(n.move.kind, n.move.subject) for n in progress.news]
+    assert said == [("opened", "open"), ("begun", "call"), ("breached", "call")]
+
+
+def test_the_next_contact_is_known_before_it_is_due() -> None:
+    family = a_family(a_call(-4), entries=[])
+    assert next_contact(family, "A", START, BOOK) == after(24 * 10)
+    assert next_contact(family._replace(rulings={}), "A", START, BOOK) is None, "no tier yet"
+
+
+def an_end(days: float, contract: str = "K1") -> Entry:
+    ends_at = after(24 * (days + POLICY.contract_notice_days))
+    [entry] = contract_ends("A", contract, ends_at, f"e{days}", POLICY)
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("entries", "facts", "expected_days"),
+    [
+        pytest.param([an_end(5)], [], [5], id="thirty days before the end"),
+        pytest.param([an_end(5), an_end(370)], [], [370], id="renewed: the new end counts"),
+        pytest.param([an_end(5), an_end(9, "K2")], [], [5, 9], id="each contract by itself"),
+        pytest.param(
+            [an_end(5)],
+            [Fact(after(24), "A", "contract.changed", "x", "K1/terminated")],
+            [],
+            id="terminated",
+        ),
+    ],
+)
+def test_a_contract_ends(
+    entries: list[Entry], facts: list[Fact], expected_days: list[float]
+) -> None:
+    progress = advance(a_family(*facts, entries=entries), until=after(24 * 400), book=BOOK)
+    days = [
+        (n.move.at - START) / timedelta(days=1) for n in progress.news if n.move.kind == "opened"
+    ]
+    assert days == expected_days
+
+
+def test_two_numbers_of_one_customer_have_one_birthday() -> None:
+    [mine] = looked_at("moment/birthday")
+    records = {n: [Record(ALWAYS, 1, CREATED, {"birthday": "--06-07"})] for n in "AB"}
+    family = Family(
+        frozenset("AB"),
+        {"B": Alias("B", "A", after(1))},
+        entries=[mine, mine._replace(number="B")],
+        records=records,
+    )
+    assert len(opened(advance(family, until=after(24 * 200), book=BOOK))) == 1
