@@ -1,4 +1,4 @@
-"""A person decides about links: the evidence side by side, verdicts with who and why, what follows."""
+"""A person decides about links: evidence side by side, who decided and why, what follows."""
 
 import json
 from collections.abc import AsyncIterator
