@@ -55,7 +55,7 @@ async def rows(scoring: Scoring, query: str) -> list[tuple[Any, ...]]:
 async def kept(scoring: Scoring) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that scoring knows, apart from how often it said so."""
     return {
-        "members": await rows(scoring, "SELECT * FROM members ORDER BY 1"),
+        "members": await rows(scoring, "SELECT identity, customer FROM members ORDER BY 1"),
         "buckets": await rows(scoring, "SELECT * FROM buckets ORDER BY 1, 2, 3, 4"),
         "customers": await rows(
             scoring,

@@ -1,6 +1,7 @@
 """What was merged by mistake and split again scores as if it had never been one."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -39,6 +40,11 @@ def after(scoring: Scoring) -> list[ConsumerRecord]:
     ]
 
 
+def in_order(events: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+    """The events at the offsets of this order."""
+    return [replace(event, offset=place) for place, event in enumerate(events, start=1)]
+
+
 async def scores(scoring: Scoring) -> list[tuple[Any, ...]]:
     query = text("""
         SELECT number, as_of, points, value, need, risk, tier, tags, next_change_at, merged_into
@@ -51,7 +57,7 @@ async def scores(scoring: Scoring) -> list[tuple[Any, ...]]:
 async def never_merged(admin_url: str) -> list[tuple[Any, ...]]:
     async with fresh_scoring(admin_url) as scoring:
         middle = [bobs(scoring, BOB, day=day) for day in (4, 5)]
-        await scoring.hear([*before(scoring), *middle, *after(scoring)])
+        await scoring.hear(in_order([*before(scoring), *middle, *after(scoring)]))
         return await scores(scoring)
 
 
@@ -65,7 +71,8 @@ async def test_nobody_can_tell_that_two_were_merged_and_split(admin_url: str) ->
                 bobs(scoring, ANN, day=5),
             ]
             split = scoring.split(ANN, BOB, day=7, moves=moves(BOB, 2))
-            await scoring.hear([*before(scoring), *one, split, *after(scoring)], batch=batch)
+            events = [*before(scoring), *one, split, *after(scoring)]
+            await scoring.hear(in_order(events), batch=batch)
             assert await scores(scoring) == expected
 
 
@@ -87,8 +94,7 @@ async def test_a_merge_and_its_split_end_alike_in_whatever_order_they_are_heard(
             repeated = scoring.split(ANN, BOB, day=7, moves=moves(BOB, 2))
             batch = random.Random(str(order)).choice((1, 2, 9))
             events = [*before(scoring), *shuffled, repeated, *after(scoring)]
-            in_order = [replace(event, offset=place) for place, event in enumerate(events)]
-            await scoring.hear(in_order, batch=batch)
+            await scoring.hear(in_order(events), batch=batch)
             assert await scores(scoring) == expected, order
 
 

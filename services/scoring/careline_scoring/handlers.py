@@ -113,7 +113,7 @@ class Handlers:
         if await store.move(unit.connection, moves):
             numbers |= {customer.number for customer in before.book.customers}
             after = await self._begin(
-                unit, identities=identities, numbers=numbers, instants=[as_of]
+                unit, identities=identities, numbers=numbers, instants=[as_of], facts_moved=True
             )
             after.settle(live, as_of, item.envelope)
             await self._save(unit, after)
@@ -145,6 +145,7 @@ class Handlers:
         identities: Collection[str] = (),
         numbers: Collection[str],
         instants: Collection[datetime],
+        facts_moved: bool = False,
     ) -> "_Work":
         timeline = self._timeline()
         book = await store.load(
@@ -154,6 +155,7 @@ class Handlers:
             identities=identities,
             numbers=numbers,
             instants=instants,
+            facts_moved=facts_moved,
         )
         return _Work(unit, timeline, book)
 

@@ -139,11 +139,13 @@ async def load(
     identities: Collection[str] = (),
     numbers: Collection[str],
     instants: Collection[datetime],
+    facts_moved: bool = False,
 ) -> Book:
     """The customers with these identities and numbers, locked until the unit ends.
 
     Numbers that nobody has yet become customers; survivors of merges come along. Each is ready to
-    be decided about as of `instants`, and as of whatever comes due before.
+    be decided about as of `instants`, and as of whatever comes due before. Where `facts_moved`,
+    those have facts, too, about whom nothing was ever published.
     """
     member_of: dict[str, str] = {}
     move_of: dict[str, int] = {}
@@ -161,7 +163,8 @@ async def load(
             customers |= {number: Customer(number) for number in await _open(connection, absent)}
         customers |= locked
         wanted |= {c.merged_into for c in locked.values() if c.merged_into is not None}
-    known = [c for c in customers.values() if c.published is not None and c.merged_into is None]
+    live = [c for c in customers.values() if c.merged_into is None]
+    known = [c for c in live if facts_moved or c.published is not None]
     will_change = _choose_rulebooks(timeline, customers.values(), instants)
     if unread := [c.number for c in known if will_change or not histories.take(c)]:
         for number, *fact in await connection.execute(_FACTS, {"numbers": unread}):
