@@ -14,6 +14,7 @@ from careline_contracts.topics import (
     CHANNELS,
     CLOCK,
     DEAD_LETTERS,
+    ERASURES,
     POLICIES,
     SERVICES,
     Topic,
@@ -22,7 +23,7 @@ from careline_runtime.key_file import create_key_file
 from careline_runtime.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[2]
-FOLLOWED = {CLOCK, CHANNELS, POLICIES}
+FOLLOWED = {CLOCK, CHANNELS, ERASURES, POLICIES}
 """Read beside the consumer, from the first record or the last one: what is followed changes no
 table. Scoring hears policies, too: what is decided by them is decided again.
 """

@@ -24,6 +24,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "ceiling_quiet_events_per_second",
         "pipeline_events_per_second",
         "pipeline_ratio",
+        "cpu_us_per_touchpoint",
         "stages",
         "edge",
         "latency_p99_ms",
@@ -40,6 +41,10 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     for stage in figures["stages"].values():
         assert set(stage) == {"events_per_second", "ratio"}
         assert stage["ratio"] == pytest.approx(stage["events_per_second"] / ceiling, abs=0.01)
+    everything = {*SERVICES, "kafka", "postgres", "valkey", "driver"}
+    assert set(figures["cpu_us_per_touchpoint"]) == everything
+    assert all(microseconds >= 0 for microseconds in figures["cpu_us_per_touchpoint"].values())
+    assert all(figures["cpu_us_per_touchpoint"][name] > 0 for name in ("scoring", "postgres"))
     assert all(megabytes > 10 for megabytes in figures["rss_mb"].values())
     assert figures["latency_p99_ms"] > 0
     assert 0 <= figures["idle_cpu_percent"] < 500

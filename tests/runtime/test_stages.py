@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 from careline_contracts.envelope import Envelope, begin_trace
 from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.topics import ACTIVITIES, CATALOGUE, TIER_CHANGES
+from careline_contracts.topics import ACTIVITIES, CATALOGUE, CUSTOMERS, TIER_CHANGES
 from careline_localstack import LocalStack
 from careline_runtime import inbox, metrics
-from careline_runtime.batch import Heard, Hears
+from careline_runtime.batch import Heard, Hears, Poison, read
 from careline_runtime.errors import InvalidMessage, TryLater
 from careline_runtime.testing import StageInTest, fresh_database
 from careline_runtime.timers import Due
@@ -408,6 +408,17 @@ async def test_a_timer_that_breaks_the_handler_is_put_off_and_the_others_fire(
     del notebook.bad["b"]
     await stage.tick(due + timedelta(hours=1))
     assert (await notes(stage))[-1] == "due-b"
+
+
+async def test_a_tombstone_of_a_state_topic_is_no_event(stage: StageInTest) -> None:
+    hears = {CUSTOMERS.name: Hears(CUSTOMERS, otherwise=Activity)}
+
+    assert read([stage.raw(CUSTOMERS.name, headers=[], value=None)], hears) == []
+    [poison] = read(
+        [*records(stage, "a"), stage.raw(ACTIVITIES.name, headers=[], value=None)],
+        {ACTIVITIES.name: Hears(ACTIVITIES)},
+    )
+    assert isinstance(poison, Poison)
 
 
 async def test_a_request_changes_all_or_nothing(stage: StageInTest) -> None:

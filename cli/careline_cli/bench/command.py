@@ -64,7 +64,7 @@ async def measured(
     progress("Idle …")
     idle = await measure.idle_cpu_percent(stack, seconds=idle_seconds)
     progress("The pipeline …")
-    pipeline = await measure.pipeline(stack, events, customers=customers, seed=seed)
+    pipeline, cpu = await measure.pipeline(stack, events, customers=customers, seed=seed)
     memory = measure.rss_mb(stack)
     progress(f"Latency at {LATENCY_EVENTS_PER_SECOND} events/s …")
     latency = await measure.latency_p99_ms(
@@ -94,6 +94,7 @@ async def measured(
         "ceiling_quiet_events_per_second": round(quiet_ceiling),
         "pipeline_events_per_second": round(pipeline),
         "pipeline_ratio": round(pipeline / ceiling, 2),
+        "cpu_us_per_touchpoint": cpu,
         "stages": stages,
         "edge": edge,
         "latency_p99_ms": round(latency),
@@ -113,6 +114,8 @@ def _table(figures: dict[str, Any]) -> Table:
     table.add_row("ceiling: FastStream as its tutorial starts it", f"{ceiling:,}", "1.00")
     table.add_row("the same without its log", f"{quiet:,}", f"{quiet / ceiling:.2f}")
     table.add_row("pipeline", f"{pipeline:,}", f"{figures['pipeline_ratio']:.2f}")
+    for name, microseconds in figures["cpu_us_per_touchpoint"].items():
+        table.add_row(f"  CPU of {name}", f"{microseconds:.0f} µs", "")
     for name, stage in figures["stages"].items():
         table.add_row(f"{name} alone", f"{stage['events_per_second']:,}", f"{stage['ratio']:.2f}")
     edge = figures["edge"]

@@ -20,8 +20,9 @@ from careline_cli.bench.workload import purchase, raw_record, raw_records
 from careline_cli.console import CommandError
 from careline_cli.replay import Pipeline
 from careline_contracts.envelope import Record, from_headers
-from careline_contracts.topics import SERVICES, TIER_CHANGES
+from careline_contracts.topics import TIER_CHANGES
 from careline_localstack import LocalStack, ServiceOptions
+from careline_localstack.server import Server
 from careline_runtime.publisher import Publisher
 
 CEILING_TOPIC = "careline.bench.ceiling"
@@ -59,15 +60,22 @@ async def ceiling(stack: LocalStack, count: int, mode: Literal["default", "quiet
     return float(done.stderr)
 
 
-async def pipeline(stack: LocalStack, count: int, *, customers: int, seed: int) -> float:
-    """Touchpoints per second from raw topics through all five services, until all is published."""
+async def pipeline(
+    stack: LocalStack, count: int, *, customers: int, seed: int
+) -> tuple[float, dict[str, float]]:
+    """Touchpoints per second from raw topics through all five services, until all is published;
+    and the CPU time that one of them takes in each process, in µs.
+    """
     records = list(raw_records(count, customers=customers, seed=seed))
     async with Pipeline(stack.endpoints) as running:
         await running.drain()
-        started = time.perf_counter()
+        used_before, started = _cpu_seconds(stack), time.perf_counter()
         await _publish(running.publisher, records)
         await running.drain()
-        return count / (time.perf_counter() - started)
+        seconds, used = time.perf_counter() - started, _cpu_seconds(stack)
+    return count / seconds, {
+        name: round(1e6 * (used[name] - before) / count, 1) for name, before in used_before.items()
+    }
 
 
 async def stage_alone(stack: LocalStack, service: str) -> float:
@@ -130,14 +138,17 @@ async def latency_p99_ms(stack: LocalStack, *, events_per_second: int, seconds: 
 
 def rss_mb(stack: LocalStack) -> dict[str, int]:
     """Resident memory of each service."""
-    return {name: _process(stack, name).memory_info().rss // 1_000_000 for name in SERVICES}
+    return {
+        name: _process(service).memory_info().rss // 1_000_000
+        for name, service in stack.services.items()
+    }
 
 
 async def idle_cpu_percent(stack: LocalStack, *, seconds: int) -> float:
     """Share of one core that the five services use together when nothing happens."""
 
     def used() -> float:
-        return sum(sum(_process(stack, name).cpu_times()[:2]) for name in SERVICES)
+        return sum(sum(_process(service).cpu_times()[:2]) for service in stack.services.values())
 
     async with Pipeline(stack.endpoints) as running:
         await running.drain()
@@ -165,7 +176,11 @@ async def _first_progress(running: Pipeline, service: str) -> tuple[int, float]:
 async def _empty(stack: LocalStack, service: str) -> None:
     """Throws the service's database away; its next start migrates an empty one."""
     connection = await asyncpg.connect(stack.endpoints.databases[service])
-    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    schemas = await connection.fetchval(
+        "SELECT string_agg(quote_ident(nspname), ', ') FROM pg_namespace"
+        " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+    )
+    await connection.execute(f"DROP SCHEMA {schemas} CASCADE; CREATE SCHEMA public")
     await connection.close()
 
 
@@ -193,8 +208,21 @@ async def _rewind(bootstrap_servers: str, group: str) -> None:
         await consumer.stop()
 
 
-def _process(stack: LocalStack, service: str) -> psutil.Process:
-    pid = stack.services[service].pid
-    if pid is None:
-        raise CommandError(f"{service} does not run.", fix=f"Read its log in {stack.home.logs}.")
-    return psutil.Process(pid)
+def _cpu_seconds(stack: LocalStack) -> dict[str, float]:
+    """CPU time used so far by the services, the servers and this driver."""
+    processes = [*stack.services.values(), *stack.servers]
+    used = {process.name: _cpu_of(_process(process)) for process in processes}
+    return {**used, "driver": sum(psutil.Process().cpu_times()[:2])}
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    """With its children, which PostgreSQL has: those that ended are in its own times."""
+    seconds: float = sum(process.cpu_times()[:4])
+    return seconds + sum(sum(c.cpu_times()[:2]) for c in process.children(recursive=True))
+
+
+def _process(server: Server) -> psutil.Process:
+    if server.pid is None:
+        why = f"Read its log in {server.home.logs}."
+        raise CommandError(f"{server.name} does not run.", fix=why)
+    return psutil.Process(server.pid)

@@ -3,6 +3,7 @@
 import typer
 
 from careline_cli.customer import review
+from careline_cli.customer.erase import erase
 from careline_cli.customer.links import links, split
 from careline_cli.customer.show import show
 from careline_cli.customer.timeline import timeline
@@ -20,4 +21,5 @@ app.command()(show)
 app.command()(timeline)
 app.command()(links)
 app.command()(split)
+app.command()(erase)
 app.add_typer(review.app, name="review")

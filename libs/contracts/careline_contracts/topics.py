@@ -151,6 +151,24 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomerErased,
     ),
 )
+ERASURES = Topic(
+    "careline.erasures.v1",
+    "profile",
+    "customer",
+    "state",
+    (profile.ErasureOrdered,),
+    ("profile",),
+    partitions=1,
+)
+ERASURE_ANSWERS = Topic(
+    "careline.erasure-answers.v1",
+    "every service",
+    "customer",
+    "events",
+    (profile.ErasureAnswered,),
+    ("profile",),
+    partitions=1,
+)
 AUDIT = Topic(
     "careline.audit.v1",
     "profile",
@@ -299,6 +317,8 @@ CATALOGUE: tuple[Topic, ...] = (
     ACTIVITIES,
     CUSTOMERS,
     CUSTOMER_CHANGES,
+    ERASURES,
+    ERASURE_ANSWERS,
     AUDIT,
     SCORES,
     TIER_CHANGES,

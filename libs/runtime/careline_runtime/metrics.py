@@ -93,3 +93,7 @@ requests_refused = Counter(
     "Requests to an API that came without a token, with a bad one, or without the permission.",
     ["reason"],
 )
+events_of_erased = Counter(
+    "careline_events_of_erased_total",
+    "Events left out because their customer was erased: late, replayed, or on their way.",
+)

@@ -40,8 +40,8 @@ _MEASURE = text("""
 _LEAD = text("SELECT pg_try_advisory_lock(hashtext('careline.outbox'))")
 
 ROWS_A_READ = 8
-UNITS_IN_MEMORY = 4
-"""Committed and not published yet: 40 MB at most while Kafka is slow or away."""
+UNITS_IN_MEMORY = 2
+"""Committed and not published yet: the one on its way and the next, 10 MB each in scoring."""
 ZSTD_LEVEL = 1
 """A tenth of the bytes for 0.4 µs a record; PostgreSQL's own pglz takes 9 µs, and finds nothing
 left to do in what is compressed already."""

@@ -67,9 +67,22 @@ kafka_cluster = Table(
 )
 
 
+erased = Table(
+    "erased",
+    metadata,
+    Column("name", Text(collation="C"), primary_key=True),
+    comment="Names of erased customers, keyed hashes: nothing of them comes back.",
+)
+
+
 def create_runtime_tables() -> None:
     """Called by the first migration of each service."""
     metadata.create_all(op.get_bind(), checkfirst=False)
+
+
+def remember_erased() -> None:
+    """For databases made before customers could be erased; those since have it from the start."""
+    erased.create(op.get_bind(), checkfirst=True)
 
 
 def let_inbox_forget() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -55,6 +55,37 @@ async def fresh_database(admin_url: str, service: str | None = None) -> AsyncIte
         async with admin.connect() as connection:
             await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
         await admin.dispose()
+
+
+_TABLES = text("""
+    SELECT schemaname || '.' || tablename FROM pg_tables
+    WHERE schemaname IN ('public', 'protection')
+    AND tablename NOT IN ('erased', 'erased_identities', 'erasures', 'erasure_answers', 'audit',
+        'outbox')
+""")
+
+
+async def tables_naming(engine: AsyncEngine, names: Collection[str]) -> set[str]:
+    """The tables with a row in which one of these names stands, anywhere.
+
+    Not those that name the erased so that they don't come back, nor what is on its way out.
+    """
+    found = set()
+    async with engine.connect() as connection:
+        for table in (await connection.execute(_TABLES)).scalars().all():
+            query = f"SELECT count(*) FROM {table} t WHERE t::text LIKE ANY(:names)"  # noqa: S608
+            asked = {"names": [f"%{spelt}%" for name in names for spelt in _spelt(name)]}
+            if (await connection.execute(text(query), asked)).scalar():
+                found.add(table)
+    return found
+
+
+def _spelt(name: str) -> Iterator[str]:
+    """A name as tables have it: an identity's token can stand alone, as a uuid."""
+    yield name
+    _, _, token = name.partition(":")
+    if token:
+        yield str(uuid.UUID(token))
 
 
 class StageInTest:

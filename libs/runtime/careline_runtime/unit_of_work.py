@@ -3,7 +3,7 @@
 Nobody commits but the runtime, and publishing means adding to the unit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from aiokafka import ConsumerRecord
@@ -64,9 +64,20 @@ class Unit:
         )
         self._records.append(Record(topic.name, key, to_headers(envelope), payload.to_json()))
 
+    def erase(self, topic: Topic, key: str) -> None:
+        """The compacted `topic` forgets this key: a tombstone, published once the unit commits."""
+        assert topic.kind == "state", topic.name
+        self._records.append(Record(topic.name, key, [], None))
+
     def set_timer(self, kind: str, key: str, due_at: datetime | None) -> None:
         """The one timer of this kind and key fires at `due_at`; None removes it."""
         self._timers[kind, key] = due_at
+
+    def drop_timers(self, keys: Collection[str]) -> None:
+        """Timers that this unit has set for these keys are not to be, of whatever kind."""
+        for kind, key in self._timers:
+            if key in keys:
+                self._timers[kind, key] = None
 
     def refuse(
         self, record: ConsumerRecord, reason: str, detail: str, *, attempts: int = 1

@@ -1,9 +1,11 @@
 """Wires engagement: seven topics in, cases and what people are asked to do out."""
 
 from careline_engagement import api
+from careline_engagement.erasure import TRACES
 from careline_engagement.handlers import Handlers
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.rules import Book, Edition
+from careline_runtime.erasure import forgetting, forgetting_timers
 from careline_runtime.followed_policy import FollowedPolicy, Timeline
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
@@ -20,8 +22,8 @@ def build(settings: ServiceSettings) -> Service:
         name="engagement",
         settings=settings,
         hears=handlers.hears,
-        handle=handlers.handle,
-        fire=handlers.fire,
+        handle=forgetting(handlers.handle, TRACES, service="engagement"),
+        fire=forgetting_timers(handlers.fire),
         policy=followed,
     )
     service.http.include_router(api.router(service))

@@ -7,7 +7,7 @@ waits until the clock has passed its instant: then whatever belongs before it ha
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from careline_contracts.events.profile import CustomersMerged, CustomerState
+from careline_contracts.events.profile import CustomerErased, CustomersMerged, CustomerState
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
@@ -48,7 +48,7 @@ class Handlers:
     def hears(self) -> tuple[Hears, ...]:
         """Of the touchpoints only those that the policy looks at; others aren't even read."""
         return (
-            Hears(ACTIVITIES, types=TouchpointTypes(self._book, [CustomersMerged])),
+            Hears(ACTIVITIES, types=TouchpointTypes(self._book, [CustomersMerged, CustomerErased])),
             Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
             Hears(TIER_CHANGES, types={TierChanged.type: TierChanged}),
             Hears(TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}),

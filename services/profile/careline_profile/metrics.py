@@ -22,6 +22,7 @@ identities_linked = Counter(
     "careline_identities_linked_total", "New identities of customers that were known."
 )
 customers_merged = Counter("careline_customers_merged_total", "Customers absorbed by another.")
+customers_erased = Counter("careline_customers_erased_total", "Customers who were forgotten.")
 merges_refused = Counter(
     "careline_merges_refused_total",
     "Links held for a person. `shared_value` means that a value has come with more others than one "

@@ -149,13 +149,17 @@ class Graph:
         }
 
     def tangle(self, seeds: Iterable[Ref]) -> set[Ref]:
-        """All that one decision may concern: whatever hangs together, by links or as customers."""
+        """All that one decision may concern: whatever hangs together, by links or as customers.
+
+        What lies beyond `max_tangle` is not known here, and left as it is.
+        """
         found: set[Ref] = set()
         ahead = set(seeds)
+        whole = self.known.keys() | ahead
         while ahead:
             ref = ahead.pop()
             found.add(ref)
-            ahead |= self._near(ref) - found
+            ahead |= (self._near(ref) & whole) - found
         return found
 
     def _near(self, ref: Ref) -> set[Ref]:

@@ -6,7 +6,11 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_CUSTOMER_OF = text("SELECT customer FROM identities WHERE ref = :ref")
+# an identity that was erased and came back has another name since
+_CUSTOMER_OF = text("""
+    SELECT customer FROM identities WHERE ref = coalesce(
+        (SELECT next_ref FROM protection.erased_identities WHERE ref = :ref), :ref)
+""")
 _CUSTOMER = text("""
     SELECT c.number, c.version, c.created_at,
         ARRAY(SELECT number FROM customers WHERE merged_into = c.number ORDER BY number) AS aliases

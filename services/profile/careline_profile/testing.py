@@ -16,6 +16,7 @@ from careline_contracts.events.touchpoints import Channel, DetailsGiven, Identit
 from careline_contracts.topics import TOUCHPOINTS
 from careline_profile import handlers
 from careline_profile.app import HEARS
+from careline_profile.erasure.handlers import handle
 from careline_profile.policy import ProfilePolicy
 from careline_profile.record.rules.fold import FieldRules
 from careline_runtime.identities import normalise
@@ -100,8 +101,7 @@ class Profile(StageInTest):
 
 def on(engine: AsyncEngine) -> Profile:
     """One instance of profile on this database."""
-    handle = partial(handlers.attach_touchpoints, by=RULES)
-    return Profile(engine, service="profile", hears=HEARS, handle=handle)
+    return Profile(engine, service="profile", hears=HEARS, handle=partial(handle, by=RULES))
 
 
 @contextlib.asynccontextmanager

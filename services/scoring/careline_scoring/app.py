@@ -1,9 +1,11 @@
 """Wires scoring: activities in, scores and changes of verdicts out."""
 
+from careline_runtime.erasure import forgetting, forgetting_timers
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_scoring import api
+from careline_scoring.erasure import TRACES
 from careline_scoring.handlers import HEARS, Handlers
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
@@ -18,8 +20,8 @@ def build(settings: ServiceSettings) -> Service:
         name="scoring",
         settings=settings,
         hears=HEARS,
-        handle=handlers.handle,
-        fire=handlers.fire,
+        handle=forgetting(handlers.handle, TRACES, service="scoring"),
+        fire=forgetting_timers(handlers.fire),
         routers=(api.router(lambda: service.engine.connect(), lambda: policy.timeline),),
         policy=policy,
     )

@@ -13,6 +13,7 @@ from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
 from careline_contracts.events.profile import (
     Activity,
+    CustomerErased,
     CustomersMerged,
     CustomersSplit,
     CustomerState,
@@ -42,7 +43,7 @@ RESCORE = "rescore"
 HEARS = (
     Hears(
         ACTIVITIES,
-        types={CustomersMerged.type: CustomersMerged, CustomersSplit.type: CustomersSplit},
+        types={event.type: event for event in (CustomersMerged, CustomersSplit, CustomerErased)},
         otherwise=Activity,
     ),
     Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),

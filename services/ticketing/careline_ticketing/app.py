@@ -2,15 +2,17 @@
 
 from datetime import datetime
 
-from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.profile import Activity, CustomerErased, CustomersMerged
 from careline_contracts.payload import Payload
 from careline_contracts.topics import ACTIVITIES
 from careline_runtime.batch import Hears
+from careline_runtime.erasure import forgetting, forgetting_timers
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_ticketing import api, metrics
+from careline_ticketing.erasure import TRACES
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.policy import InForce, Policy
 
@@ -19,7 +21,9 @@ class Heard:
     """Only activities that can make or move a ticket are read; the rest is skipped by header."""
 
     def __init__(self) -> None:
-        self._types: dict[str, type[Payload]] = {CustomersMerged.type: CustomersMerged}
+        self._types: dict[str, type[Payload]] = {
+            event.type: event for event in (CustomersMerged, CustomerErased)
+        }
         self.hears = Hears(ACTIVITIES, self._types)
 
     def under(self, loaded: Loaded[Policy]) -> InForce:
@@ -43,8 +47,8 @@ def build(settings: ServiceSettings) -> Service:
         name="ticketing",
         settings=settings,
         hears=(heard.hears,),
-        handle=handlers.handle,
-        fire=handlers.fire,
+        handle=forgetting(handlers.handle, TRACES, service="ticketing"),
+        fire=forgetting_timers(handlers.fire),
         routers=(
             api.router(lambda: service.engine.connect(), lambda: service.clock.now(), in_force_at),
         ),

@@ -157,6 +157,21 @@ class CustomerState(Payload):
     merged_into: ShortText | None = None
 
 
+class ErasureOrdered(Payload):
+    """A person is to be forgotten: all that happened by `erased_at` under these names.
+
+    Kept for as long as the system lives (compacted by customer): a database that is rebuilt from
+    the topics, or restored from a backup, must not bring the person back. The names are tokens.
+    """
+
+    type: ClassVar[str] = "careline.erasure.ordered.v1"
+    customer: ShortText
+    numbers: tuple[ShortText, ...]
+    """Every number that the customer ever had."""
+    identities: tuple[ShortText, ...]
+    erased_at: Instant
+
+
 class CustomerErased(Payload):
     """The record of a customer is gone, and every service forgets these numbers and identities.
 
@@ -171,6 +186,19 @@ class CustomerErased(Payload):
     numbers: tuple[ShortText, ...]
     identities: tuple[ShortText, ...]
     erased_at: Instant
+
+
+class ErasureAnswered(Payload):
+    """What one service deleted of an erased customer: profile makes the receipt from it."""
+
+    type: ClassVar[str] = "careline.erasure.answered.v1"
+    customer: ShortText
+    service: ShortText
+    erased_at: Instant
+    deleted: dict[ShortText, int]
+    """Rows or entries, by table or cache; a store with nothing to delete is there with 0."""
+    tombstones: dict[ShortText, int]
+    """Records by which compacted topics forget, by topic."""
 
 
 class AuditExtended(Payload):

@@ -5,8 +5,8 @@ from alembic import op
 
 from careline_profile.rules import link_name
 
-revision = "profile_0007"
-down_revision = "profile_0006"
+revision = "profile_0008"
+down_revision = "profile_0007"
 
 
 def upgrade() -> None:

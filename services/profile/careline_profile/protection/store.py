@@ -79,7 +79,9 @@ async def append(connection: AsyncConnection, entry: Entry, sealed_reason: str) 
     row |= {"roles": list(entry.deed.roles), "fields": list(entry.deed.fields)}
     del row["deed"]
     await connection.execute(_APPEND, row)
-    reason = {"customer": entry.deed.customer, "sealed": sealed_reason}
+    # why somebody was erased must be known when nothing else of them is
+    customer = "" if entry.deed.action == "customer.erase" else entry.deed.customer
+    reason = {"customer": customer, "sealed": sealed_reason}
     await connection.execute(_GIVE_REASON, {"sequence": entry.sequence, **reason})
 
 

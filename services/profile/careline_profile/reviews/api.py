@@ -122,43 +122,53 @@ class Decided(BaseModel):
 def router(connect: Connect, work: Work, rulebook: Rules, now: Callable[[], datetime]) -> APIRouter:
     """The routes; `now` is the service's clock: a verdict holds from then on."""
     routes = APIRouter(prefix="/v1", tags=["reviews"])
+    routes.include_router(_looking(connect, rulebook))
+    routes.include_router(_deciding(connect, work, rulebook, now))
+    return routes
 
-    @routes.get(
-        "/reviews",
-        summary="Links that wait for a person",
-        dependencies=[requires("customers.read")],
-    )
+
+def _looking(connect: Connect, rulebook: Rules) -> APIRouter:
+    routes = APIRouter(dependencies=[requires("customers.read")])
+
+    @routes.get("/reviews", summary="Links that wait for a person")
     async def reviews(
         after: Annotated[str, Query(max_length=20)] = "",
         limit: Annotated[int, Query(ge=1, le=MOST_REVIEWS)] = 100,
     ) -> Queue:
         async with connect() as connection:
             found = await queries.open_reviews(connection, after=after, limit=limit)
-        waiting = [
-            Waiting(
-                link=one.name,
-                kinds=(kind_of(one.link[0]), kind_of(one.link[1])),
-                held=one.reason,
-                kind=one.kind,
-                since=one.since,
-            )
-            for one in found
-        ]
-        return Queue(reviews=waiting, next=found[-1].name if len(found) == limit else None)
+        return Queue(
+            reviews=[_waiting(one) for one in found],
+            next=found[-1].name if len(found) == limit else None,
+        )
 
     @routes.get(
-        "/reviews/{link}",
-        summary="Both customers side by side, and who says that they are one",
-        dependencies=[requires("customers.read")],
+        "/reviews/{link}", summary="Both customers side by side, and who says that they are one"
     )
     async def review(link: LinkName) -> Review:
         async with connect() as connection:
             held = await _held(connection, link)
-            sides = [await queries.side_of(connection, ref) for ref in held.link]
-            [view] = await _views(
-                connection, [queries.CustomerLink(held.link, held.reason, held.kind)], rulebook
-            )
-        return Review(link=view, sides=(_side(*sides[0]), _side(*sides[1])))
+            one, other = [await queries.side_of(connection, ref) for ref in held.link]
+            shown = queries.CustomerLink(held.link, held.reason, held.kind)
+            [view] = await _views(connection, [shown], rulebook)
+        return Review(link=view, sides=(_side(*one), _side(*other)))
+
+    @routes.get(
+        "/customers/{number}/links",
+        summary="What holds a customer together, with the evidence, and what is held",
+    )
+    async def links(number: Number) -> Links:
+        async with connect() as connection:
+            customer, found = await _links(connection, number)
+            return Links(customer=customer, links=await _views(connection, found, rulebook))
+
+    return routes
+
+
+def _deciding(
+    connect: Connect, work: Work, rulebook: Rules, now: Callable[[], datetime]
+) -> APIRouter:
+    routes = APIRouter()
 
     @routes.post("/reviews/{link}/decision", summary="Approve or refuse a held link")
     async def decide_review(
@@ -167,16 +177,6 @@ def router(connect: Connect, work: Work, rulebook: Rules, now: Callable[[], date
         async with connect() as connection:
             held = await _held(connection, link)
         return await judge(held.link, decision.verdict, caller, decision.reason)
-
-    @routes.get(
-        "/customers/{number}/links",
-        summary="What holds a customer together, with the evidence, and what is held",
-        dependencies=[requires("customers.read")],
-    )
-    async def links(number: Number) -> Links:
-        async with connect() as connection:
-            customer, found = await _links(connection, number)
-            return Links(customer=customer, links=await _views(connection, found, rulebook))
 
     @routes.post("/customers/{number}/split", summary="Cut a link that joined by mistake")
     async def split(
@@ -200,6 +200,16 @@ def router(connect: Connect, work: Work, rulebook: Rules, now: Callable[[], date
         return Decided(link=link_name(link), verdict=word, customers=outcome.customers)
 
     return routes
+
+
+def _waiting(one: queries.HeldLink) -> Waiting:
+    return Waiting(
+        link=one.name,
+        kinds=(kind_of(one.link[0]), kind_of(one.link[1])),
+        held=one.reason,
+        kind=one.kind,
+        since=one.since,
+    )
 
 
 async def _held(connection: AsyncConnection, name: str) -> queries.HeldLink:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "profile_0006"
-down_revision = "profile_0005"
+revision = "profile_0007"
+down_revision = "profile_0006"
 
 
 def upgrade() -> None:

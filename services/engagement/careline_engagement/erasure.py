@@ -1,0 +1,18 @@
+"""Where engagement has something about a customer, so that all of it can be erased (REC-7)."""
+
+from careline_contracts.topics import CASES
+from careline_runtime.erasure import Traces
+
+TRACES = Traces(
+    rows={
+        "contacts": ("number",),
+        "consents": ("number",),
+        "facts": ("number", "identity"),
+        "entries": ("number",),
+        "records": ("number",),
+        "cases": ("number",),
+        "customers": ("number",),
+        "aliases": ("absorbed", "survivor"),
+    },
+    states={CASES: "SELECT id FROM cases WHERE number = ANY(CAST(:names AS text[]))"},
+)
