@@ -15,6 +15,7 @@ COMMANDS = {
     "channel": "careline_cli.channel:app",
     "customer": "careline_cli.customer.command:app",
     "ticket": "careline_cli.ticket.command:app",
+    "crisis": "careline_cli.crisis:app",
     "calendar": "careline_cli.calendar:app",
     "score": "careline_cli.score.command:app",
     "deadletter": "careline_cli.deadletter.command:app",

@@ -188,7 +188,7 @@ TIER_CHANGES = Topic(
     "customer",
     "events",
     (scoring.TierChanged,),
-    ("engagement",),
+    ("engagement", "ticketing"),
 )
 TAG_CHANGES = Topic(
     "careline.tag-changes.v1",
@@ -264,6 +264,43 @@ TICKET_CHANGES = Topic(
     ),
     ("engagement",),
 )
+CRISES = Topic(
+    "careline.crises.v1",
+    "ticketing",
+    "crisis",
+    "state",
+    (ticketing.CrisisState,),
+    personal="none",
+)
+CRISIS_CHANGES = Topic(
+    "careline.crisis-changes.v1",
+    "ticketing",
+    "crisis",
+    "events",
+    (
+        ticketing.CrisisOpened,
+        ticketing.CrisisGrown,
+        ticketing.CrisisClosed,
+        ticketing.MassNoticeRequested,
+    ),
+    ("channels",),
+)
+TICKET_ACTIONS = Topic(
+    "careline.ticket-actions.v1",
+    "ticketing",
+    "customer",
+    "events",
+    (ticketing.TicketActed,),
+    ("ticketing",),
+)
+TICKET_DIGESTS = Topic(
+    "careline.ticket-digests.v1",
+    "ticketing",
+    "person",
+    "events",
+    (ticketing.TicketDigestRaised,),
+    ("channels",),
+)
 POLICIES = Topic(
     "careline.policies.v1",
     "operations",
@@ -330,6 +367,10 @@ CATALOGUE: tuple[Topic, ...] = (
     REMINDERS,
     TICKETS,
     TICKET_CHANGES,
+    TICKET_ACTIONS,
+    TICKET_DIGESTS,
+    CRISES,
+    CRISIS_CHANGES,
     POLICIES,
     CHANNELS,
     CLOCK,

@@ -58,6 +58,11 @@ async def share(connection: AsyncConnection) -> None:
     await connection.execute(_SHARE)
 
 
+async def is_any_erased(connection: AsyncConnection, names: Iterable[str]) -> bool:
+    """Whether one of these numbers or identities was erased. The unit must `share`."""
+    return bool(await _erased(connection, names))
+
+
 async def forget(
     unit: Unit, customer: CustomerErased, traces: Traces, *, service: str
 ) -> ErasureAnswered:

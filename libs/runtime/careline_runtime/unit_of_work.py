@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.envelope import Envelope, Record, begin_trace, to_headers
 from careline_contracts.payload import Payload
 from careline_contracts.topics import Topic
-from careline_runtime import metrics, outbox, timers
+from careline_runtime import inbox, metrics, outbox, timers
 from careline_runtime.dead_letter import dead_letter
 
 Place = tuple[str, int, int]
@@ -63,6 +63,10 @@ class Unit:
             traceparent=(cause.traceparent if cause else "") or begin_trace(self._source, id),
         )
         self._records.append(Record(topic.name, key, to_headers(envelope), payload.to_json()))
+
+    async def has_seen(self, event: Envelope) -> bool:
+        """Whether this event was handled before; from now on it was."""
+        return bool(await inbox.remember(self.connection, [event.event_key]))
 
     def erase(self, topic: Topic, key: str) -> None:
         """The compacted `topic` forgets this key: a tombstone, published once the unit commits."""

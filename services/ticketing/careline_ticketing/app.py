@@ -3,15 +3,17 @@
 from datetime import datetime
 
 from careline_contracts.events.profile import Activity, CustomerErased, CustomersMerged
+from careline_contracts.events.scoring import TierChanged
+from careline_contracts.events.ticketing import TicketActed
 from careline_contracts.payload import Payload
-from careline_contracts.topics import ACTIVITIES
+from careline_contracts.topics import ACTIVITIES, TICKET_ACTIONS, TIER_CHANGES
 from careline_runtime.batch import Hears
 from careline_runtime.erasure import forgetting, forgetting_timers
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
-from careline_ticketing import api, metrics
+from careline_ticketing import actions, api, crisis_api, insight_api, metrics
 from careline_ticketing.erasure import TRACES
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.policy import InForce, Policy
@@ -24,7 +26,11 @@ class Heard:
         self._types: dict[str, type[Payload]] = {
             event.type: event for event in (CustomersMerged, CustomerErased)
         }
-        self.hears = Hears(ACTIVITIES, self._types)
+        self.hears = (
+            Hears(ACTIVITIES, self._types),
+            Hears(TICKET_ACTIONS, {TicketActed.type: TicketActed}),
+            Hears(TIER_CHANGES, {TierChanged.type: TierChanged}),
+        )
 
     def under(self, loaded: Loaded[Policy]) -> InForce:
         """The policy as it decides; what it names is heard from now on."""
@@ -42,18 +48,25 @@ def build(settings: ServiceSettings) -> Service:
     def in_force_at(instant: datetime) -> InForce:
         return followed.timeline.at(instant)
 
+    def now() -> datetime:
+        return service.clock.now()
+
     handlers = Handlers(in_force_at)
     service = Service(
         name="ticketing",
         settings=settings,
-        hears=(heard.hears,),
+        hears=heard.hears,
         handle=forgetting(handlers.handle, TRACES, service="ticketing"),
         fire=forgetting_timers(handlers.fire),
         routers=(
-            api.router(lambda: service.engine.connect(), lambda: service.clock.now(), in_force_at),
+            api.router(lambda: service.engine.connect(), now, in_force_at),
+            insight_api.router(lambda: service.engine.connect(), in_force_at, now),
+            actions.router(lambda: service.unit(), handlers, in_force_at, now),
+            crisis_api.router(
+                lambda: service.engine.connect(), lambda: service.unit(), in_force_at, now
+            ),
         ),
         policy=followed,
     )
-    now = service.clock.now()
-    metrics.show(in_force_at(now).policy, now=now)
+    metrics.show(in_force_at(now()).policy, now=now())
     return service

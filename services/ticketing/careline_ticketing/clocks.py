@@ -93,13 +93,9 @@ def due_as_of(
     return set_due(clock, timetable, ended(waits, as_of)).due_at
 
 
-def share_at(
-    clock: Clock, share: float, waits: Iterable[Wait], timetable: Timetable
-) -> datetime | None:
-    """When this share of the promised time is used up, if nothing happens; None in a pause."""
-    part = replace(clock, within=clock.within * share)
-    reached = set_due(part, timetable, waits)
-    return None if reached.paused_since is not None else reached.due_at
+def share_at(clock: Clock, share: float, waits: Iterable[Wait], timetable: Timetable) -> datetime:
+    """When this share of the promised time is used up, if nothing happens."""
+    return set_due(replace(clock, within=clock.within * share), timetable, waits).due_at
 
 
 def used(clock: Clock, waits: Iterable[Wait], timetable: Timetable, as_of: datetime) -> timedelta:

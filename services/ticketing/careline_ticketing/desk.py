@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from careline_calendar.working import MOMENT
 from careline_contracts.events.ticketing import TicketMerged, TicketMoved
-from careline_ticketing import clocks
 from careline_ticketing.model import Fact, Said, Ticket
 from careline_ticketing.policy import InForceAt
+from careline_ticketing.rules.alarms import next_after, told_at
 from careline_ticketing.rules.changes import Change, breached, changes
 from careline_ticketing.rules.reading import Reading
 
 BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
+FAR_AWAY = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Decision(NamedTuple):
@@ -41,6 +42,7 @@ class Customer:
         self._desk = desk
         self.facts: list[Fact] = []
         self._reading: Reading | None = None
+        self._next_due: dict[str, tuple[Ticket, datetime | None]] = {}
 
     def knows(self, facts: Iterable[Fact]) -> None:
         """Facts that were heard before."""
@@ -61,13 +63,14 @@ class Customer:
     def catch_up(self, until: datetime) -> list[Decision]:
         """Everything that time alone brings about up to `until`, each at its own instant."""
         decisions: list[Decision] = []
-        while (late := self._next_late()) is not None and late[0] <= until:
-            self.as_of, ticket_id = late
-            said = self.said[ticket_id]
-            broken = changes(said, said.ticket, self.as_of)
-            due_at = self.as_of - MOMENT
-            decision = self._say(said.ticket, broken, due_at, due_at)
-            decisions.append(decision._replace(by_time=True))
+        while (instant := self._next_instant()) is not None and instant <= until:
+            due = [id for id in sorted(self.said) if self.next_due(id) == instant]
+            self.as_of = instant
+            for said in [self.said[id] for id in due]:
+                told = changes(said, said.ticket, instant)
+                told += told_at(said.ticket, instant, self._desk.in_force_at)
+                decision = self._say(said.ticket, told, instant - MOMENT, instant - MOMENT)
+                decisions.append(decision._replace(by_time=True))
         self.as_of = max(self.as_of, until)
         return decisions
 
@@ -86,13 +89,16 @@ class Customer:
         said = self.said[ticket_id]
         if said.merged_into is not None:
             return None
-        unbroken = (c for c in said.ticket.clocks if (c.target, c.round) not in said.breached)
-        late = (clocks.late_at(clock) for clock in unbroken)
-        return min((instant for instant in late if instant is not None), default=None)
+        ticket, known = said.ticket, self._next_due.get(ticket_id)
+        # what comes next stays so until it has come, or the ticket is another
+        if known is None or known[0] is not ticket or (known[1] or FAR_AWAY) <= self.as_of:
+            known = (ticket, next_after(ticket, self.as_of, self._desk.in_force_at))
+            self._next_due[ticket_id] = known
+        return known[1]
 
-    def _next_late(self) -> tuple[datetime, str] | None:
-        late = ((due, id) for id in self.said if (due := self.next_due(id)) is not None)
-        return min(late, default=None)
+    def _next_instant(self) -> datetime | None:
+        dues = (self.next_due(id) for id in self.said)
+        return min((due for due in dues if due is not None), default=None)
 
     def _decide(self, as_of: datetime, recorded_at: datetime) -> list[Decision]:
         if self._reading is None:
@@ -204,6 +210,11 @@ class Desk:
             return []
         self.fired.append(ticket_id)
         return customer.catch_up(due_at)
+
+    def catch_up(self, until: datetime) -> list[Decision]:
+        """What time brings to the tickets of everyone here up to `until`."""
+        customers = sorted(self.customers.items())
+        return [decision for _, customer in customers for decision in customer.catch_up(until)]
 
     def timers(self) -> dict[str, datetime | None]:
         """When each ticket that was touched must be looked at next."""

@@ -9,6 +9,9 @@ TRACES = Traces(
         "members": ("identity", "customer"),
         "tickets": ("customer",),
         "customers": ("number",),
+        "notices": ("customer",),
+        "informed": ("customer",),
     },
+    nobody=frozenset({"crises", "turns"}),
     states={TICKETS: "SELECT id FROM tickets WHERE customer = ANY(CAST(:names AS text[]))"},
 )

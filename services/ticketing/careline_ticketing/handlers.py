@@ -1,24 +1,33 @@
 """What ticketing does with what it hears: open the desk, bring customers forward, say, save."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from careline_contracts.envelope import Envelope
+from careline_contracts.envelope import Envelope, to_text
 from careline_contracts.events.profile import Activity, CustomersMerged
-from careline_contracts.topics import TICKET_CHANGES, TICKETS
+from careline_contracts.events.scoring import TierChanged
+from careline_contracts.events.ticketing import TicketActed, TicketDigestRaised
+from careline_contracts.topics import TICKET_ACTIONS, TICKET_CHANGES, TICKET_DIGESTS, TICKETS
 from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
-from careline_ticketing import messages, metrics, store
+from careline_ticketing import assignments, crises, messages, metrics, store
+from careline_ticketing import notices as waiting_notices
 from careline_ticketing.desk import Decision, Desk
 from careline_ticketing.model import FOLLOW_UPS, Fact
 from careline_ticketing.policy import InForceAt
+from careline_ticketing.rules import digests
+from careline_ticketing.rules.digests import Notice
 
 BREACH = "breach"
-"""Kind of the timers; the key is the ticket's id."""
+"""Kind of the timers of promises; the key is the ticket's id."""
+DIGEST = "digest"
+"""Kind of the timers of digests; the key is instant and person."""
 
 
 class News(NamedTuple):
@@ -29,6 +38,9 @@ class News(NamedTuple):
     number: str
 
 
+Readable = tuple[Envelope, News | CustomersMerged]
+
+
 class Handlers:
     """Ticketing under the policies in force."""
 
@@ -37,7 +49,21 @@ class Handlers:
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Reports, answers, resolutions and merges of customers, in the order heard."""
-        readable = list(_readable(unit, heard))
+        await self._take(unit, list(_readable(unit, heard)))
+        payloads = (event.payload for event in heard)
+        if tiers := {p.customer: p.to for p in payloads if isinstance(p, TierChanged)}:
+            await crises.save_tiers(unit.connection, tiers)
+
+    async def act(self, unit: Unit, envelope: Envelope, acted: TicketActed) -> bool:
+        """What somebody did over the API; False if that was heard before."""
+        if await unit.has_seen(envelope):
+            return False
+        await self._take(unit, [(envelope, done(envelope, acted))])
+        return True
+
+    async def _take(
+        self, unit: Unit, readable: Sequence[tuple[Envelope, News | CustomersMerged]]
+    ) -> None:
         named: dict[str, str] = {}
         numbers: set[str] = set()
         for _, news in readable:
@@ -47,27 +73,62 @@ class Handlers:
                 numbers.update((news.customer, *news.absorbed))
         desk = Desk(self._in_force_at)
         await store.open_desk(unit.connection, desk, named=named, numbers=numbers)
+        notices: list[Notice] = []
         for envelope, news in readable:
             recorded_at = envelope.recorded_at.astimezone(UTC)
             if isinstance(news, News):
                 decisions = desk.hear(*news, recorded_at=recorded_at)
             else:
                 decisions = desk.unite(news.customer, news.absorbed, recorded_at=recorded_at)
-            self._say(unit, decisions, cause=envelope)
-        await _save(unit, desk)
+            notices += self._say(unit, decisions, cause=envelope)
+        await _save(unit, desk, notices)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
-        """The instant has come at which a promise is broken, if nobody kept it."""
-        desk = Desk(self._in_force_at)
-        tickets = [timer.key for timer in due]
-        await store.open_desk_of_tickets(unit.connection, desk, tickets)
+        """The instant has come at which time brings something to a ticket, or a digest is due."""
+        digests_due = [timer for timer in due if timer.kind == DIGEST]
+        await self._fire_alarms(unit, [timer for timer in due if timer.kind == BREACH], digests_due)
+        await _say_digests(unit, digests_due)
+        if queue := [timer for timer in due if timer.kind == assignments.ASSIGN]:
+            await self._assign(unit, queue[-1].due_at)
         for timer in due:
-            self._say(unit, desk.fire(timer.key, timer.due_at))
-        await _save(unit, desk)
+            if timer.kind == crises.CRISIS:
+                await crises.look(unit, timer.due_at, self._in_force_at(timer.due_at))
+
+    async def _assign(self, unit: Unit, as_of: datetime) -> None:
+        """Gives the queue's tickets to agents; each choice counts like an action of a person."""
+        served = await assignments.serve(unit, self._in_force_at(as_of).policy, as_of)
+        for envelope, acted in served.acted:
+            unit.say(
+                TICKET_ACTIONS,
+                acted,
+                key=acted.customer,
+                id=envelope.id,
+                recorded_at=envelope.recorded_at,
+            )
+        if served.acted:
+            await self._take(unit, [(both[0], done(*both)) for both in served.acted])
+        await _wait(unit, served.notices)
+
+    async def _fire_alarms(
+        self, unit: Unit, alarms: Sequence[Due], digests_due: Sequence[Due]
+    ) -> None:
+        if not alarms:
+            return
+        desk = Desk(self._in_force_at)
+        await store.open_desk_of_tickets(unit.connection, desk, [alarm.key for alarm in alarms])
+        notices: list[Notice] = []
+        for alarm in alarms:
+            notices += self._say(unit, desk.fire(alarm.key, alarm.due_at))
+        # what still comes before a digest of this unit belongs in it
+        for digest in digests_due[-1:]:
+            notices += self._say(unit, desk.catch_up(digest.due_at))
+        await _save(unit, desk, notices)
 
     def _say(
         self, unit: Unit, decisions: Iterable[Decision], cause: Envelope | None = None
-    ) -> None:
+    ) -> list[Notice]:
+        """Tells others of decisions; what people are to hear of them comes back."""
+        notices: list[Notice] = []
         for decision in decisions:
             said, at = decision.said, decision.recorded_at
             # what time alone brought about was not caused by the event that came after it
@@ -79,28 +140,73 @@ class Handlers:
             state = messages.state(said)
             id = f"{state.ticket}-{state.version}-state"
             unit.say(TICKETS, state, key=state.ticket, id=id, recorded_at=at, cause=why)
-            unit.after_commit(
-                partial(metrics.count, decision, self._in_force_at(decision.as_of).policy)
-            )
+            policy = self._in_force_at(decision.as_of).policy
+            crises.watch(unit, decision)
+            assignments.watch(unit, decision, policy)
+            notices += digests.notices(said, decision.changes, at, policy)
+            unit.after_commit(partial(metrics.count, decision, policy))
+        return notices
 
 
-async def _save(unit: Unit, desk: Desk) -> None:
+async def _say_digests(unit: Unit, due: Sequence[Due]) -> None:
+    if not due:
+        return
+    names = [(timer.key.partition("/")[2], timer.due_at) for timer in due]
+    taken = await waiting_notices.take(unit.connection, names)
+    for (person, due_at), found in groupby(taken, key=attrgetter("person", "due_at")):
+        together = list(found)
+        digest = TicketDigestRaised(
+            person=person, due_at=due_at, entries=tuple(notice.entry for notice in together)
+        )
+        id = f"digest-{together[0].id}"
+        unit.say(TICKET_DIGESTS, digest, key=person, id=id, recorded_at=due_at)
+
+
+async def _save(unit: Unit, desk: Desk, notices: Sequence[Notice]) -> None:
     await store.save_desk(unit.connection, desk)
     for ticket, due_at in desk.timers().items():
         unit.set_timer(BREACH, ticket, due_at)
+    await _wait(unit, notices)
 
 
-def _readable(
-    unit: Unit, heard: Sequence[Heard]
-) -> Iterator[tuple[Envelope, News | CustomersMerged]]:
+async def _wait(unit: Unit, notices: Sequence[Notice]) -> None:
+    if notices:
+        await waiting_notices.put_aside(unit.connection, notices)
+    for notice in notices:
+        # a timer for each person and instant: none is postponed by a later one
+        unit.set_timer(DIGEST, f"{to_text(notice.due_at)}/{notice.person}", notice.due_at)
+
+
+def _readable(unit: Unit, heard: Sequence[Heard]) -> Iterator[Readable]:
     for event in heard:
         if isinstance(event.payload, CustomersMerged):
             yield event.envelope, event.payload
+        elif isinstance(event.payload, TicketActed):
+            yield event.envelope, done(event.envelope, event.payload)
         elif isinstance(event.payload, Activity):
             try:
                 yield event.envelope, news(event.envelope, event.payload)
             except InvalidMessage as error:
                 unit.refuse(event.record, error.reason, error.detail)
+
+
+def done(envelope: Envelope, acted: TicketActed) -> News:
+    """What an action says about a problem."""
+    fact = Fact(
+        occurred_at=envelope.occurred_at.astimezone(UTC),
+        key=envelope.event_key,
+        type=acted.act,
+        channel="desk",
+        impact=acted.impact,
+        category=acted.category or "general",
+        product=acted.product,
+        reference=acted.reference,
+        ticket=acted.ticket,
+        agent=acted.agent,
+        team=acted.team,
+        detail=acted.detail,
+    )
+    return News(fact, acted.identity, acted.customer)
 
 
 def news(envelope: Envelope, activity: Activity) -> News:

@@ -28,6 +28,9 @@ breaches_withdrawn = Counter(
     "Breaches that a late event showed to be none.",
     ["target", "level"],
 )
+unassignable = Gauge(
+    "careline_tickets_unassignable_active", "Tickets that nobody fits: the team's on-call is told."
+)
 calendar_known_until = Gauge(
     "careline_calendar_known_until_timestamp_seconds",
     "From here on the official list of make-up working days is missing: copy it into the policy.",

@@ -1,11 +1,19 @@
 """The shape of a ticketing policy: levels, promises, working hours, and what is one problem."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self, get_args
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from careline_calendar.definition import Calendar, Part
 from careline_calendar.working import AROUND_THE_CLOCK, Timetable
@@ -28,6 +36,7 @@ def _known_report(name: str) -> str:
     return name
 
 
+LEVELS = frozenset(get_args(Level))
 ALWAYS = "around_the_clock"
 """The calendar that needs no definition."""
 
@@ -80,6 +89,116 @@ class Reopening(Part):
     restarts: frozenset[Target]
 
 
+class EscalationStep(Part):
+    """Who is to act on a broken promise, and within what time, before it goes further up."""
+
+    to: str
+    within_minutes: PositiveInt
+
+    @property
+    def within(self) -> timedelta:
+        return timedelta(minutes=self.within_minutes)
+
+
+class Escalation(Part):
+    """The chain that a broken promise goes up; the steps' time runs on `hours`."""
+
+    hours: str
+    chain: tuple[EscalationStep, ...]
+
+
+class Digests(Part):
+    """How people hear of warnings, breaches and escalations: together, in their working hours."""
+
+    every_minutes: PositiveInt
+    hours: str
+    at_once: frozenset[Level]
+    unheld: str
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(minutes=self.every_minutes)
+
+
+class Team(Part):
+    """Which kinds of tickets a team works on, and who hears when nobody of it can."""
+
+    kinds: tuple[TicketKind, ...]
+    on_call: str
+
+
+class Leave(Part):
+    """Whole days on which an agent is away."""
+
+    first: date
+    last: date
+
+
+class Agent(Part):
+    """Somebody who works on tickets."""
+
+    team: str
+    skills: frozenset[str] = frozenset()
+    """Categories and products."""
+    capacity: PositiveInt
+    hours: str
+    leave: tuple[Leave, ...] = ()
+
+    def boundaries(self, zone: ZoneInfo) -> Iterator[datetime]:
+        """The instants at which a leave begins or is over."""
+        for leave in self.leave:
+            for day in (leave.first, leave.last + timedelta(days=1)):
+                yield datetime.combine(day, time(), zone)
+
+
+class Lanes(Part):
+    """Head starts in the queue, in hours."""
+
+    level_hours: dict[Level, NonNegativeInt]
+    tier_hours: dict[str, NonNegativeInt]
+
+
+class CrisisGrade(Part):
+    """How many customers, and how heavy together, make a crisis of this grade; 1 is the gravest."""
+
+    grade: PositiveInt
+    customers: PositiveInt
+    weight: PositiveFloat
+    owner: str
+
+
+class CrisisRules(Part):
+    """When many customers have one problem."""
+
+    window_minutes: PositiveInt
+    alike_percent: Annotated[int, Field(ge=1, le=100)]
+    worth: dict[str, PositiveFloat]
+    """What a customer of a tier is worth, against a basic one."""
+    worth_unknown: PositiveFloat
+    urgency: dict[Level, PositiveFloat]
+    grades: tuple[CrisisGrade, ...]
+    notice_en: str
+    notice_zh: str
+
+    @property
+    def window(self) -> timedelta:
+        return timedelta(minutes=self.window_minutes)
+
+    @property
+    def fewest(self) -> int:
+        """The least number of customers that can make a crisis."""
+        return min((grade.customers for grade in self.grades), default=1)
+
+
+Percent = Annotated[int, Field(ge=1, le=99)]
+
+
+def _rising(percents: tuple[int, ...]) -> tuple[int, ...]:
+    if list(percents) != sorted(set(percents)):
+        raise ValueError("the per cents are not in rising order")
+    return percents
+
+
 class Policy(Part):
     """Everything that the business may argue about."""
 
@@ -90,6 +209,13 @@ class Policy(Part):
     levels: dict[Level, str]
     same_problem: SameProblem
     reopening: Reopening
+    warnings: dict[Level, Annotated[tuple[Percent, ...], AfterValidator(_rising)]]
+    escalation: dict[Level, Escalation]
+    digests: Digests
+    crisis: CrisisRules
+    teams: dict[str, Team]
+    agents: dict[str, Agent]
+    lanes: Lanes
 
     @model_validator(mode="after")
     def _rules_have_promises(self) -> Self:
@@ -98,15 +224,33 @@ class Policy(Part):
         for who, name in wanted.items():
             if name not in self.promises:
                 raise ValueError(f"{who}: there are no promises called {name!r}")
-        if missing := {"L1", "L2", "L3"} - self.levels.keys():
-            raise ValueError(f"no promises for level {min(missing)}")
+        for by_level in (self.levels, self.warnings, self.escalation, self.crisis.urgency):
+            if missing := LEVELS - by_level.keys():
+                raise ValueError(f"{min(missing)} is missing beside {', '.join(by_level)}")
+        hours = {p.hours for promises in self.promises.values() for p in promises}
+        hours |= {agent.hours for agent in self.agents.values()}
+        hours |= {chain.hours for chain in self.escalation.values()} | {self.digests.hours}
+        if strange := hours - {ALWAYS, *self.calendars}:
+            raise ValueError(f"there is no calendar called {min(strange)!r}")
+        kinds = {kind for team in self.teams.values() for kind in team.kinds}
+        if missing_kinds := set(get_args(TicketKind)) - kinds:
+            raise ValueError(f"no team works on {min(missing_kinds)}")
+        for name, agent in self.agents.items():
+            if agent.team not in self.teams:
+                raise ValueError(f"agent {name}: there is no team called {agent.team!r}")
         for name, promises in self.promises.items():
-            if strange := {p.hours for p in promises} - {ALWAYS, *self.calendars}:
-                raise ValueError(f"{name}: there is no calendar called {min(strange)!r}")
             targets = [promise.target for promise in promises]
             if len(targets) > len(set(targets)):
                 raise ValueError(f"{name} promises a target twice")
         return self
+
+    def team_of(self, kind: TicketKind) -> str:
+        """The team that works on tickets of this kind."""
+        return next(name for name, team in self.teams.items() if kind in team.kinds)
+
+    def zone_of(self, hours: str) -> ZoneInfo:
+        """The time zone in which a calendar's days begin."""
+        return ZoneInfo("UTC" if hours == ALWAYS else self.calendars[hours].time_zone)
 
     def timetable(self, hours: str) -> Timetable:
         """The calendar of this name, to compute with."""

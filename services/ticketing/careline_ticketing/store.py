@@ -73,16 +73,18 @@ _SAVE_SURVIVORS = text("""
     WHERE customers.number = merged.number AND customers.survivor IS DISTINCT FROM merged.survivor
 """)
 _SAVE_TICKETS = text("""
-    INSERT INTO tickets (id, customer, status, level, opened_at, breaches, said)
-    SELECT id, customer, status, level, opened_at, breaches, CAST(said AS jsonb)
+    INSERT INTO tickets (id, customer, status, level, opened_at, breaches, agent, label, said)
+    SELECT id, customer, status, level, opened_at, breaches, agent, label, CAST(said AS jsonb)
     FROM unnest(
         CAST(:id AS text[]), CAST(:customer AS text[]), CAST(:status AS text[]),
         CAST(:level AS text[]), CAST(:opened_at AS timestamptz[]), CAST(:breaches AS int[]),
-        CAST(:said AS text[]))
-        AS ticket (id, customer, status, level, opened_at, breaches, said)
+        CAST(:agent AS text[]), CAST(:label AS text[]), CAST(:said AS text[]))
+        AS ticket (id, customer, status, level, opened_at, breaches, agent, label, said)
     ON CONFLICT (id) DO UPDATE SET
         customer = excluded.customer, status = excluded.status, level = excluded.level,
-        opened_at = excluded.opened_at, breaches = excluded.breaches, said = excluded.said
+        opened_at = excluded.opened_at, breaches = excluded.breaches, agent = excluded.agent,
+        unassignable_since = CASE WHEN excluded.agent IS NULL THEN tickets.unassignable_since END,
+        label = excluded.label, said = excluded.said
 """)
 
 Named = Mapping[str, str]
@@ -155,6 +157,8 @@ def _row(said: Said) -> dict[str, Any]:
         "level": said.ticket.level,
         "opened_at": said.ticket.opened_at,
         "breaches": len(said.breached),
+        "agent": holder.agent if (holder := said.ticket.holder) else None,
+        "label": " ".join(filter(None, (said.ticket.category, said.ticket.product))),
         "said": SAID.dump_json(said).decode(),
     }
 

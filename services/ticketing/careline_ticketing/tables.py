@@ -1,6 +1,6 @@
 """What ticketing keeps: facts under identities, who is who, and what was said of each ticket."""
 
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
@@ -14,6 +14,7 @@ customers = Table(
     metadata,
     Column("number", Name, primary_key=True),
     Column("survivor", Name, comment="The number that this one is now, if it was merged."),
+    Column("tier", Text, comment="As scoring said last; what the customer is worth in a crisis."),
     Column("as_of", Instant, comment="The latest instant for which its tickets were decided."),
     Index("ix_customers_survivor", "survivor", postgresql_where="survivor IS NOT NULL"),
     comment="Every number heard; a survivor's row is locked while its tickets are decided.",
@@ -46,6 +47,44 @@ facts = Table(
     comment="What each event says about a problem; rows never change and never move.",
 )
 
+crises = Table(
+    "crises",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("is_open", Boolean, nullable=False, index=True),
+    Column("opened_at", Instant, nullable=False),
+    Column("crisis", JSONB, nullable=False, comment="All that others were told of it."),
+    comment="One problem of many customers each.",
+)
+
+informed = Table(
+    "informed",
+    metadata,
+    Column("crisis", Name, primary_key=True),
+    Column("customer", Name, primary_key=True),
+    comment="Who was asked to be told of a crisis: each once.",
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("agent", Name, primary_key=True),
+    Column("last_at", Instant, nullable=False),
+    comment="When each agent was last given a ticket; locked by whoever assigns.",
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("person", Name, nullable=False),
+    Column("customer", Name, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("entry", JSONB, nullable=False),
+    Index("ix_notices_digest", "person", "due_at"),
+    comment="What waits to be told to somebody; gone once its digest was said.",
+)
+
 tickets = Table(
     "tickets",
     metadata,
@@ -55,7 +94,12 @@ tickets = Table(
     Column("level", Text, nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("breaches", Integer, nullable=False),
+    Column("agent", Name, comment="Who works on it."),
+    Column("unassignable_since", Instant, comment="Since when nobody fits; told once."),
+    Column("label", Text, nullable=False, comment="Category and product: what may be compared."),
     Column("said", JSONB, nullable=False, comment="All that others were told, up to its version."),
     Index("ix_tickets_status", "status", "opened_at", "id"),
+    Index("ix_tickets_opened_at", "opened_at"),
+    Index("ix_tickets_agent", "agent", postgresql_where="status IN ('open', 'waiting')"),
     comment="What was said of each ticket; computed from facts, kept to say only what is new.",
 )

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.scoring import Tier, TierChanged
 from careline_contracts.events.ticketing import Level, Party, TicketChange, TicketState
 from careline_contracts.events.touchpoints import Channel
-from careline_contracts.topics import ACTIVITIES, TICKET_CHANGES, TICKETS
+from careline_contracts.topics import ACTIVITIES, TICKET_CHANGES, TICKETS, TIER_CHANGES
 from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.testing import StageInTest, fresh_database
@@ -49,7 +50,13 @@ class Event(NamedTuple):
     """One event on the activities topic."""
 
     envelope: Envelope
-    payload: Activity | CustomersMerged
+    payload: Activity | CustomersMerged | TierChanged
+
+    @property
+    def topic(self) -> str:
+        """Where it is said."""
+        is_tier = isinstance(self.payload, TierChanged)
+        return TIER_CHANGES.name if is_tier else ACTIVITIES.name
 
     @property
     def fact(self) -> Fact:
@@ -139,6 +146,20 @@ def reopening(occurred_at: datetime, reference: str, **more: Any) -> Event:
     return event("issue.reopened", occurred_at, reference=reference, **more)
 
 
+def tier(customer: str, to: Tier) -> Event:
+    """Scoring found the customer to be in this tier."""
+    envelope = Envelope(
+        id=f"{customer} {to}",
+        source="/careline/scoring",
+        type=TierChanged.type,
+        occurred_at=MONDAY,
+        recorded_at=MONDAY,
+        key=customer,
+    )
+    said = {"customer": customer, "version": 1, "as_of": MONDAY, "policy_version": "test"}
+    return Event(envelope, TierChanged.model_validate({**said, "to": to, "reasons": ()}))
+
+
 def merge(survivor: str, *absorbed: str, at: datetime) -> Event:
     """Profile found these customers to be one."""
     envelope = Envelope(
@@ -192,7 +213,7 @@ class DeskInMemory:
                 self.decisions += self._desk.unite(
                     payload.customer, payload.absorbed, recorded_at=envelope.recorded_at
                 )
-            else:
+            elif isinstance(payload, Activity):
                 self.decisions += self._desk.hear(
                     *news(envelope, payload), recorded_at=envelope.recorded_at
                 )
@@ -242,21 +263,21 @@ class DeskInMemory:
 class Stage(StageInTest):
     """Ticketing's real handlers on a real database, fed by hand."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        handlers = Handlers(always(POLICY))
+    def __init__(self, engine: AsyncEngine, policy: Policy = POLICY) -> None:
+        handlers = self.handlers = Handlers(always(policy))
         heard = Heard()
         heard.under(LOADED)
         super().__init__(
             engine,
             service="ticketing",
-            hears=[heard.hears],
+            hears=heard.hears,
             handle=handlers.handle,
             fire=handlers.fire,
         )
 
     async def play(self, events: Sequence[Event], *, batch: int = 1_000) -> None:
         """Hears the events, `batch` at a time."""
-        records = [self.record(ACTIVITIES.name, *event) for event in events]
+        records = [self.record(event.topic, *event) for event in events]
         await self.hear(records, batch=batch)
 
     async def changes(self) -> list[TicketChange]:

@@ -23,7 +23,7 @@ def _breaches(evidence: Evidence) -> Iterator[str]:
     ):
         for id, said in evidence.said[topic.name].items():
             change = said.payload
-            if "due_at" not in change:
+            if not said.type.endswith(".breached.v1"):
                 continue
             due, as_of = _instant(change["due_at"]), _instant(change["as_of"])
             if as_of < due or (said.is_by_time and as_of != due):

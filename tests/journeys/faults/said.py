@@ -27,6 +27,11 @@ class Said(NamedTuple):
         return loaded
 
     @property
+    def type(self) -> str:
+        """The CloudEvents type."""
+        return bytes(dict(msgpack.unpackb(self.packed_headers))["ce_type"]).decode()
+
+    @property
     def is_by_time(self) -> bool:
         """Whether time alone brought it about, and no event."""
         return "ce_causationid" not in dict(msgpack.unpackb(self.packed_headers))

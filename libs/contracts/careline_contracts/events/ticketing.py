@@ -210,3 +210,117 @@ class TicketCorrected(TicketChange):
 
     type: ClassVar[str] = "careline.ticket.corrected.v1"
     withdrawn: tuple[Target, ...] = ()
+
+
+class DigestEntry(Payload):
+    """One thing that somebody should know of a promise."""
+
+    type: ClassVar[str] = ""
+    what: Literal["warned", "breached", "escalated", "unassignable"]
+    ticket: ShortText
+    customer: ShortText
+    level: Level
+    target: Target
+    due_at: Instant
+    percent: int | None = None
+    step: int | None = None
+
+
+class TicketDigestRaised(Payload):
+    """What one person, or whoever has a role, is to hear of tickets at this time, all together."""
+
+    type: ClassVar[str] = "careline.ticket-digest.raised.v1"
+    person: ShortText
+    due_at: Instant
+    entries: tuple[DigestEntry, ...]
+
+
+class TicketActed(Payload):
+    """What somebody did about a ticket over the API: from it a replay knows what no channel said.
+
+    `act` is the type of the touchpoint that would have said the same, without `careline.` and
+    `.v1`; `detail` is the one word that it needs.
+    """
+
+    type: ClassVar[str] = "careline.ticket.acted.v1"
+    customer: ShortText
+    identity: ShortText
+    act: ShortText
+    by: ShortText
+    ticket: ShortText | None = None
+    impact: ShortText | None = None
+    category: ShortText | None = None
+    product: ShortText | None = None
+    reference: ShortText | None = None
+    agent: ShortText | None = None
+    team: ShortText | None = None
+    detail: ShortText | None = None
+
+
+class CrisisState(Payload):
+    """One problem of many customers, as it is now (compacted by crisis)."""
+
+    type: ClassVar[str] = "careline.crisis.updated.v1"
+    crisis: ShortText
+    version: int
+    status: Literal["open", "closed"]
+    grade: int
+    """1 is the gravest."""
+    owner: ShortText
+    labels: tuple[ShortText, ...]
+    """Categories and products as channels named them."""
+    opened_at: Instant
+    closed_at: Instant | None = None
+    tickets: tuple[ShortText, ...]
+    customers: int
+    weight: float
+    cause: ShortText | None = None
+    lesson: ShortText | None = None
+    actions: tuple[ShortText, ...] = ()
+
+
+class CrisisChange(Payload):
+    """Common to all changes of a crisis; versions are counted from 1 without gaps."""
+
+    crisis: ShortText
+    version: int
+    as_of: Instant
+    policy_version: str
+
+
+class CrisisOpened(CrisisChange):
+    type: ClassVar[str] = "careline.crisis.opened.v1"
+    grade: int
+    owner: ShortText
+    tickets: tuple[ShortText, ...]
+
+
+class CrisisGrown(CrisisChange):
+    """More tickets belong to it, or it has become graver."""
+
+    type: ClassVar[str] = "careline.crisis.grown.v1"
+    grade: int
+    owner: ShortText
+    tickets: tuple[ShortText, ...]
+    """Those that are new."""
+
+
+class CrisisClosed(CrisisChange):
+    """It is over, with what was learned."""
+
+    type: ClassVar[str] = "careline.crisis.closed.v1"
+    by: ShortText
+    cause: ShortText
+    lesson: ShortText | None = None
+    actions: tuple[ShortText, ...] = ()
+
+
+class MassNoticeRequested(Payload):
+    """These customers are to be told that we know and work on it, before they ask; each once."""
+
+    type: ClassVar[str] = "careline.mass-notice.requested.v1"
+    crisis: ShortText
+    as_of: Instant
+    customers: tuple[ShortText, ...]
+    text_en: str
+    text_zh: str

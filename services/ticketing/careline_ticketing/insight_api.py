@@ -1,0 +1,133 @@
+"""What tickets teach and what is about to go wrong, over HTTP: causes and the forecast."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_calendar.working import AROUND_THE_CLOCK, Timetable
+from careline_contracts.events.ticketing import Level
+from careline_runtime.access import requires
+from careline_ticketing import queries
+from careline_ticketing.model import Said, Ticket
+from careline_ticketing.policy import InForceAt, Policy
+from careline_ticketing.rules.assignment import Waiting, served
+from careline_ticketing.rules.forecast import Remedy, Work, efforts, forecast, remedies
+from careline_ticketing.rules.learning import (
+    ArticleEffect,
+    RootCause,
+    article_effects,
+    root_causes,
+)
+
+Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+Now = Callable[[], datetime]
+REPEATS_WITHIN = timedelta(days=30)
+"""Who has the same problem again later than this has a new one."""
+Month = Annotated[str, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="2026-03")]
+
+
+class RootCauses(BaseModel):
+    """A month's causes, the most frequent first, and what articles changed until its end."""
+
+    month: str
+    causes: list[RootCause]
+    articles: list[ArticleEffect]
+
+
+class Breach(BaseModel):
+    """A promise of a solution that will be broken if nothing changes."""
+
+    ticket: str
+    due_at: datetime
+    solved_at: datetime
+
+
+class Forecast(BaseModel):
+    """What is open now, played through to its end."""
+
+    as_of: datetime
+    agents: int
+    open: int
+    breaches: list[Breach]
+    remedies: list[Remedy]
+
+
+def router(connect: Connect, policies: InForceAt, now: Now) -> APIRouter:
+    """The routes about causes and what is to come."""
+    routes = APIRouter(prefix="/v1", tags=["insight"], dependencies=[requires("tickets.read")])
+
+    @routes.get("/root-causes", summary="A month's root causes: category × product × cause")
+    async def causes(month: Month) -> RootCauses:
+        start, end = _bounds(month, policies(now()).policy)
+        async with connect() as connection:
+            found = await queries.opened_between(connection, start - REPEATS_WITHIN, end)
+        return RootCauses(
+            month=month,
+            causes=root_causes(found, start, REPEATS_WITHIN),
+            articles=article_effects(found, REPEATS_WITHIN),
+        )
+
+    @routes.get("/forecast", summary="Which open tickets will be late, and what would help most")
+    async def ahead(
+        agents: Annotated[
+            int | None, Query(ge=1, le=10_000, description="Without it, those of the policy.")
+        ] = None,
+    ) -> Forecast:
+        as_of = now()
+        policy = policies(as_of).policy
+        async with connect() as connection:
+            in_work = await queries.in_work(connection)
+            solved = await queries.solved_lately(connection)
+        count = agents or len(policy.agents) or 1
+        timetable = policy.timetable(policy.digests.hours)
+        queue = [work for said in in_work if (work := _work(said.ticket, policy))]
+        effort = efforts(_worked(solved, timetable))
+        late = [one for one in forecast(queue, count, effort, timetable, as_of) if one.is_late]
+        return Forecast(
+            as_of=as_of,
+            agents=count,
+            open=len(queue),
+            breaches=[Breach(**one._asdict()) for one in late],
+            remedies=remedies(queue, count, effort, timetable, AROUND_THE_CLOCK, as_of),
+        )
+
+    return routes
+
+
+def _bounds(month: str, policy: Policy) -> tuple[datetime, datetime]:
+    zone = policy.zone_of(policy.digests.hours)
+    year, number = map(int, month.split("-"))
+    following = (year + number // 12, number % 12 + 1)
+    return datetime(year, number, 1, tzinfo=zone), datetime(*following, 1, tzinfo=zone)
+
+
+def _work(ticket: Ticket, policy: Policy) -> Work | None:
+    dues = [c.due_at for c in ticket.clocks if c.target == "resolution" and c.stopped_at is None]
+    if not dues:
+        return None
+    waiting = Waiting(
+        ticket.id,
+        ticket.kind,
+        ticket.level,
+        ticket.category,
+        ticket.product,
+        ticket.opened_at,
+        None,
+    )
+    return Work(ticket.id, ticket.level, max(dues), served(waiting, policy)[0])
+
+
+def _worked(solved: list[Said], timetable: Timetable) -> dict[Level, list[timedelta]]:
+    worked: dict[Level, list[timedelta]] = {}
+    for said in solved:
+        ticket = said.ticket
+        taken_on = next((s.at for s in ticket.steps if s.act in ("assigned", "responded")), None)
+        if taken_on is not None and ticket.resolved_at is not None:
+            spent = timetable.working_time(taken_on, ticket.resolved_at)
+            worked.setdefault(ticket.level, []).append(spent)
+    return worked

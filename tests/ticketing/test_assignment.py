@@ -1,0 +1,161 @@
+"""Who takes which ticket: by team, skill, load, shift and leave; in turn; and nobody starves."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from careline_contracts.events.ticketing import TicketAssigned, TicketDigestRaised
+from careline_contracts.topics import TICKET_DIGESTS
+from careline_runtime.testing import fresh_database
+from careline_ticketing.desk import BEFORE_ALL
+from careline_ticketing.policy import Agent, Policy
+from careline_ticketing.rules.assignment import Turn, Waiting, assign, next_shift, served
+from careline_ticketing.testing import POLICY, Stage, at, enquiry, fault, resolution
+
+
+def an_agent(**more: Any) -> Agent:
+    usual = {"team": "technical", "capacity": 3, "hours": "working"}
+    return Agent.model_validate({**usual, **more})
+
+
+def staffed(**agents: Agent) -> Policy:
+    return POLICY.model_copy(update={"agents": agents})
+
+
+def a_ticket(number: int = 0, **more: Any) -> Waiting:
+    opened_at = at(minutes=number)
+    ticket = Waiting(f"T{number:03}", "fault", "L3", "login", None, opened_at, None)
+    return ticket._replace(**more)
+
+
+NOON = at(hours=2)
+
+
+def taken(
+    queue: list[Waiting], policy: Policy, *, loads: dict[str, int], as_of: datetime = NOON
+) -> list[str | None]:
+    turns = {name: Turn(loads.get(name, 0), BEFORE_ALL) for name in policy.agents}
+    return [one.agent for one in assign(queue, turns, policy, as_of)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "loads", "expected"),
+    [
+        pytest.param(staffed(li=an_agent()), {}, "li", id="who is there"),
+        pytest.param(staffed(li=an_agent(team="sales")), {}, None, id="not another team's"),
+        pytest.param(staffed(li=an_agent()), {"li": 3}, None, id="not who has enough"),
+        pytest.param(
+            staffed(li=an_agent(), wang=an_agent(skills=["login"])),
+            {"wang": 2},
+            "wang",
+            id="who knows the subject, though busier",
+        ),
+        pytest.param(
+            staffed(li=an_agent(), wang=an_agent()), {"li": 1}, "wang", id="the less busy"
+        ),
+        pytest.param(
+            staffed(li=an_agent(capacity=9), wang=an_agent(capacity=2)),
+            {"li": 2, "wang": 1},
+            "li",
+            id="busy is by what each can bear",
+        ),
+        pytest.param(
+            staffed(li=an_agent(leave=[{"first": "2026-03-02", "last": "2026-03-02"}])),
+            {},
+            None,
+            id="not who is on leave",
+        ),
+    ],
+)
+def test_a_ticket_goes_to(policy: Policy, loads: dict[str, int], expected: str | None) -> None:
+    assert taken([a_ticket()], policy, loads=loads) == [expected]
+
+
+def test_nobody_is_given_work_outside_the_shift() -> None:
+    assert taken([a_ticket()], staffed(li=an_agent()), loads={}, as_of=at(hours=12)) == [None]
+
+
+@given(st.integers(1, 5), st.integers(0, 40))
+def test_turns_are_fair(agents: int, tickets: int) -> None:
+    policy = staffed(**{f"a{n}": an_agent(capacity=100) for n in range(agents)})
+
+    counts = Counter(taken([a_ticket(n) for n in range(tickets)], policy, loads={}))
+
+    assert sum(counts.values()) == tickets
+    shares = [counts[f"a{n}"] for n in range(agents)]
+    assert max(shares) - min(shares) <= 1
+
+
+def test_a_lane_is_a_head_start_and_nobody_starves() -> None:
+    core, patient, recent = a_ticket(180, tier="core"), a_ticket(0), a_ticket(100)
+    starving = a_ticket(-61)
+
+    order = sorted([recent, core, patient, starving], key=lambda one: served(one, POLICY))
+
+    assert order == [starving, core, patient, recent], "a core customer's head start is 4 hours"
+
+
+def test_the_queue_is_looked_at_again_when_a_shift_or_a_leave_begins() -> None:
+    leave = {"first": "2026-03-03", "last": "2026-03-04"}
+
+    assert next_shift(staffed(li=an_agent()), at(hours=12)) == at(hours=23)
+    assert next_shift(staffed(li=an_agent(leave=[leave])), at()) == at(hours=14), "at midnight"
+
+
+# the whole service
+
+
+@pytest.fixture
+async def desk(admin_url: str) -> AsyncIterator[Stage]:
+    """Two technicians, one of whom is away from Tuesday on."""
+    leave = [{"first": "2026-03-03", "last": "2026-03-06"}]
+    policy = staffed(li=an_agent(leave=leave), wang=an_agent())
+    async with fresh_database(admin_url, "ticketing") as engine:
+        yield Stage(engine, policy)
+
+
+async def assigned(stage: Stage) -> list[str | None]:
+    return [c.agent for c in await stage.changes() if isinstance(c, TicketAssigned)]
+
+
+@pytest.mark.stack
+async def test_tickets_find_their_agents_and_move_on_when_one_is_away(desk: Stage) -> None:
+    await desk.play([fault(at(minutes=n), customer=f"C{n}") for n in range(3)])
+    await desk.tick(at(hours=1))
+    assert Counter(await assigned(desk)) == {"li": 2, "wang": 1}
+
+    await desk.tick(at(hours=24))
+    assert (await assigned(desk))[3:] == ["wang", "wang"], "li is on leave"
+
+
+@pytest.mark.stack
+async def test_what_nobody_can_take_is_a_state_that_on_call_hears_of_once(desk: Stage) -> None:
+    await desk.play([enquiry(at(), reference="r1")])
+    for hours in (1, 2, 30, 60):
+        await desk.tick(at(hours=hours))
+
+    since = await desk.rows("SELECT unassignable_since FROM tickets")
+    assert since == [(at(),)]
+    said = [s for s in await desk.said() if s.topic == TICKET_DIGESTS.name]
+    told = [
+        (digest.person, entry.what)
+        for digest in (TicketDigestRaised.parse(s.value) for s in said)
+        for entry in digest.entries
+    ]
+    assert told.count(("team_lead", "unassignable")) == 1
+
+
+@pytest.mark.stack
+async def test_who_becomes_free_is_given_the_next(desk: Stage) -> None:
+    await desk.play([fault(at(minutes=n), customer=f"C{n}", reference="r") for n in range(7)])
+    await desk.tick(at(hours=1))
+    assert len(await assigned(desk)) == 6, "all that two can bear"
+
+    await desk.play([resolution(at(hours=2), "r", customer="C0")])
+    await desk.tick(at(hours=2, minutes=1))
+    assert len(await assigned(desk)) == 7

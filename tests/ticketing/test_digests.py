@@ -1,0 +1,94 @@
+"""Who hears of alarms, and when: the traps of other desks, which send 500 mails at midnight."""
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from careline_contracts.events.ticketing import TicketDigestRaised
+from careline_contracts.topics import TICKET_DIGESTS
+from careline_ticketing.rules.digests import digest_at
+from careline_ticketing.testing import (
+    POLICY,
+    Stage,
+    assignment,
+    at,
+    complaint,
+    fault,
+    resolution,
+)
+
+WORKING = POLICY.timetable(POLICY.digests.hours)
+
+
+@given(st.integers(0, 60 * 24 * 60))
+def test_trap_no_reminder_at_midnight(minutes: int) -> None:
+    happened = at(minutes=minutes)
+
+    told = digest_at(happened, POLICY)
+
+    assert WORKING.is_open(told)
+    assert WORKING.working_time(happened, told) <= POLICY.digests.every
+
+
+def test_an_alarm_of_the_evening_is_told_in_the_morning() -> None:
+    assert digest_at(at(hours=9), POLICY) == at(hours=23)
+
+
+@pytest.mark.parametrize(
+    ("happened", "told"),
+    [
+        pytest.param(at(minutes=1), at(minutes=30), id="with the next half hour"),
+        pytest.param(at(minutes=30), at(minutes=60), id="what is told the moment after waits"),
+    ],
+)
+def test_alarms_of_half_an_hour_are_told_together(happened: datetime, told: datetime) -> None:
+    assert digest_at(happened, POLICY) == told
+
+
+async def digests(stage: Stage) -> list[TicketDigestRaised]:
+    said = [s for s in await stage.said() if s.topic == TICKET_DIGESTS.name]
+    return [TicketDigestRaised.parse(s.value) for s in said]
+
+
+@pytest.mark.stack
+async def test_trap_five_hundred_tickets_are_not_five_hundred_mails(stage: Stage) -> None:
+    await stage.play(
+        [complaint(at(minutes=n / 100), customer=f"C{n}") for n in range(500)]
+        + [assignment(at(minutes=6), "held", agent="li", customer="C-held")]
+        + [complaint(at(), reference="held", customer="C-held")]
+    )
+    await stage.tick(at(hours=5))
+
+    found = await digests(stage)
+    assert {digest.person for digest in found} == {"dispatcher", "team_lead", "li"}
+    assert len(found) < 20
+    mine = [entry for digest in found if digest.person == "li" for entry in digest.entries]
+    assert [entry.what for entry in mine] == ["warned", "breached"]
+    ids = [s.envelope.id for s in await stage.said() if s.topic == TICKET_DIGESTS.name]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.stack
+async def test_an_emergency_is_told_at_once_by_night(stage: Stage) -> None:
+    night = at(hours=16)
+    await stage.play([fault(night, "system_down")])
+    await stage.tick(at(hours=16, minutes=20))
+
+    [digest] = await digests(stage)
+    assert [(entry.what, entry.percent) for entry in digest.entries] == [("warned", 50)]
+    assert WORKING.is_open(digest.due_at) is False
+
+
+@pytest.mark.stack
+async def test_each_alarm_is_told_once_whatever_the_ticks(stage: Stage) -> None:
+    await stage.play([complaint(at(), reference="r1")])
+    for minutes in range(0, 600, 20):
+        await stage.tick(at(minutes=minutes))
+    await stage.play([resolution(at(hours=11), "r1")])
+    await stage.tick(at(days=9))
+
+    told = [entry.what for digest in await digests(stage) for entry in digest.entries]
+    assert told == ["warned", "breached", "escalated", "escalated"]
+    assert await stage.rows("SELECT * FROM notices") == []
