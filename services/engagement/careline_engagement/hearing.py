@@ -6,7 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from careline_contracts.envelope import Envelope
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.events.profile import (
+    Activity,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+    Move,
+)
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
 from careline_contracts.events.ticketing import (
     TicketMerged,
@@ -54,6 +60,9 @@ class News:
     """What a batch brought."""
 
     aliases: list[Alias] = field(default_factory=list)
+    merging: list[Move] = field(default_factory=list)
+    parting: list[tuple[datetime, Sequence[Move]]] = field(default_factory=list)
+    """What splits move, and since when it is known."""
     facts: dict[Fact, str] = field(default_factory=dict)
     """Each with the identity that it came with."""
     consents: list[Consent] = field(default_factory=list)
@@ -77,6 +86,9 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
             case CustomersMerged():
                 since = known_at(envelope)
                 news.aliases += [Alias(n, payload.customer, since) for n in payload.absorbed]
+                news.merging += payload.moves
+            case CustomersSplit():
+                news.parting.append((known_at(envelope), payload.moves))
             case CustomerState():
                 _record(news, envelope, payload, book)
             case TicketOpened() | TicketResolved() | TicketReopened() | TicketMerged():

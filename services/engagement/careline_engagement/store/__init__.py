@@ -14,6 +14,8 @@ from careline_engagement.store.heard import (
     add_records,
     decide_entries,
 )
+from careline_engagement.store.moves import note as note_moves
+from careline_engagement.store.moves import part
 from careline_engagement.store.standings import lock_standings, save_standings
 
 __all__ = [
@@ -25,6 +27,8 @@ __all__ = [
     "decide_entries",
     "load_families",
     "lock_standings",
+    "note_moves",
+    "part",
     "save_cases",
     "save_contacts",
     "save_standings",
