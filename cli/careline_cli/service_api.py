@@ -21,7 +21,7 @@ def ask(
     subject: str | None = None,
     **request: Any,
 ) -> Any:
-    """The service's answer to a request, from JSON; raises `CommandError` with what it says.
+    """The service's answer, from JSON where it is; raises `CommandError` with what it says.
 
     `request` is what `httpx.request` takes: `params`, `json`. With a `role` it shows a token:
     CARELINE_TOKEN, or one of this home's issuer for that role (and `subject`; default: you).
@@ -39,7 +39,10 @@ def ask(
         ) from error
     if answer.is_error:
         raise CommandError(_words(service, answer))
-    return answer.json() if answer.content else None
+    if not answer.content:
+        return None
+    is_json = "json" in answer.headers.get("content-type", "")
+    return answer.json() if is_json else answer.text
 
 
 def _words(service: str, answer: httpx.Response) -> str:

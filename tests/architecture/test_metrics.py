@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from careline_contracts.topics import SERVICES
 
 PACKAGES = ("careline_runtime", *(f"careline_{service}" for service in SERVICES))
-UNITS = ("seconds", "bytes", "events", "records", "units", "in_flight", "active")
+UNITS = ("seconds", "bytes", "events", "records", "units", "in_flight", "ratio", "active")
 ROOT = Path(__file__).parents[2]
 ENDLESS = ("id", "key", "customer", "identity", "ticket", "case", "phone", "email", "offset")
 

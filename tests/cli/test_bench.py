@@ -15,7 +15,13 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path)
     try:
         figures = await measured(
-            stack, events=1_000, customers=100, seed=7, idle_seconds=1, latency_seconds=1
+            stack,
+            events=1_000,
+            customers=100,
+            seed=7,
+            backtest_customers=1_000,
+            idle_seconds=1,
+            latency_seconds=1,
         )
     finally:
         stack.stop()
@@ -30,6 +36,8 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "latency_p99_ms",
         "rss_mb",
         "idle_cpu_percent",
+        "backtest_seconds",
+        "backtest_customers",
         "events",
         "customers",
         "seed",
@@ -48,6 +56,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     assert all(megabytes > 10 for megabytes in figures["rss_mb"].values())
     assert figures["latency_p99_ms"] > 0
     assert 0 <= figures["idle_cpu_percent"] < 500
+    assert figures["backtest_seconds"] > 0
     edge = figures["edge"]
     assert set(edge) == {
         "send_events_per_second",

@@ -22,10 +22,10 @@ from careline_ingest.gate import Gate, NotLetIn, Registry
 from careline_ingest.policy import IngestPolicy, RateLimitPolicy
 from careline_ingest.rate_limit import TooFast, ValkeyRateLimit
 from careline_ingest.senders import ANONYMOUS, Sender
-from careline_ingest.valkey import Valkey
 from careline_localstack import LocalStack
 from careline_runtime.channel_keys import NewKey, new_bearer_key, new_signing_secret
 from careline_runtime.keyring import Keyring
+from careline_runtime.valkey import Valkey
 
 URL = "/v1/touchpoints"
 IS_STRUCTURED = {"content-type": STRUCTURED}
@@ -331,7 +331,11 @@ class TestTheRateLimit:
 
     @pytest.fixture
     async def valkey(self, stack: LocalStack, policy: IngestPolicy) -> AsyncIterator[Valkey]:
-        valkey = Valkey(stack.endpoints.valkey, policy=policy)
+        valkey = Valkey(
+            stack.endpoints.valkey,
+            timeout_milliseconds=policy.valkey_timeout_milliseconds,
+            pause_seconds=policy.valkey_pause_seconds,
+        )
         yield valkey
         await valkey.close()
 
@@ -365,7 +369,11 @@ class TestTheRateLimit:
         self, policy: IngestPolicy, fails_open: bool
     ) -> None:
         nobody = "redis://127.0.0.1:1/0"
-        valkey = Valkey(nobody, policy=policy)
+        valkey = Valkey(
+            nobody,
+            timeout_milliseconds=policy.valkey_timeout_milliseconds,
+            pause_seconds=policy.valkey_pause_seconds,
+        )
         limit = self.limit(valkey, nobody, fails_open=fails_open)
         started = time.perf_counter()
         for _ in range(20):

@@ -13,9 +13,9 @@ from careline_ingest import metrics
 from careline_ingest.observer import Observer
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.rules import Accepted
-from careline_ingest.valkey import Valkey
 from careline_ingest.watch import PREFIX, Seen, Watch
 from careline_localstack import LocalStack
+from careline_runtime.valkey import Valkey
 
 SOURCE = "/phone/watched"
 WITH_AGENT = frozenset({"identities", "direction", "duration_seconds", "agent"})
@@ -26,7 +26,11 @@ WITHOUT = WITH_AGENT - {"agent"}
 class TestTheWatch:
     @pytest.fixture
     async def valkey(self, stack: LocalStack, policy: IngestPolicy) -> AsyncIterator[Valkey]:
-        valkey = Valkey(stack.endpoints.valkey, policy=policy)
+        valkey = Valkey(
+            stack.endpoints.valkey,
+            timeout_milliseconds=policy.valkey_timeout_milliseconds,
+            pause_seconds=policy.valkey_pause_seconds,
+        )
         for key in await valkey.client.keys(f"{PREFIX}*"):
             await valkey.client.delete(key)
         yield valkey
@@ -81,7 +85,11 @@ class TestTheWatch:
     async def test_without_valkey_nothing_is_said(
         self, policy: IngestPolicy, fake_publisher: Any, clock: Any
     ) -> None:
-        nobody = Valkey("redis://127.0.0.1:1/0", policy=policy)
+        nobody = Valkey(
+            "redis://127.0.0.1:1/0",
+            timeout_milliseconds=policy.valkey_timeout_milliseconds,
+            pause_seconds=policy.valkey_pause_seconds,
+        )
         watch = Watch(nobody, fake_publisher, policy=policy.watch, now=lambda: clock.instant)
         watch.note([Seen(SOURCE, CallCompleted.type, WITH_AGENT)])
         await watch.flush()

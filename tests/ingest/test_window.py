@@ -12,9 +12,9 @@ import pytest
 from careline_contracts.envelope import event_key
 from careline_ingest import metrics
 from careline_ingest.policy import IngestPolicy
-from careline_ingest.valkey import Valkey
 from careline_ingest.window import ValkeyWindow, Window
 from careline_localstack import LocalStack
+from careline_runtime.valkey import Valkey
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -23,7 +23,11 @@ NOBODY = "redis://127.0.0.1:1/0"
 async def valkey_window(
     stack: LocalStack, policy: IngestPolicy, clock: Any
 ) -> AsyncIterator[ValkeyWindow]:
-    valkey = Valkey(stack.endpoints.valkey, policy=policy)
+    valkey = Valkey(
+        stack.endpoints.valkey,
+        timeout_milliseconds=policy.valkey_timeout_milliseconds,
+        pause_seconds=policy.valkey_pause_seconds,
+    )
     yield ValkeyWindow(valkey, policy=policy, now=clock.now)
     await valkey.close()
 
@@ -66,7 +70,11 @@ async def test_an_event_is_forgotten_after_two_windows_at_most(
 async def test_without_valkey_everything_is_new_and_it_says_so(
     policy: IngestPolicy, clock: Any
 ) -> None:
-    valkey = Valkey(NOBODY, policy=policy)
+    valkey = Valkey(
+        NOBODY,
+        timeout_milliseconds=policy.valkey_timeout_milliseconds,
+        pause_seconds=policy.valkey_pause_seconds,
+    )
     window = ValkeyWindow(valkey, policy=policy, now=clock.now)
     skipped = metrics.window_skipped._value.get()
     assert await window.known(some_events(3)) == [False] * 3
@@ -88,7 +96,11 @@ async def test_a_silent_valkey_is_asked_once_in_a_while_only(
 
     server = await asyncio.start_server(silence, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    valkey = Valkey(f"redis://127.0.0.1:{port}/0", policy=policy)
+    valkey = Valkey(
+        f"redis://127.0.0.1:{port}/0",
+        timeout_milliseconds=policy.valkey_timeout_milliseconds,
+        pause_seconds=policy.valkey_pause_seconds,
+    )
     window = ValkeyWindow(valkey, policy=policy, now=clock.now)
     started = time.perf_counter()
     for _ in range(50):

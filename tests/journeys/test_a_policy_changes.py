@@ -67,13 +67,19 @@ async def test_a_number_is_changed_for_everyone_and_taken_back(
     refused = ("policy", "publish", str(file), "--from", said["effective_at"])
     careline(*refused, exit_code=1)
     back = careline("policy", "rollback", "--note", "the shop is closed", "--json")
+    again = careline("policy", "rollback", "--json")
+    assert (back["version"], again["version"]) == (live["version"], said["version"])
+    back = careline("policy", "rollback", "--to", live["version"], "--json")
     await pipeline.tick(from_text(back["effective_at"], name="effective_at"))
 
     assert await decided(running_services) == {live["version"]}
-    assert history(careline("policy", "history", "--json")) == [
-        ("former", said["version"], "we sell in Auckland", None),
-        ("in force", live["version"], "the shop is closed", live["version"]),
+    first, *between, last = history(careline("policy", "history", "--json"))
+    assert first == ("former", said["version"], "we sell in Auckland", None)
+    assert [row[:3] for row in between] == [
+        ("former", live["version"], "the shop is closed"),
+        ("former", said["version"], ""),
     ]
+    assert last == ("in force", live["version"], "", live["version"])
 
 
 def history(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:

@@ -5,10 +5,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from careline_profile import api
 from careline_profile.rules import customer_number
 from careline_profile.testing import Profile, ref
-from careline_runtime.access.testing import api_in_test
 
 pytestmark = pytest.mark.stack
 
@@ -18,8 +16,7 @@ NUMBER, MAIL_NUMBER = customer_number(ref(ANN)), customer_number(ref(ANNS_MAIL))
 
 @pytest.fixture
 async def client(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
-    app = api_in_test(api.router(profile.engine.connect, profile.keyring))
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx.ASGITransport(app=profile.api)
     async with httpx.AsyncClient(transport=transport, base_url="http://profile") as client:
         yield client
 
@@ -56,6 +53,8 @@ async def test_any_number_leads_to_the_customer(client: httpx.AsyncClient, numbe
         "first_contact_at": "2026-03-02T09:05:00Z",
         "last_contact_at": "2026-03-02T09:07:00Z",
         "touchpoints": {"app": 1, "phone": 2},
+        "record": {"fields": {}, "consents": [], "contracts": []},
+        "reminders": [],
     }
 
 

@@ -43,7 +43,7 @@ async def http(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
     protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
     connect, work = profile.engine.connect, profile.stage.unit
     routes = (
-        api.router(connect, KEYRING),
+        api.router(connect, profile.cards, KEYRING),
         protection_api.router(connect, work, protection, KEYRING),
         erasure_api.router(connect, work, lambda: NOON, protection, KEYRING),
     )

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from careline_cli.bench import measure
+from careline_cli.bench.backtest import backtest_seconds
 from careline_cli.bench.edge import measure_edge
 from careline_cli.checkout import stack_of_its_own
 from careline_cli.console import progress, stdout, writable
@@ -27,6 +28,9 @@ def bench(
     events: Annotated[int, typer.Option(min=1_000, help="Touchpoints of the load.")] = 60_000,
     customers: Annotated[int, typer.Option(min=10, help="Customers of the load.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Seed of the load.")] = 7,
+    backtest_customers: Annotated[
+        int, typer.Option(min=1_000, help="Customers whom a policy is back-tested on.")
+    ] = 1_000_000,
 ) -> None:
     """Measure throughput, latency, memory and idle cost on this machine.
 
@@ -43,7 +47,15 @@ def bench(
     # groups are rewound by trying until Kafka has let their members go: no news for a reader
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with stack_of_its_own("bench") as stack:
-        figures = asyncio.run(measured(stack, events=events, customers=customers, seed=seed))
+        figures = asyncio.run(
+            measured(
+                stack,
+                events=events,
+                customers=customers,
+                seed=seed,
+                backtest_customers=backtest_customers,
+            )
+        )
     stdout.print(_table(figures))
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
@@ -55,6 +67,7 @@ async def measured(
     events: int,
     customers: int,
     seed: int,
+    backtest_customers: int,
     idle_seconds: int = 15,
     latency_seconds: int = 15,
 ) -> dict[str, Any]:
@@ -89,6 +102,8 @@ async def measured(
         seconds=latency_seconds,
         kafka_raw=stages["ingest"]["events_per_second"],
     )
+    progress(f"A back-test of {backtest_customers:,} customers …")
+    backtest = await backtest_seconds(stack, backtest_customers)
     return {
         "ceiling_events_per_second": round(ceiling),
         "ceiling_quiet_events_per_second": round(quiet_ceiling),
@@ -100,6 +115,8 @@ async def measured(
         "latency_p99_ms": round(latency),
         "rss_mb": memory,
         "idle_cpu_percent": round(idle, 1),
+        "backtest_seconds": round(backtest, 1),
+        "backtest_customers": backtest_customers,
         "events": events,
         "customers": customers,
         "seed": seed,
@@ -130,4 +147,6 @@ def _table(figures: dict[str, Any]) -> Table:
     for name, megabytes in figures["rss_mb"].items():
         table.add_row(f"memory of {name}", f"{megabytes} MB", "")
     table.add_row("idle, five services", f"{figures['idle_cpu_percent']} % of a core", "")
+    words = f"back-test of {figures['backtest_customers']:,} customers over a month"
+    table.add_row(words, f"{figures['backtest_seconds']} s", "")
     return table

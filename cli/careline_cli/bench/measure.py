@@ -84,7 +84,7 @@ async def stage_alone(stack: LocalStack, service: str) -> float:
     if service == "ingest":
         await _rewind(stack.endpoints.kafka, "careline.ingest")
     else:
-        await _empty(stack, service)
+        await empty(stack, service)
     await asyncio.to_thread(stack.start_services, ServiceOptions(), names=[service])
     async with Pipeline(stack.endpoints, services=[service]) as running:
         handled, since = await _first_progress(running, service)
@@ -173,8 +173,8 @@ async def _first_progress(running: Pipeline, service: str) -> tuple[int, float]:
         await asyncio.sleep(0.02)
 
 
-async def _empty(stack: LocalStack, service: str) -> None:
-    """Throws the service's database away; its next start migrates an empty one."""
+async def empty(stack: LocalStack, service: str) -> None:
+    """Throws away all that the service keeps; its next start migrates an empty database."""
     connection = await asyncpg.connect(stack.endpoints.databases[service])
     schemas = await connection.fetchval(
         "SELECT string_agg(quote_ident(nspname), ', ') FROM pg_namespace"

@@ -3,8 +3,11 @@
 import typer
 
 from careline_cli.customer import review
+from careline_cli.customer.edit import edit
 from careline_cli.customer.erase import erase
+from careline_cli.customer.history import history
 from careline_cli.customer.links import links, split
+from careline_cli.customer.quality import quality
 from careline_cli.customer.show import show
 from careline_cli.customer.timeline import timeline
 
@@ -18,8 +21,11 @@ app = typer.Typer(
 )
 
 app.command()(show)
+app.command()(history)
 app.command()(timeline)
 app.command()(links)
 app.command()(split)
+app.command()(edit)
+app.command()(quality)
 app.command()(erase)
 app.add_typer(review.app, name="review")

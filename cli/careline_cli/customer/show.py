@@ -1,5 +1,6 @@
-"""`careline customer show`: a customer's record."""
+"""`careline customer show`: a customer's record, now or as it was."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -10,22 +11,42 @@ from careline_cli.customer.profile_api import ask, number_of
 
 Name = Annotated[str, typer.Argument(help="A customer number, or an identity: phone:+86139…")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+"""A day, or an instant; without an offset it is this machine's time."""
 
 
-def show(name: Name, as_json: AsJson = False) -> None:
+def show(
+    name: Name,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=INSTANTS, help="What was so then, on the record.")
+    ] = None,
+    known_at: Annotated[
+        datetime | None, typer.Option(formats=INSTANTS, help="As far as it was known then.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show a customer by number or by any identity.
 
     [bold]Examples[/]
 
     careline customer show phone:+8613912345678
 
-    careline customer show member_card:00001 --json
+    careline customer show member_card:00001 --as-of 2026-03-01 --json
     """
-    found = ask("GET", f"/v1/customers/{number_of(name)}")
+    asked = {"as_of": instant(as_of), "known_at": instant(known_at)}
+    at = {option: value for option, value in asked.items() if value}
+    found = ask("GET", f"/v1/customers/{number_of(name)}", params=at)
     if as_json:
         stdout.print_json(data=found)
     else:
         stdout.print(_table(found))
+
+
+def instant(moment: datetime | None) -> str | None:
+    """The moment with its offset, as the API takes it."""
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.astimezone()).isoformat()
 
 
 def _table(found: dict[str, Any]) -> Table:
@@ -37,4 +58,20 @@ def _table(found: dict[str, Any]) -> Table:
     table.add_row("last contact", f"{found['last_contact_at'] or '–'}")
     for channel, count in found["touchpoints"].items():
         table.add_row(channel, str(count))
+    record = found["record"]
+    for field, values in record["fields"].items():
+        for value in values:
+            shown = "(protected)" if value["is_personal"] else value["value"]
+            verified = f"verified by {value['verified_by']}" if value["verified_by"] else ""
+            table.add_row(field, shown, value["source"], verified, value["occurred_at"])
+    for consent in record["consents"]:
+        granted = "granted" if consent["is_granted"] else "not granted"
+        purpose = f"{consent['channel']}, {consent['purpose']}"
+        table.add_row("consent", f"{purpose}: {granted}", consent["source"])
+    for contract in record["contracts"]:
+        ends = f"ends {contract['ends_at']}" if contract["ends_at"] else ""
+        table.add_row("contract", f"{contract['contract']}: {contract['change']}", "", ends)
+    for reminder in found["reminders"]:
+        about = f"{reminder['cause']} {reminder['reference'] or ''}"
+        table.add_row("look again", about, reminder["reminder"], "", reminder["raised_at"])
     return table

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from careline_cli.console import stdout
 from careline_cli.customer.profile_api import ask, number_of
-from careline_cli.customer.show import AsJson, Name
+from careline_cli.customer.show import INSTANTS, AsJson, Name, instant
 
 
 def timeline(
@@ -18,7 +18,7 @@ def timeline(
         str | None, typer.Option("--type", help="Of this event type only.")
     ] = None,
     since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
+        datetime | None, typer.Option(formats=INSTANTS, help="From then on only.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="The `next` of the page before.")] = None,
@@ -35,7 +35,7 @@ def timeline(
     asked = {
         "channel": channel,
         "type": event_type,
-        "since": since.astimezone().isoformat() if since else None,
+        "since": instant(since),
         "limit": limit,
         "cursor": cursor,
     }

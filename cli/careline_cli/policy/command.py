@@ -215,8 +215,9 @@ def rollback(
     careline policy rollback --note "too many left core"
     """
     endpoints = running_endpoints()
-    now = published.clock(endpoints, service)
-    records = [p for p in published.history(endpoints, service) if p.effective_at <= now]
+    # one that was published a moment ago is about to be in force
+    soon = published.clock(endpoints, service) + published.LEAD
+    records = [p for p in published.history(endpoints, service) if p.effective_at <= soon]
     if not records:
         raise CommandError(f"No published policy of {service} is in force.")
     first = models.own(service)

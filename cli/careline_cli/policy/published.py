@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -98,20 +99,28 @@ def publish(
             "instance knows it by then.",
             fix=f"Choose {to_text(earliest)} or later, or leave the instant out.",
         )
+    taken = {other.effective_at for other in history(endpoints, service)}
+    if effective_at in taken:
+        raise CommandError(f"A policy takes effect at {to_text(effective_at)} already.")
     published = PolicyPublished(
         service=service,
         version=loaded.version,
-        effective_at=effective_at or earliest,
+        effective_at=effective_at or _free(earliest, taken),
         text=loaded.text,
         published_at=datetime.now(UTC),
         note=note,
         restores=restores,
     )
-    if any(other.effective_at == published.effective_at for other in history(endpoints, service)):
-        raise CommandError(f"A policy takes effect at {to_text(published.effective_at)} already.")
     asyncio.run(_say(endpoints.kafka, published))
     _await_known(endpoints, published)
     return published
+
+
+def _free(instant: datetime, taken: Collection[datetime]) -> datetime:
+    """The first instant that no policy has: a replayed clock stands still between two of them."""
+    while instant in taken:
+        instant += timedelta(milliseconds=1)
+    return instant
 
 
 def clock(endpoints: Endpoints, service: str) -> datetime:

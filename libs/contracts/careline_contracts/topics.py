@@ -147,6 +147,8 @@ CUSTOMER_CHANGES = Topic(
         profile.CustomersSplit,
         profile.MergeRefused,
         profile.RecordFieldsChanged,
+        profile.RecordReviewRequested,
+        profile.RecordReviewed,
         profile.LinkJudged,
         profile.CustomerErased,
     ),

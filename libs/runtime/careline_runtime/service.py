@@ -25,7 +25,6 @@ from faststream.kafka import KafkaBroker
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.envelope import to_text
 from careline_runtime import metrics, telemetry
@@ -54,10 +53,11 @@ _UNFINISHED = text("""
 
 TIMER_POLL_SECONDS = 1.0
 WATCH_SECONDS = 5.0
-FORGET_SECONDS = 60.0
+UPKEEP_SECONDS = 60.0
 
-Forget = Callable[[AsyncConnection, datetime], Awaitable[int]]
-"""Forgets a bounded part of what is too old at an instant; returns how much (0: all gone)."""
+Upkeep = Callable[[], Awaitable[int]]
+"""What a service does for itself from time to time, a bounded part at a time, such as forgetting
+what is too old; returns how much it did (0: all done)."""
 
 
 class Service:
@@ -73,16 +73,15 @@ class Service:
         fire: Fire | None = None,
         transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
-        forget: Forget | None = None,
+        upkeep: Upkeep | None = None,
+        committed: Callable[[Unit], None] | None = None,
         policy_version: str = "",
         policy: FollowedPolicy[Any, Any] | None = None,
         on_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
         on_stop: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        self.name = name
-        self.settings = settings
-        self.policy = policy
-        self._policy_version = policy_version
+        self.name, self.settings = name, settings
+        self.policy, self._policy_version = policy, policy_version
         self.access = Access.of(settings)
         self.clock = clock_for(settings)
         self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
@@ -90,7 +89,8 @@ class Service:
         self.stalled = ""
         """Why the service makes no progress though there is work; empty when all is well."""
         self._silent = ""
-        self._on_start, self._on_stop, self._forget = on_start, on_stop, forget
+        self._on_start, self._on_stop = on_start, on_stop
+        self._upkeep, self._committed = upkeep, committed
         self._stop = asyncio.Event()
         self._failure = ""
         self._tasks: list[asyncio.Task[None]] = []
@@ -112,9 +112,8 @@ class Service:
             topics = [h.topic for h in hears]
         elif transforms is not None:
             self._relay = None
-            attempts = settings.attempts
             self._stage = TransformStage(
-                self.publisher, transforms, service=name, attempts=attempts
+                self.publisher, transforms, service=name, attempts=settings.attempts
             )
             topics = list(transforms.topics)
         else:
@@ -234,7 +233,7 @@ class Service:
         await until_up(self._broker.start, who="service")
         if isinstance(self._stage, TransactionalStage):
             self._tasks.append(asyncio.create_task(self._fire_timers(self._stage)))
-            self._tasks.append(asyncio.create_task(self._forget_old(self._stage)))
+            self._tasks.append(asyncio.create_task(self._keep_up(self._stage)))
         self._tasks.append(asyncio.create_task(self._watch()))
         self.is_ready = True
 
@@ -254,6 +253,8 @@ class Service:
         await self.clock.stop()
 
     def _after_commit(self, unit: Unit) -> None:
+        if self._committed is not None:
+            self._committed(unit)
         assert self._relay is not None
         if unit.row is not None:
             self._relay.hand_over(unit.row, unit.said)
@@ -272,19 +273,22 @@ class Service:
                 pause = max(0.0, (self._due_soon - self.clock.now()).total_seconds())
             await self.clock.moved(min(pause, TIMER_POLL_SECONDS))
 
-    async def _forget_old(self, stage: TransactionalStage) -> None:
+    async def _keep_up(self, stage: TransactionalStage) -> None:
         while True:
             while await stage.forget_old():
                 pass
-            while await until_up(self._forget_of_the_service):
-                pass
-            await asyncio.sleep(FORGET_SECONDS)
+            await self._keep_up_the_service()
+            await asyncio.sleep(UPKEEP_SECONDS)
 
-    async def _forget_of_the_service(self) -> int:
-        if self._forget is None:
-            return 0
-        async with self.engine.begin() as connection:
-            return await self._forget(connection, self.clock.now())
+    async def _keep_up_the_service(self) -> None:
+        if self._upkeep is None:
+            return
+        try:
+            while await until_up(self._upkeep):
+                pass
+        except Exception:
+            # what is put off here harms no event: it is tried again, and those who read logs know
+            log.exception("upkeep.failed")
 
     async def _watch(self) -> None:
         """Health is progress: lag that doesn't move for too long ends the process.

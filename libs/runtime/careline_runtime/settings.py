@@ -25,7 +25,7 @@ class ServiceSettings(BaseSettings):
     database_url: str = ""
     """`postgresql://…`; ingest has none."""
     valkey_url: str = "redis://127.0.0.1:6379/0"
-    """Where ingest remembers for some minutes what it has taken."""
+    """Where ingest remembers for some minutes what it has taken, and profile keeps hot cards."""
     http_host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` in a container."""
     http_port: int = 8080

@@ -12,7 +12,6 @@ from careline_ingest.policy import IngestPolicy
 from careline_ingest.publishing import GroupPublisher
 from careline_ingest.rate_limit import ValkeyRateLimit
 from careline_ingest.sealing import KeyringSealer
-from careline_ingest.valkey import Valkey
 from careline_ingest.watch import Watch
 from careline_ingest.window import ValkeyWindow
 from careline_runtime.clock import SystemClock
@@ -23,6 +22,7 @@ from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.stages import Transforms
 from careline_runtime.state_topic import StateTopic
+from careline_runtime.valkey import Valkey
 
 
 def build(settings: ServiceSettings) -> Service:
@@ -34,7 +34,11 @@ def build(settings: ServiceSettings) -> Service:
     seal_letter = partial(seal_dead_letter, keyring=keyring)
     registry = Registry()
     channels = StateTopic(settings.kafka_bootstrap_servers, CHANNELS, registry.hear)
-    valkey = Valkey(settings.valkey_url, policy=policy)
+    valkey = Valkey(
+        settings.valkey_url,
+        timeout_milliseconds=policy.valkey_timeout_milliseconds,
+        pause_seconds=policy.valkey_pause_seconds,
+    )
 
     async def start() -> None:
         await channels.start()

@@ -13,7 +13,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from careline_ingest import metrics
 from careline_ingest.policy import RateLimitPolicy
 from careline_ingest.senders import Sender
-from careline_ingest.valkey import Valkey
+from careline_runtime.valkey import Valkey
 
 PREFIX = "careline:ingest:rate"
 

@@ -23,7 +23,7 @@ from careline_ingest.drift import Mix
 from careline_ingest.policy import WatchPolicy
 from careline_ingest.publishing import Publishes
 from careline_ingest.senders import OPTIONAL_FIELDS
-from careline_ingest.valkey import Valkey
+from careline_runtime.valkey import Valkey
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from careline_ingest import metrics
 from careline_ingest.policy import IngestPolicy
-from careline_ingest.valkey import Valkey
+from careline_runtime.valkey import Valkey
 
 PREFIX = "careline:ingest:taken"
 

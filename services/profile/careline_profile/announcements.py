@@ -18,6 +18,9 @@ from careline_contracts.events.profile import (
     LinkJudged,
     MergeRefused,
     RecordFieldsChanged,
+    RecordReviewed,
+    RecordReviewRequested,
+    ReviewCause,
 )
 from careline_contracts.events.touchpoints import IdentityKind
 from careline_contracts.topics import ACTIVITIES, CUSTOMER_CHANGES, CUSTOMERS, Topic
@@ -29,9 +32,11 @@ from careline_profile.model import (
     Graph,
     Judged,
     Linked,
+    LookedAt,
     Merged,
     RecordChanged,
     Refused,
+    Reminded,
     Split,
 )
 from careline_profile.rules import kind_of, link_name
@@ -46,6 +51,8 @@ ChangeEvent = (
     | MergeRefused
     | LinkJudged
     | RecordFieldsChanged
+    | RecordReviewRequested
+    | RecordReviewed
 )
 
 WORDS: dict[type[ChangeEvent], str] = {
@@ -57,6 +64,8 @@ WORDS: dict[type[ChangeEvent], str] = {
     MergeRefused: "refused",
     LinkJudged: "judged",
     RecordFieldsChanged: "record",
+    RecordReviewRequested: "reminded",
+    RecordReviewed: "looked-at",
 }
 """What a change is called in its id; a customer has one change of each version."""
 
@@ -164,8 +173,8 @@ def _events(change: Change, by: str) -> Iterator[ChangeEvent]:
                 verdict="approved" if verdict.is_one else "refused" if was_held else "cut",
                 by=by,
             )
-        case RecordChanged(customer, version, fields):
-            yield RecordFieldsChanged(customer=customer, version=version, fields=fields)
+        case RecordChanged() | Reminded() | LookedAt():
+            yield _about_the_record(change)
         case _:
             assert_never(change)
 
@@ -198,3 +207,20 @@ def _say(
         recorded_at=at,
         cause=cause,
     )
+
+
+def _about_the_record(change: RecordChanged | Reminded | LookedAt) -> ChangeEvent:
+    match change:
+        case RecordChanged(customer, version, fields):
+            return RecordFieldsChanged(customer=customer, version=version, fields=fields)
+        case Reminded(customer, version, reminder, manager):
+            return RecordReviewRequested(
+                customer=customer,
+                version=version,
+                review=reminder.key,
+                cause=cast(ReviewCause, reminder.cause),
+                reference=reminder.reference,
+                account_manager=manager,
+            )
+        case LookedAt(customer, version, key, who):
+            return RecordReviewed(customer=customer, version=version, review=key, by=who)

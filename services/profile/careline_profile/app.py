@@ -1,6 +1,7 @@
 """Profile, wired: policy and keys, what it hears, what it answers."""
 
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,13 +10,20 @@ from careline_contracts.events.ingest import Touchpoint
 from careline_contracts.events.profile import ErasureAnswered
 from careline_contracts.topics import ERASURE_ANSWERS, TOUCHPOINTS
 from careline_profile import api, handlers
+from careline_profile.card import Cards
+from careline_profile.card_cache import PAUSE_SECONDS, TIMEOUT_MILLISECONDS, CardCache
 from careline_profile.erasure import api as erasure_api
 from careline_profile.erasure.handlers import handle
 from careline_profile.erasure.orders import carry_out_what_is_missing
 from careline_profile.policy import ProfilePolicy
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
+from careline_profile.quality import api as quality_api
+from careline_profile.quality.checking import Checker
+from careline_profile.record import api as record_api
+from careline_profile.record.editing import Editor
 from careline_profile.record.rules.fold import FieldRules
+from careline_profile.record.search import Search
 from careline_profile.reviews import api as reviews_api
 from careline_profile.timeline import api as timeline_api
 from careline_profile.timeline.store import forget
@@ -26,6 +34,7 @@ from careline_runtime.policy import load_policy
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.unit_of_work import Unit
+from careline_runtime.valkey import Valkey
 
 HEARS = (
     Hears(TOUCHPOINTS, otherwise=Touchpoint),
@@ -36,10 +45,11 @@ HEARS = (
 def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy or a key file that holds."""
     loaded = load_policy(ProfilePolicy, package="careline_profile", settings=settings)
+    policy = loaded.policy
     keyring = FollowedKeyring.load(settings.keyring)
     by = handlers.Rules(
-        links=loaded.policy.link_rules(keyring),
-        fields=FieldRules.of(loaded.policy.record),
+        links=policy.link_rules(keyring),
+        fields=FieldRules.of(policy.record),
         keyring=keyring,
     )
     protection = Protection(keyring, load_access_policy(settings).policy, by.fields)
@@ -50,19 +60,52 @@ def build(settings: ServiceSettings) -> Service:
     def work() -> AbstractAsyncContextManager[Unit]:
         return service.unit()
 
+    def now() -> datetime:
+        return service.clock.now()
+
+    cache = CardCache(
+        Valkey(
+            settings.valkey_url,
+            timeout_milliseconds=TIMEOUT_MILLISECONDS,
+            pause_seconds=PAUSE_SECONDS,
+        )
+    )
+    cards = Cards(connect, work, by.fields, now)
+    editor = Editor(by)
+    checker = Checker(connect, work, policy=policy.quality, fields=by.fields, keyring=keyring)
+
+    async def upkeep() -> int:
+        await checker.check_weekly(now())
+        async with service.engine.begin() as connection:
+            return await forget(connection, now(), kept_days=policy.timeline.kept_days)
+
     service = Service(
         name="profile",
         settings=settings,
         hears=HEARS,
         handle=partial(handle, by=by),
         routers=(
-            api.router(connect, keyring),
+            api.router(connect, cards, keyring, cache),
+            record_api.router(
+                connect,
+                work,
+                now,
+                cards=cards,
+                editor=editor,
+                search=Search(by.fields, keyring),
+            ),
+            record_api.reminders_router(cards, work, editor, now),
             timeline_api.router(connect),
+            quality_api.router(
+                connect, work, checker, now, accuracy_target=policy.quality.accuracy_target
+            ),
             protection_api.router(connect, work, protection, keyring),
-            erasure_api.router(connect, work, lambda: service.clock.now(), protection, keyring),
-            reviews_api.router(connect, work, by, lambda: service.clock.now()),
+            erasure_api.router(connect, work, now, protection, keyring),
+            reviews_api.router(connect, work, by, now),
         ),
-        forget=partial(forget, kept_days=loaded.policy.timeline.kept_days),
+        upkeep=upkeep,
+        committed=cache.committed,
+        on_stop=cache.close,
         policy_version=loaded.version,
         on_start=lambda: carry_out_what_is_missing(service, keyring),
     )

@@ -7,11 +7,12 @@ from typing import NamedTuple
 from careline_contracts.events.ingest import Touchpoint
 from careline_profile import metrics, rules, store
 from careline_profile.announcements import announce
-from careline_profile.model import Evidence, LinkRules, Ref
+from careline_profile.model import Evidence, LinkRules, Ref, Reminder
 from careline_profile.record import store as record_store
 from careline_profile.record.model import Fact
+from careline_profile.record.reminding import reminder_of
 from careline_profile.record.rules.fold import FieldRules
-from careline_profile.record.rules.keeping import shared, take_in
+from careline_profile.record.rules.keeping import remind, shared, take_in
 from careline_profile.record.telling import facts_in
 from careline_profile.store import Effects
 from careline_profile.timeline.store import Happened
@@ -35,6 +36,12 @@ class Told(NamedTuple):
     touchpoint: Touchpoint
     refs: tuple[Ref, ...]
     facts: list[Fact]
+    reminder: Reminder | None
+
+    @property
+    def is_about_the_record(self) -> bool:
+        """Whether it may change the customer, and not only happens to them."""
+        return bool(self.facts or self.reminder)
 
 
 async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, by: Rules) -> None:
@@ -47,26 +54,30 @@ async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, by: Rules) -
         [one.refs for one in told],
         news,
         by.links,
-        told_about={one.refs[0] for one in told if one.facts},
+        told_about={one.refs[0] for one in told if one.is_about_the_record},
     )
     members = {ref for customer in graph.customers.values() for ref in customer.refs}
     book = await record_store.load(unit.connection, members)
     attributes = partial(shared, book=book, rules=by.fields)
     effects, happened = Effects(news.witnesses), Happened()
-    for item, touchpoint, refs, facts in told:
+    for one in told:
+        item, touchpoint, refs, facts, reminder = one
         cause = item.envelope
         evidence = Evidence(cause.occurred_at, cause.event_key)
         attachment = rules.attach(refs, graph, by.links, evidence=evidence, at=cause.recorded_at)
-        if facts:
+        if one.is_about_the_record:
             customer = graph.customers[attachment.customer]
             changes = take_in(facts, customer, book, by.fields)
-            graph.changed.update(change.customer for change in changes)
+            if reminder:
+                changes += remind(reminder, customer, book, by.fields)
+            graph.note_changes(changes)
             attachment = attachment._replace(changes=(*attachment.changes, *changes))
         effects.add(cause, touchpoint, attachment)
         happened.add(attachment.identity, cause, touchpoint)
         announce(unit, attachment, graph, touchpoint, cause, attributes=attributes)
     await store.save(unit.connection, effects, graph)
     await record_store.save(unit.connection, book.added)
+    await record_store.add_reminders(unit.connection, (change for change, _ in effects.changes))
     await happened.save(unit.connection)
     unit.after_commit(lambda: metrics.count(change for change, _ in effects.changes))
 
@@ -88,5 +99,6 @@ def _readable(unit: Unit, heard: Sequence[Heard], by: Rules) -> list[Told]:
         except CannotOpen as error:
             unit.refuse(item.record, "cannot_open", str(error))
         else:
-            result.append(Told(item, touchpoint, refs, facts))
+            reminder = reminder_of(item.envelope, touchpoint, refs[0])
+            result.append(Told(item, touchpoint, refs, facts, reminder))
     return result

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from careline_profile.model import (
     Change,
     Created,
     Judged,
     Linked,
+    LookedAt,
     Merged,
     RecordChanged,
     Refused,
+    Reminded,
     Split,
 )
+from careline_profile.quality.model import Check, Share
 
 customers_created = Counter(
     "careline_customers_created_total", "Customers seen for the first time."
@@ -41,6 +44,25 @@ tangles_too_large = Counter(
 records_changed = Counter(
     "careline_records_changed_total", "Changes of what is written on a customer's record."
 )
+reminders_raised = Counter(
+    "careline_record_reminders_total", "Reminders to look at a record again (REC-6).", ["cause"]
+)
+reminders_cleared = Counter(
+    "careline_record_reminders_cleared_total", "Reminders that somebody has followed."
+)
+record_quality = Gauge(
+    "careline_record_quality_ratio",
+    "The last check of all records (REC-4): what share of them is good, by measure.",
+    ["measure"],
+)
+
+
+def show_quality(check: Check) -> None:
+    """Shows what a check found; what it had nothing to measure by is not shown."""
+    for measure in ("completeness", "validity", "uniqueness", "freshness", "accuracy"):
+        share: Share = getattr(check, measure)
+        if share.of:
+            record_quality.labels(measure).set(share.good / share.of)
 
 
 def count(changes: Iterable[Change]) -> None:
@@ -61,3 +83,7 @@ def count(changes: Iterable[Change]) -> None:
                 links_judged.labels("approved" if verdict.is_one else "apart").inc()
             case RecordChanged():
                 records_changed.inc()
+            case Reminded(reminder=reminder):
+                reminders_raised.labels(reminder.cause).inc()
+            case LookedAt():
+                reminders_cleared.inc()

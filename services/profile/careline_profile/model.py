@@ -121,6 +121,14 @@ class Graph:
         """From here on it is known what the batch changes."""
         self.loaded = Loaded(frozenset(self.customers), dict(self.held), frozenset(self.shared))
 
+    def customer_of(self, ref: Ref) -> Customer:
+        """The customer that has this identity, which is loaded whole."""
+        return self.customers[self.owners[ref]]
+
+    def note_changes(self, changes: "Iterable[AboutTheRecord]") -> None:
+        """These customers were changed elsewhere: their rows are to be saved."""
+        self.changed.update(change.customer for change in changes)
+
     def add_link(self, link: Pair, evidence: Evidence) -> None:
         """Two identities were named together; `evidence` is the earliest that is known."""
         self.links[link] = evidence
@@ -260,7 +268,38 @@ class RecordChanged(NamedTuple):
     fields: tuple[str, ...]
 
 
-Change = Created | Linked | Merged | Split | Refused | Judged | RecordChanged
+class Reminder(NamedTuple):
+    """Somebody is to look at a record again, once for each cause (REC-6)."""
+
+    key: str
+    """The `event_key` of its cause."""
+    ref: Ref
+    cause: str
+    reference: str | None
+    """The number of the contract or the complaint."""
+    raised_at: datetime
+
+
+class Reminded(NamedTuple):
+    """The account manager of a customer is to look at the record again."""
+
+    customer: str
+    version: int
+    reminder: Reminder
+    account_manager: str | None
+
+
+class LookedAt(NamedTuple):
+    """Somebody has looked at the record, as they were reminded to."""
+
+    customer: str
+    version: int
+    reminder: str
+    by: str
+
+
+AboutTheRecord = RecordChanged | Reminded | LookedAt
+Change = Created | Linked | Merged | Split | Refused | Judged | AboutTheRecord
 
 
 class Attachment(NamedTuple):

@@ -7,6 +7,7 @@ from pydantic import PositiveInt, StringConstraints, model_validator
 
 from careline_contracts.events.touchpoints import IdentityKind
 from careline_profile.model import LinkRules, Ref
+from careline_profile.quality.policy import QualityPolicy
 from careline_profile.record.policy import RecordPolicy
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import Keyring
@@ -43,6 +44,7 @@ class ProfilePolicy(Policy):
     identities: dict[IdentityKind, KindPolicy]
     record: RecordPolicy
     timeline: TimelinePolicy
+    quality: QualityPolicy
 
     @model_validator(mode="after")
     def _is_complete_and_readable(self) -> "ProfilePolicy":

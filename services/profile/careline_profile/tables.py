@@ -132,6 +132,12 @@ facts = Table(
     Column("ends_at", Instant),
     Column("reason", Text),
     Index("ix_facts_token", "token", postgresql_where="token IS NOT NULL"),
+    Index(
+        "ix_facts_value",
+        "field",
+        "value",
+        postgresql_where="token IS NULL AND flaw IS NULL AND length(value) <= 200",
+    ),
     comment="What was said about each field of a customer, under the identity it came with; "
     "personal values, reasons and what is flawed are sealed.",
 )
@@ -154,4 +160,38 @@ timeline = Table(
     Index("ix_timeline_token", "token", "occurred_at"),
     Index("ix_timeline_occurred_at", "occurred_at", postgresql_using="brin"),
     comment="Every touchpoint, without sealed texts, under the token of its identity.",
+)
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("key", Uuid, primary_key=True),
+    Column("ref", Name, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("reference", Text),
+    Column("raised_at", Instant, nullable=False),
+    Column("account_manager", Text),
+    Column("done_at", Instant),
+    Column("done_by", Text),
+    Index("ix_reminders_ref", "ref", postgresql_where="done_at IS NULL"),
+    Index("ix_reminders_raised_at", "raised_at", postgresql_where="done_at IS NULL"),
+    comment="A record is to be looked at again, once for each cause, by the key of its event.",
+)
+quality_checks = Table(
+    "quality_checks",
+    metadata,
+    Column("week", Date, primary_key=True),
+    Column("figures", Text, nullable=False),
+    comment="What the check of each week found, by its Monday: a `Check` in JSON.",
+)
+duplicates = Table(
+    "duplicates",
+    metadata,
+    Column("a", Name, primary_key=True),
+    Column("b", Name, primary_key=True),
+    Column("similarity", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("found_at", Instant, nullable=False),
+    Column("dismissed_at", Instant),
+    Column("dismissed_by", Text),
+    comment="Customers (a < b) who may be one person; nothing is merged by it.",
 )

@@ -8,17 +8,25 @@ from functools import partial
 from typing import Any
 
 from aiokafka import ConsumerRecord
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.ingest import IdentityToken, Touchpoint
 from careline_contracts.events.touchpoints import Channel, DetailsGiven, IdentityKind
 from careline_contracts.topics import TOUCHPOINTS
-from careline_profile import handlers
+from careline_profile import api, handlers
 from careline_profile.app import HEARS
+from careline_profile.card import Cards
 from careline_profile.erasure.handlers import handle
 from careline_profile.policy import ProfilePolicy
+from careline_profile.quality import api as quality_api
+from careline_profile.quality.checking import Checker
+from careline_profile.record import api as record_api
+from careline_profile.record.editing import Editor
 from careline_profile.record.rules.fold import FieldRules
+from careline_profile.record.search import Search
+from careline_runtime.access.testing import api_in_test
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import KeyFile, Keyring
 from careline_runtime.policy import load_policy
@@ -59,6 +67,49 @@ class Profile(StageInTest):
     """Touchpoints in, everything that profile says out."""
 
     keyring = KEYRING
+    now = MONDAY + timedelta(days=1)
+    """What those are told who ask over HTTP what time it is."""
+
+    @property
+    def cards(self) -> Cards:
+        """The customers as they are shown."""
+        return Cards(self.engine.connect, self.stage.unit, RULES.fields, lambda: self.now)
+
+    @property
+    def checker(self) -> Checker:
+        """Checks the quality of the records."""
+        return Checker(
+            self.engine.connect,
+            self.stage.unit,
+            policy=_POLICY.quality,
+            fields=RULES.fields,
+            keyring=KEYRING,
+        )
+
+    @property
+    def api(self) -> FastAPI:
+        """All that can be asked about customers and done to their records."""
+        return api_in_test(
+            api.router(self.engine.connect, self.cards, self.keyring),
+            record_api.router(
+                self.engine.connect,
+                self.stage.unit,
+                lambda: self.now,
+                cards=self.cards,
+                editor=Editor(RULES),
+                search=Search(RULES.fields, KEYRING),
+            ),
+            record_api.reminders_router(
+                self.cards, self.stage.unit, Editor(RULES), lambda: self.now
+            ),
+            quality_api.router(
+                self.engine.connect,
+                self.stage.unit,
+                self.checker,
+                lambda: self.now,
+                accuracy_target=_POLICY.quality.accuracy_target,
+            ),
+        )
 
     def touchpoint(
         self,

@@ -46,18 +46,23 @@ class Customer:
     """By which `history` is arranged, and by which the next decision is taken."""
     facts: list[Fact] | None = None
     """All facts, where another rulebook may have to arrange them within the unit."""
+    is_arranged: bool = True
+    """Whether `history` holds all facts; if not, adopting a rulebook makes it so."""
 
     def learn(self, fact: Fact) -> None:
         """Adds a fact; the order does not matter."""
-        self.rulebook.evidence.fold(self.history, fact)
+        if self.is_arranged:
+            self.rulebook.evidence.fold(self.history, fact)
         if self.facts is not None:
             self.facts.append(fact)
 
     def adopt(self, rulebook: Rulebook) -> None:
         """From now on `rulebook` decides: it arranges the facts in its own way."""
-        if rulebook is not self.rulebook:
-            assert self.facts is not None, "a change of policy that the unit did not expect"
-            self.rulebook, self.history = rulebook, rulebook.evidence.history(self.facts)
+        if rulebook is self.rulebook and self.is_arranged:
+            return
+        assert self.facts is not None, "a change of policy that the unit did not expect"
+        self.rulebook, self.history = rulebook, rulebook.evidence.history(self.facts)
+        self.is_arranged = True
 
     def absorb(self, other: "Customer") -> None:
         """Takes over the facts of another customer, who becomes an alias."""

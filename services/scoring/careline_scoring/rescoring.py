@@ -1,7 +1,7 @@
 """Decides about every customer again when another policy takes effect: in bounded batches.
 
 An event or a timer brings its customer up to the present, through the instant at which the policy
-took effect. Rescoring does the same for those for whom nothing comes by: 500 in a unit of work, in
+took effect. Rescoring does the same for those for whom nothing comes by: 200 in a unit of work, in
 order of number, while events go on in between. How far it is lies in the database, so a restart
 goes on where it was; who was decided about by the new policy meanwhile is passed over.
 """
@@ -19,8 +19,8 @@ from careline_scoring.rules import Rulebook
 RESCORE_ALL = "rescore-all"
 """The timer of a published policy: its key is the instant, and it fires batch after batch."""
 
-CUSTOMERS_A_UNIT = 500
-"""Some 100 ms: an event is not kept waiting for longer."""
+CUSTOMERS_A_UNIT = 200
+"""About 0.1 s: an event is not kept waiting for longer."""
 
 
 def await_policy(unit: Unit, published: PolicyPublished) -> None:

@@ -179,7 +179,7 @@ def _choose_rulebooks(
     """Gives each customer the rulebook that was in force at its last decision.
 
     Returns whether another one may take effect before the unit is done: then they keep their facts,
-    to arrange them anew.
+    and the first that decides arranges them.
     """
     first, last = min(instants), max(instants)
     live = [c for c in customers if c.merged_into is None]
@@ -190,6 +190,7 @@ def _choose_rulebooks(
     for customer in customers:
         customer.rulebook = timeline.at(customer.as_of or first)
         customer.facts = [] if will_change else None
+        customer.is_arranged = not will_change
     return will_change
 
 

@@ -136,6 +136,34 @@ class RecordFieldsChanged(Payload):
     fields: tuple[ShortText, ...]
 
 
+ReviewCause = Literal["contract_changed", "complaint_raised"]
+
+
+class RecordReviewRequested(Payload):
+    """The customer's account manager is to look at the record again (REC-6), once per cause."""
+
+    type: ClassVar[str] = "careline.record-review.requested.v1"
+    customer: ShortText
+    version: int
+    review: ShortText
+    """The key of the event that is the cause."""
+    cause: ReviewCause
+    reference: ShortText | None = None
+    """The number of the contract or of the complaint."""
+    account_manager: ShortText | None = None
+    """As the record names them; None where it names nobody."""
+
+
+class RecordReviewed(Payload):
+    """Somebody has looked at the record, as was asked for."""
+
+    type: ClassVar[str] = "careline.record-review.done.v1"
+    customer: ShortText
+    version: int
+    review: ShortText
+    by: ShortText
+
+
 class CustomerState(Payload):
     """A customer as it is now, without personal data (compacted by number).
 

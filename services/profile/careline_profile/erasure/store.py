@@ -16,6 +16,8 @@ TRACES = Traces(
     rows={
         "contacts": ("ref",),
         "facts": ("ref",),
+        "reminders": ("ref",),
+        "duplicates": ("a", "b"),
         "links": ("a", "b"),
         "reviews": ("a", "b"),
         "verdicts": ("a", "b"),
@@ -26,7 +28,7 @@ TRACES = Traces(
     },
     tokens={"timeline": "token"},
     states={CUSTOMERS: "SELECT number FROM customers WHERE number = ANY(CAST(:names AS text[]))"},
-    nobody=frozenset({"answered"}),
+    nobody=frozenset({"answered", "quality_checks"}),
 )
 
 _WHOLE = text("""

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_profile.model import Ref
+from careline_profile.model import Ref, Reminder
 from careline_profile.record.model import Fact, Slot
 
 _FACTS = text("""
@@ -15,6 +15,18 @@ _FACTS = text("""
     FROM facts WHERE ref = ANY(CAST(:refs AS text[]))
 """)
 _CLOSE = text("UPDATE answered SET until = :known_at WHERE until < :known_at")
+_STANDING = text("""
+    SELECT key, ref, cause, reference, raised_at FROM reminders
+    WHERE ref = ANY(CAST(:refs AS text[])) AND done_at IS NULL ORDER BY raised_at, key
+""")
+_ALL_STANDING = text("""
+    SELECT r.key, r.ref, r.cause, r.reference, r.raised_at,
+        coalesce(c.merged_into, c.number), r.account_manager
+    FROM reminders r JOIN identities i USING (ref) JOIN customers c ON c.number = i.customer
+    WHERE r.done_at IS NULL
+        AND (CAST(:account_manager AS text) IS NULL OR r.account_manager = :account_manager)
+    ORDER BY r.raised_at, r.key LIMIT :limit
+""")
 
 
 async def facts_of(connection: AsyncConnection, refs: Collection[Ref]) -> list[Fact]:
@@ -40,3 +52,20 @@ async def close_the_past(connection: AsyncConnection, known_at: datetime) -> Non
     what comes later is known later.
     """
     await connection.execute(_CLOSE, {"known_at": known_at})
+
+
+async def standing_reminders(connection: AsyncConnection, refs: Collection[Ref]) -> list[Reminder]:
+    """What somebody is to look at of the customer with these identities, oldest first."""
+    rows = await connection.execute(_STANDING, {"refs": sorted(refs)})
+    return [Reminder(key.hex, *rest) for key, *rest in rows]
+
+
+async def all_standing_reminders(
+    connection: AsyncConnection, *, account_manager: str | None, limit: int
+) -> list[tuple[str, str | None, Reminder]]:
+    """The oldest that stand, each with its customer's number and whom it was for."""
+    asked = {"account_manager": account_manager, "limit": limit}
+    return [
+        (number, manager, Reminder(key.hex, *rest))
+        for key, *rest, number, manager in await connection.execute(_ALL_STANDING, asked)
+    ]

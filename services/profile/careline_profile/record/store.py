@@ -1,11 +1,12 @@
 """Every statement that writes the record: facts are added, and never changed."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_profile.model import Ref
+from careline_profile.model import Change, Ref, Reminded
 from careline_profile.record.model import Book, Fact
 from careline_profile.record.queries import facts_of
 
@@ -28,6 +29,17 @@ _ADD_FACTS = text("""
     ) AS told (ref, field, item, event_key, value, token, shared, source, verified_by, flaw,
         occurred_at, known_at, ends_at, reason)
     ON CONFLICT DO NOTHING
+""")
+_ADD_REMINDERS = text("""
+    INSERT INTO reminders (key, ref, cause, reference, raised_at, account_manager)
+    SELECT * FROM unnest(
+        CAST(:keys AS uuid[]), CAST(:refs AS text[]), CAST(:causes AS text[]),
+        CAST(:references AS text[]), CAST(:raised AS timestamptz[]), CAST(:managers AS text[]))
+    ON CONFLICT DO NOTHING
+""")
+_CLEAR = text("""
+    UPDATE reminders SET done_at = :at, done_by = :by
+    WHERE key = CAST(:key AS uuid) AND ref = ANY(CAST(:refs AS text[])) AND done_at IS NULL
 """)
 
 
@@ -60,3 +72,32 @@ async def save(connection: AsyncConnection, facts: Collection[Fact]) -> None:
             "reasons": [f.reason for f in told],
         },
     )
+
+
+async def add_reminders(connection: AsyncConnection, changes: Iterable[Change]) -> None:
+    """Keeps what somebody is to look at."""
+    raised = sorted(
+        (change.reminder, change.account_manager)
+        for change in changes
+        if isinstance(change, Reminded)
+    )
+    if raised:
+        await connection.execute(
+            _ADD_REMINDERS,
+            {
+                "keys": [reminder.key for reminder, _ in raised],
+                "refs": [reminder.ref for reminder, _ in raised],
+                "causes": [reminder.cause for reminder, _ in raised],
+                "references": [reminder.reference for reminder, _ in raised],
+                "raised": [reminder.raised_at for reminder, _ in raised],
+                "managers": [manager for _, manager in raised],
+            },
+        )
+
+
+async def clear_reminder(
+    connection: AsyncConnection, key: str, refs: Collection[Ref], *, by: str, at: datetime
+) -> bool:
+    """Whether the reminder stood, under one of these identities; it no longer does."""
+    done = await connection.execute(_CLEAR, {"key": key, "refs": sorted(refs), "by": by, "at": at})
+    return bool(done.rowcount)

@@ -11,6 +11,7 @@ from careline_profile.model import Pair, Verdict
 from careline_profile.record import store as record_store
 from careline_profile.record.rules.keeping import shared
 from careline_profile.store import Cause, Effects
+from careline_runtime.erasure import share
 from careline_runtime.unit_of_work import Unit
 
 Word = Literal["approved", "refused", "cut"]
@@ -33,6 +34,7 @@ async def decide(
     unit: Unit, link: Pair, word: Word, *, rulebook: Rules, by: str, reason: str, at: datetime
 ) -> Outcome:
     """Records who decided what and why, and makes the customers what follows from it."""
+    await share(unit.connection)
     graph = await store.load_around(unit.connection, link, rulebook.links)
     is_held = link in graph.held
     if is_held != (word in ("approved", "refused")):

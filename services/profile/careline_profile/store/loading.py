@@ -86,11 +86,11 @@ async def load(
     return graph
 
 
-async def load_around(connection: AsyncConnection, link: Pair, rules: LinkRules) -> Graph:
-    """Everything that a verdict on this link may change."""
+async def load_around(connection: AsyncConnection, refs: Sequence[Ref], rules: LinkRules) -> Graph:
+    """Everything that a decision about these known identities may change."""
     graph = Graph()
-    graph.owners.update(await _owners(connection, link))
-    await _explore(connection, graph, graph.owners.keys() & set(link), rules)
+    graph.owners.update(await _owners(connection, refs))
+    await _explore(connection, graph, graph.owners.keys() & set(refs), rules)
     graph.note_loaded()
     return graph
 

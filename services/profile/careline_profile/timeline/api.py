@@ -1,23 +1,19 @@
 """What profile answers about a timeline: a page of a customer's touchpoints, newest first."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import AwareDatetime, BaseModel
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.touchpoints import Channel
 from careline_profile import queries
-from careline_profile.api import Number
+from careline_profile.card import Connect
+from careline_profile.numbers import Number
 from careline_profile.timeline.model import Cursor, Wanted
 from careline_profile.timeline.queries import page
 from careline_profile.timeline.store import TOKEN_LENGTH
 from careline_runtime.access import requires
-
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 
 class TouchpointView(BaseModel):

@@ -29,6 +29,11 @@ class FieldRules(NamedTuple):
     fields: Mapping[str, FieldPolicy]
     trusted_sources: tuple[str, ...]
 
+    @property
+    def declared(self) -> dict[str, FieldPolicy]:
+        """The fields that the policy names: all but those that events of their own fill."""
+        return {name: field for name, field in self.fields.items() if name not in _BUILT_IN}
+
     @classmethod
     def of(cls, policy: RecordPolicy) -> "FieldRules":
         """The rules of this policy, with the fields that events of their own fill."""

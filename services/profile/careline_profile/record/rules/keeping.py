@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 
-from careline_profile.model import Customer, RecordChanged
-from careline_profile.record.model import Book, Fact
+from careline_profile.model import AboutTheRecord, Customer, RecordChanged, Reminded, Reminder
+from careline_profile.record.model import Book, Fact, Slot
 from careline_profile.record.rules.fold import FieldRules, attributes, differing, fold
+
+ACCOUNT_MANAGER = "account_manager"
+"""The field that names who answers for a customer; a policy may leave it out."""
 
 
 def take_in(
     told: Sequence[Fact], customer: Customer, book: Book, rules: FieldRules
-) -> tuple[RecordChanged, ...]:
+) -> tuple[AboutTheRecord, ...]:
     """Brings `book` up to date; a record that reads otherwise by it is a change of the customer."""
     before = fold(book.about(customer.refs), rules)
     book.add(told)
@@ -18,6 +21,16 @@ def take_in(
         return ()
     customer.version += 1
     return (RecordChanged(customer.number, customer.version, fields),)
+
+
+def remind(
+    reminder: Reminder, customer: Customer, book: Book, rules: FieldRules
+) -> tuple[AboutTheRecord, ...]:
+    """The account manager, as the record names them now, is to look at it again."""
+    manager = fold(book.about(customer.refs), rules).get(Slot(ACCOUNT_MANAGER))
+    customer.version += 1
+    who = manager.value if manager else None
+    return (Reminded(customer.number, customer.version, reminder, who),)
 
 
 def shared(customer: Customer, book: Book, rules: FieldRules) -> dict[str, str | tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""The edge's connection to Valkey: what is kept there can be done without, so nothing waits.
+"""A connection to Valkey: what is kept there can be done without, so nothing waits for it.
 
 After a failure nobody asks for a while; a dead Valkey slows no request.
 """
@@ -13,8 +13,6 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from careline_ingest.policy import IngestPolicy
-
 log = structlog.get_logger(__name__)
 
 CONNECTIONS = 8
@@ -25,9 +23,9 @@ Answer = TypeVar("Answer")
 class Valkey:
     """One pool of connections, closed for a while after a failure."""
 
-    def __init__(self, url: str, *, policy: IngestPolicy) -> None:
-        timeout_seconds = policy.valkey_timeout_milliseconds / 1000
-        self._pause_seconds = policy.valkey_pause_seconds
+    def __init__(self, url: str, *, timeout_milliseconds: int, pause_seconds: float) -> None:
+        timeout_seconds = timeout_milliseconds / 1000
+        self._pause_seconds = pause_seconds
         self._closed_until = 0.0
         self.pool = BlockingConnectionPool.from_url(
             url,

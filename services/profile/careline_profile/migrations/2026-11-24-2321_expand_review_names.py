@@ -5,8 +5,8 @@ from alembic import op
 
 from careline_profile.rules import link_name
 
-revision = "profile_0008"
-down_revision = "profile_0007"
+revision = "profile_0010"
+down_revision = "profile_0009"
 
 
 def upgrade() -> None:

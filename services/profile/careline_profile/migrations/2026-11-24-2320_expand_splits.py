@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "profile_0007"
-down_revision = "profile_0006"
+revision = "profile_0009"
+down_revision = "profile_0008"
 
 
 def upgrade() -> None:

@@ -1,0 +1,48 @@
+"""`careline customer history`: how a customer's record came to be."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from careline_cli.console import stdout
+from careline_cli.customer.profile_api import ask, number_of
+from careline_cli.customer.show import AsJson, Name
+
+
+def history(
+    name: Name,
+    field: Annotated[str | None, typer.Option(help="Of this field only.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every change of a record: what, from, to, by whom, when true and when known.
+
+    [bold]Examples[/]
+
+    careline customer history phone:+8613912345678
+
+    careline customer history member_card:00001 --field region --json
+    """
+    asked = {"field": field} if field else {}
+    found = ask("GET", f"/v1/customers/{number_of(name)}/history", params=asked)
+    if as_json:
+        stdout.print_json(data=found)
+    else:
+        stdout.print(_table(found["changes"]))
+
+
+def _table(changes: list[dict[str, Any]]) -> Table:
+    table = Table("field", "from", "to", "by", "true since", "known since", box=None)
+    for change in changes:
+        by = change["by"]
+        before, after = _shown(change, "before"), _shown(change, "after")
+        table.add_row(
+            change["field"], before, after, by["source"], by["occurred_at"], by["known_at"]
+        )
+    return table
+
+
+def _shown(change: dict[str, Any], side: str) -> str:
+    if change["is_personal"]:
+        return "–" if side == "after" and change["is_gone"] else "(protected)"
+    return change[side] or "–"

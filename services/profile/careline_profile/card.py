@@ -1,0 +1,205 @@
+"""A customer as it is shown: numbers, identities, contacts and the record, now or as it was."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_profile import queries
+from careline_profile.model import Reminder
+from careline_profile.record.model import Fact
+from careline_profile.record.queries import (
+    all_standing_reminders,
+    close_the_past,
+    facts_of,
+    standing_reminders,
+)
+from careline_profile.record.rules.fold import FieldRules, changes, fold, known
+from careline_profile.record.views import ChangeView, RecordView, history_view, record_view
+from careline_profile.rules import kind_of
+from careline_runtime.unit_of_work import Unit
+
+Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+Work = Callable[[], AbstractAsyncContextManager[Unit]]
+Now = Callable[[], datetime]
+
+
+class IdentityView(BaseModel):
+    """One identity, without its value."""
+
+    kind: str
+    identity: str
+    since: datetime
+
+
+class ContactsView(BaseModel):
+    """When and how often the customer was in touch, counted up to now."""
+
+    source_channel: str | None
+    """Where the first contact was."""
+    first_contact_at: datetime | None
+    last_contact_at: datetime | None
+    touchpoints: dict[str, int]
+    """By channel."""
+
+
+class ReminderView(BaseModel):
+    """A cause to look at the record again."""
+
+    reminder: str
+    cause: str
+    reference: str | None
+    raised_at: datetime
+
+
+class ReminderOfCustomer(ReminderView):
+    """The same, on a list."""
+
+    customer: str
+    account_manager: str | None
+
+
+class CustomerView(ContactsView):
+    """A customer, as it is now or as it was."""
+
+    customer: str
+    requested: str
+    """What was asked for: an absorbed number, perhaps."""
+    merged_into: str | None
+    """Where `requested` went, when it is an absorbed number."""
+    version: int
+    created_at: datetime
+    aliases: list[str]
+    identities: list[IdentityView]
+    record: RecordView
+    reminders: list[ReminderView]
+    """Why the account manager is to look at the record again, oldest first."""
+
+
+class HistoryView(BaseModel):
+    """How the record of a customer came to be."""
+
+    customer: str
+    changes: list[ChangeView]
+
+
+class FutureUnknown(ValueError):
+    """Somebody asks what will be known."""
+
+
+class Instant(NamedTuple):
+    """What was so at `as_of`, as far as it was known at `known_at`; None is now."""
+
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+
+
+NOW = Instant()
+
+
+class Cards:
+    """Customers as they are shown."""
+
+    def __init__(self, connect: Connect, work: Work, rules: FieldRules, now: Now) -> None:
+        self._connect, self._work = connect, work
+        self._rules, self._now = rules, now
+
+    async def customer(self, number: str, at: Instant = NOW) -> CustomerView | None:
+        """The customer with this number, None if there is none."""
+        async with self._reading(at) as connection:
+            customer = await queries.customer(connection, number)
+            if customer is None:
+                return None
+            identities = [
+                (ref, since)
+                for ref, since in await queries.identities(connection, customer.number)
+                if at.known_at is None or since <= at.known_at
+            ]
+            refs = [ref for ref, _ in identities]
+            facts = await facts_of(connection, refs)
+            reminders = await standing_reminders(connection, refs)
+            contacts = await queries.contacts(connection, customer.number)
+        return CustomerView(
+            customer=customer.number,
+            requested=number,
+            merged_into=customer.number if customer.number != number else None,
+            version=customer.version,
+            created_at=customer.created_at,
+            aliases=customer.aliases,
+            identities=[
+                IdentityView(kind=kind_of(ref), identity=ref, since=since)
+                for ref, since in identities
+            ],
+            record=self._record(facts, at),
+            reminders=[reminder_view(one) for one in reminders],
+            **_contacts(contacts).model_dump(),
+        )
+
+    async def history(self, number: str, *, field: str | None = None) -> HistoryView | None:
+        """How the customer's record came to be, None if there is no such customer."""
+        async with self._connect() as connection:
+            customer = await queries.customer(connection, number)
+            if customer is None:
+                return None
+            identities = await queries.identities(connection, customer.number)
+            facts = await facts_of(connection, [ref for ref, _ in identities])
+        found = [c for c in changes(facts, self._rules) if field in {None, c.slot.field}]
+        return HistoryView(customer=customer.number, changes=history_view(found, self._rules))
+
+    async def reminders(self, manager: str | None, *, limit: int) -> list[ReminderOfCustomer]:
+        """The oldest that stand, of one account manager or of all."""
+        async with self._connect() as connection:
+            standing = await all_standing_reminders(
+                connection, account_manager=manager, limit=limit
+            )
+        return [
+            ReminderOfCustomer(
+                **reminder_view(one).model_dump(), customer=number, account_manager=named
+            )
+            for number, named, one in standing
+        ]
+
+    async def number_of(self, ref: str) -> str | None:
+        """The customer who has an identity."""
+        async with self._connect() as connection:
+            return await queries.customer_of(connection, ref)
+
+    def _record(self, facts: list[Fact], at: Instant) -> RecordView:
+        record = fold(known(facts, as_of=at.as_of, known_at=at.known_at), self._rules)
+        return record_view(record, self._rules, as_of=at.as_of or self._now())
+
+    @asynccontextmanager
+    async def _reading(self, at: Instant) -> AsyncIterator[AsyncConnection]:
+        """A connection on which all that was known at `at.known_at` is seen, and stays so."""
+        if at.known_at is None:
+            async with self._connect() as connection:
+                yield connection
+            return
+        if at.known_at > self._now():
+            raise FutureUnknown("known_at lies in the future: more may become known until then")
+        async with self._work() as unit:
+            await close_the_past(unit.connection, at.known_at)
+            yield unit.connection
+
+
+def reminder_view(reminder: Reminder) -> ReminderView:
+    """The reminder as it is shown."""
+    return ReminderView(
+        reminder=reminder.key,
+        cause=reminder.cause,
+        reference=reminder.reference,
+        raised_at=reminder.raised_at,
+    )
+
+
+def _contacts(rows: list[queries.ChannelRow]) -> ContactsView:
+    earliest = min(rows, key=lambda c: (c.first_at, c.channel), default=None)
+    return ContactsView(
+        source_channel=earliest.channel if earliest else None,
+        first_contact_at=earliest.first_at if earliest else None,
+        last_contact_at=max((c.last_at for c in rows), default=None),
+        touchpoints={c.channel: c.touchpoints for c in rows},
+    )

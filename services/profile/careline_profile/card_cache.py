@@ -1,0 +1,85 @@
+"""Hot cards: a customer's card in Valkey, for the agent who has the person on the line.
+
+A card goes as soon as anything is committed about its customer, and is a minute old at most. Two
+things make that so. Whoever commits takes the cards away of all customers that something was said
+about, and moves a counter; and a card that was read at an older count, so perhaps before the
+commit, is not kept. Without Valkey, or with an empty one, the database answers.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import cast
+
+from careline_contracts.envelope import Record
+from careline_contracts.topics import ACTIVITIES, CUSTOMER_CHANGES, CUSTOMERS
+from careline_profile.card import CustomerView
+from careline_runtime.unit_of_work import Unit
+from careline_runtime.valkey import Valkey
+
+TIMEOUT_MILLISECONDS = 20
+"""More than the database takes would be no help."""
+PAUSE_SECONDS = 5.0
+KEPT_SECONDS = 60
+"""What a crash between a commit and taking cards away can leave, at most."""
+PREFIX = "careline:profile:card:"
+COUNTER = "careline:profile:commits"
+ABOUT_CUSTOMERS = frozenset({ACTIVITIES.name, CUSTOMERS.name, CUSTOMER_CHANGES.name})
+
+_KEEP = """
+if (redis.call('GET', KEYS[1]) or '0') == ARGV[1] then
+  redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+end
+"""
+
+Read = Callable[[], Awaitable[CustomerView | None]]
+
+
+class CardCache:
+    """Cards as JSON, by customer number."""
+
+    def __init__(self, valkey: Valkey) -> None:
+        self._valkey = valkey
+        self._keep = valkey.client.register_script(_KEEP)
+        self._changed: set[str] = set()
+        self._forgetting: asyncio.Task[None] | None = None
+
+    async def card(self, number: str, read: Read) -> str | None:
+        """The card of a customer, as it is kept or as `read` gives it."""
+        key = PREFIX + number
+        kept = await self._valkey.attempt(lambda: self._valkey.client.mget(key, COUNTER))
+        if kept and kept[0] is not None:
+            return cast(bytes, kept[0]).decode()
+        customer = await read()
+        if customer is None:
+            return None
+        card = customer.model_dump_json()
+        # an absorbed number's card would have to go whenever its customer's does
+        if kept and customer.merged_into is None:
+            arguments = [kept[1] or b"0", card, KEPT_SECONDS]
+            await self._valkey.attempt(lambda: self._keep(keys=[COUNTER, key], args=arguments))
+        return card
+
+    def committed(self, unit: Unit) -> None:
+        """Takes away the cards that a unit has made old: at once, without letting it wait."""
+        self._changed |= customers_in(unit.said)
+        if self._changed and (self._forgetting is None or self._forgetting.done()):
+            self._forgetting = asyncio.create_task(self._forget())
+
+    async def close(self) -> None:
+        """Finishes taking away what is to go."""
+        if self._forgetting is not None:
+            await self._forgetting
+        await self._valkey.close()
+
+    async def _forget(self) -> None:
+        while self._changed:
+            changed, self._changed = self._changed, set()
+            pipeline = self._valkey.client.pipeline(transaction=True)
+            pipeline.incr(COUNTER)
+            pipeline.unlink(*(PREFIX + number for number in changed))
+            await self._valkey.attempt(pipeline.execute)
+
+
+def customers_in(said: Iterable[Record]) -> set[str]:
+    """The customers that something is said about: whatever changes one says so."""
+    return {str(record.key) for record in said if record.topic in ABOUT_CUSTOMERS}

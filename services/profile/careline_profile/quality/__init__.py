@@ -1,0 +1,1 @@
+"""How good the records are (REC-4): measured each week, reported each month, with duplicates."""
