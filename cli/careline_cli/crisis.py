@@ -45,6 +45,9 @@ def list_crises(
     table = Table(
         "crisis", "grade", "status", "owner", "customers", "tickets", "about", "since", box=None
     )
+    # a number is to be copied
+    table.columns[0].no_wrap = True
+    table.columns[0].overflow = "ignore"
     for one in found["crises"]:
         numbers = (str(one["customers"]), str(len(one["tickets"])))
         about = ", ".join(one["labels"])

@@ -2,6 +2,7 @@
 
 import json
 import random
+from typing import cast
 
 import orjson
 import pytest
@@ -181,3 +182,32 @@ async def test_batch_boundaries_do_not_show_in_what_is_said_of_records(
         records = [other.raw(r.topic, headers=r.headers, value=r.value) for r in events]
         await other.hear(records, batch=batch)
         assert await other.said() == await profile.said()
+
+
+async def test_a_new_subscriber_loads_the_present_and_follows_without_a_gap(
+    profile: Profile,
+) -> None:
+    draw = random.Random(9)
+    people = [ANN, ANNS_MAIL, "app_user:ann", "phone:13933334444", "email:bob@example.org"]
+    for n in range(40):
+        named = draw.sample(people, draw.randint(1, 2))
+        event = profile.details(*named, at=n, region=draw.choice(["SG", "GB", "CN-31"]))
+        await profile.hear([event])
+        if n == 20:
+            present = await states(profile)
+            heard = len(await changes(profile))
+    # what compaction leaves of the state topic: the last state of each customer
+    versions = {str(state["customer"]): cast(int, state["version"]) for state in present}
+    # the changes topic may be read from some way before
+    for said in (await changes(profile))[heard - 5 :]:
+        version = json.loads(said.value)["version"]
+        known = versions.get(said.key, 0)
+        assert version <= known + 1, "a gap"
+        versions[said.key] = max(known, version)
+    now = {
+        str(s["customer"]): s["version"] for s in await states(profile) if "merged_into" not in s
+    }
+    for state in await states(profile):
+        if "merged_into" in state:
+            now.pop(str(state["customer"]), None)
+    assert now.items() <= versions.items()

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from careline_contracts.envelope import to_text
 from careline_contracts.events.touchpoints import (
@@ -305,3 +306,35 @@ async def test_a_search_for_what_cannot_be_is_refused(
 ) -> None:
     answer = await client.post("/v1/customers/search", json={"fields": fields})
     assert (answer.status_code, words in answer.text) == (422, True)
+
+
+# -- everything about one person
+
+
+async def test_a_person_gets_everything_in_clear_and_the_audit_says_so(
+    profile: Profile, client: httpx.AsyncClient
+) -> None:
+    await profile.hear(
+        [
+            profile.details(ANN, at=1, personal={"name": "Ann Example", "birthday": "soon"}),
+            profile.touchpoint(ANN, ANNS_MAIL, minutes=2, channel="store", body={"store": "01"}),
+        ]
+    )
+    path, why = f"/v1/customers/{NUMBER}/export", {"reason": "she asked by letter"}
+    for headers, status in (({}, 401), (LI, 403)):
+        assert (await client.post(path, json=why, headers=headers)).status_code == status
+    answer = await client.post(path, json=why, headers=signed_in("supervisor"))
+    assert answer.headers["cache-control"] == "no-store"
+    everything = answer.json()
+    assert everything["identities"] == {
+        "email": ["ann@example.org"],
+        "phone": ["+8613911112222"],
+    }
+    said = {one["field"]: (one["value"], one["stands"]) for one in everything["said"]}
+    assert said == {"birthday": ("soon", False), "name": ("Ann Example", True)}
+    assert [one["channel"] for one in everything["touchpoints"]] == ["store", "app"]
+    async with profile.engine.connect() as connection:
+        query = text("SELECT action, customer, outcome FROM protection.audit")
+        assert [tuple(row) for row in await connection.execute(query)] == [
+            ("customers.export", NUMBER, "done")
+        ]

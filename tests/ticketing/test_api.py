@@ -194,6 +194,29 @@ async def test_changes_and_breaches_are_counted_once_they_are_durable(stage: Sta
     assert counted("careline_ticket_breaches_total", **labels) == before + 1
 
 
+async def test_how_long_it_took_is_measured_in_the_time_that_counts(stage: Stage) -> None:
+    def sums() -> list[float]:
+        names = ("response", "resolution")
+        return [
+            REGISTRY.get_sample_value(f"careline_ticket_{name}_seconds_sum", {"level": "L3"}) or 0.0
+            for name in names
+        ]
+
+    before = sums()
+    await stage.play(
+        [
+            complaint(at(hours=7.5), reference="r1"),
+            answer(at(hours=23.25), "r1"),
+            pause(at(hours=24), "r1"),
+            resolution(at(hours=30), "r1"),
+        ]
+    )
+
+    response, solution = (after - was for after, was in zip(sums(), before, strict=True))
+    assert response == 45 * 60, "half an hour in the evening, a quarter in the morning"
+    assert solution == 16.5 * 3600, "less the hours in which the customer was waited for"
+
+
 async def test_a_ticket_in_a_year_without_its_list_is_counted(stage: Stage) -> None:
     assert POLICY.known_through is not None
     name = "careline_tickets_beyond_calendar_total"

@@ -5,6 +5,7 @@ import typer
 from careline_cli.customer import review
 from careline_cli.customer.edit import edit
 from careline_cli.customer.erase import erase
+from careline_cli.customer.export import export
 from careline_cli.customer.history import history
 from careline_cli.customer.links import links, split
 from careline_cli.customer.quality import quality
@@ -27,5 +28,6 @@ app.command()(links)
 app.command()(split)
 app.command()(edit)
 app.command()(quality)
+app.command()(export)
 app.command()(erase)
 app.add_typer(review.app, name="review")

@@ -34,6 +34,9 @@ _COLOURS = {"met": "green", "missed": "red", "running": "default", "paused": "ye
 def listed(tickets: Iterable[Mapping[str, Any]], language: str) -> RenderableType:
     """A line a ticket, with the verdict of each promise."""
     table = Table(*WORDS[language]["columns"].split(","), box=None)
+    # a number is to be copied
+    table.columns[0].no_wrap = True
+    table.columns[0].overflow = "ignore"
     for one in tickets:
         table.add_row(
             one["ticket"],

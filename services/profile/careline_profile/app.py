@@ -22,6 +22,7 @@ from careline_profile.quality import api as quality_api
 from careline_profile.quality.checking import Checker
 from careline_profile.record import api as record_api
 from careline_profile.record.editing import Editor
+from careline_profile.record.exporting import Exporter
 from careline_profile.record.rules.fold import FieldRules
 from careline_profile.record.search import Search
 from careline_profile.reviews import api as reviews_api
@@ -95,6 +96,7 @@ def build(settings: ServiceSettings) -> Service:
                 search=Search(by.fields, keyring),
             ),
             record_api.reminders_router(cards, work, editor, now),
+            record_api.export_router(work, Exporter(protection, by.fields, keyring), now),
             timeline_api.router(connect),
             quality_api.router(
                 connect, work, checker, now, accuracy_target=policy.quality.accuracy_target

@@ -20,12 +20,15 @@ from careline_profile.app import HEARS
 from careline_profile.card import Cards
 from careline_profile.erasure.handlers import handle
 from careline_profile.policy import ProfilePolicy
+from careline_profile.protection.reading import Protection
 from careline_profile.quality import api as quality_api
 from careline_profile.quality.checking import Checker
 from careline_profile.record import api as record_api
 from careline_profile.record.editing import Editor
+from careline_profile.record.exporting import Exporter
 from careline_profile.record.rules.fold import FieldRules
 from careline_profile.record.search import Search
+from careline_runtime.access.policy import load_access_policy
 from careline_runtime.access.testing import api_in_test
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import KeyFile, Keyring
@@ -46,6 +49,7 @@ KEYRING = Keyring(
 _POLICY = load_policy(ProfilePolicy, package="careline_profile", settings=ServiceSettings()).policy
 LINK_RULES = _POLICY.link_rules(KEYRING)
 RULES = handlers.Rules(LINK_RULES, FieldRules.of(_POLICY.record), KEYRING)
+PROTECTION = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
 
 
 def identity(text: str) -> IdentityToken:
@@ -98,6 +102,9 @@ class Profile(StageInTest):
                 cards=self.cards,
                 editor=Editor(RULES),
                 search=Search(RULES.fields, KEYRING),
+            ),
+            record_api.export_router(
+                self.stage.unit, Exporter(PROTECTION, RULES.fields, KEYRING), lambda: self.now
             ),
             record_api.reminders_router(
                 self.cards, self.stage.unit, Editor(RULES), lambda: self.now

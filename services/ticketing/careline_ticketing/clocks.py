@@ -6,13 +6,14 @@ Its time runs while its calendar is open and nobody is waited for whom it pauses
 other sum anywhere, so a pause is neither lost nor counted twice, whatever else changes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from careline_calendar.intervals import Interval, subtract, total
 from careline_calendar.working import MOMENT, Timetable
+from careline_contracts.events.ticketing import Party
 from careline_ticketing.model import Clock, Wait
 from careline_ticketing.policy import Policy, Promise
 
@@ -23,29 +24,24 @@ def start(
     promise: Promise, at: datetime, round: int, policy: Policy, waits: Iterable[Wait]
 ) -> Clock:
     """The running clock of a promise given at `at`."""
-    clock = Clock(
+    timetable = policy.timetable(promise.hours)
+    due_at, paused_since = _due(at, promise.within, promise.pauses_for, timetable, waits)
+    return Clock(
         target=promise.target,
         round=round,
         started_at=at,
-        due_at=at,
+        due_at=due_at,
         kept_by=promise.kept_by,
         within=promise.within,
         hours=promise.hours,
         pauses_for=promise.pauses_for,
+        paused_since=paused_since,
     )
-    return set_due(clock, policy.timetable(promise.hours), waits)
 
 
 def set_due(clock: Clock, timetable: Timetable, waits: Iterable[Wait]) -> Clock:
     """The clock with the due instant, and the open pause, that these waits give it."""
-    mine = [wait for wait in waits if wait.party in clock.pauses_for]
-    past = [Interval(w.since, w.until) for w in mine if w.until is not None]
-    due_at = timetable.after(clock.started_at, clock.within, _since(clock, past)).astimezone(UTC)
-    since = next((w.since for w in mine if w.until is None), None)
-    # time that was used up before the pause began does not come back by it
-    if since is not None and since >= due_at:
-        since = None
-    paused_since = None if since is None else max(since, clock.started_at)
+    due_at, paused_since = _due(clock.started_at, clock.within, clock.pauses_for, timetable, waits)
     return replace(clock, due_at=due_at, paused_since=paused_since)
 
 
@@ -95,7 +91,8 @@ def due_as_of(
 
 def share_at(clock: Clock, share: float, waits: Iterable[Wait], timetable: Timetable) -> datetime:
     """When this share of the promised time is used up, if nothing happens."""
-    return set_due(replace(clock, within=clock.within * share), timetable, waits).due_at
+    within = clock.within * share
+    return _due(clock.started_at, within, clock.pauses_for, timetable, waits)[0]
 
 
 def used(clock: Clock, waits: Iterable[Wait], timetable: Timetable, as_of: datetime) -> timedelta:
@@ -116,5 +113,20 @@ def ended(waits: Iterable[Wait], at: datetime) -> list[Wait]:
     return [wait if wait.until is not None else wait._replace(until=at) for wait in waits]
 
 
-def _since(clock: Clock, past: Iterable[Interval]) -> Iterator[Interval]:
-    return (pause for pause in past if pause.start < pause.end and pause.end > clock.started_at)
+def _due(
+    started_at: datetime,
+    within: timedelta,
+    pauses_for: Collection[Party],
+    timetable: Timetable,
+    waits: Iterable[Wait],
+) -> tuple[datetime, datetime | None]:
+    """When so much time is used up, and since when an open pause holds that up."""
+    mine = [wait for wait in waits if wait.party in pauses_for]
+    past = [Interval(w.since, w.until) for w in mine if w.until is not None and w.since < w.until]
+    seen = [pause for pause in past if pause.end > started_at]
+    due_at = timetable.after(started_at, within, seen)
+    since = next((wait.since for wait in mine if wait.until is None), None)
+    # time that was used up before the pause began does not come back by it
+    if since is None or since >= due_at:
+        return due_at, None
+    return due_at, max(since, started_at)

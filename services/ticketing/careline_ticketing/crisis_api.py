@@ -16,6 +16,7 @@ from careline_runtime.access import Caller, requires
 from careline_runtime.unit_of_work import Unit
 from careline_ticketing import crises, queries
 from careline_ticketing.policy import InForceAt
+from careline_ticketing.store.crises import find
 
 Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 UnitOfWork = Callable[[], AbstractAsyncContextManager[Unit]]
@@ -55,7 +56,7 @@ def router(connect: Connect, unit: UnitOfWork, policies: InForceAt, now: Now) ->
     @routes.get("/crises/{id}", summary="One crisis")
     async def crisis(id: CrisisNumber) -> CrisisState:
         async with connect() as connection:
-            one = await crises.find(connection, id)
+            one = await find(connection, id)
         if one is None:
             raise HTTPException(404, f"there is no crisis {id}")
         return crises.state(one)
@@ -67,7 +68,7 @@ def router(connect: Connect, unit: UnitOfWork, policies: InForceAt, now: Now) ->
         caller: Annotated[Caller, requires("tickets.work")],
     ) -> CrisisState:
         async with unit() as work:
-            one = await crises.find(work.connection, id)
+            one = await find(work.connection, id)
             if one is None:
                 raise HTTPException(404, f"there is no crisis {id}")
             if one.closed_at is None:

@@ -16,13 +16,15 @@ from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
-from careline_ticketing import assignments, crises, messages, metrics, moves, store
-from careline_ticketing import notices as waiting_notices
+from careline_ticketing import assignments, crises, messages, metrics, store
 from careline_ticketing.desk import Decision, Desk
 from careline_ticketing.model import FOLLOW_UPS, Fact
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.rules import digests
 from careline_ticketing.rules.digests import Notice
+from careline_ticketing.store import moves
+from careline_ticketing.store import notices as waiting_notices
+from careline_ticketing.store.crises import save_tiers
 
 BREACH = "breach"
 """Kind of the timers of promises; the key is the ticket's id."""
@@ -53,7 +55,7 @@ class Handlers:
         await self._take(unit, list(_readable(unit, heard)))
         payloads = (event.payload for event in heard)
         if tiers := {p.customer: p.to for p in payloads if isinstance(p, TierChanged)}:
-            await crises.save_tiers(unit.connection, tiers)
+            await save_tiers(unit.connection, tiers)
 
     async def act(self, unit: Unit, envelope: Envelope, acted: TicketActed) -> bool:
         """What somebody did over the API; False if that was heard before."""
@@ -154,7 +156,10 @@ class Handlers:
 
     async def _assign(self, unit: Unit, as_of: datetime) -> None:
         """Gives the queue's tickets to agents; each choice counts like an action of a person."""
-        served = await assignments.serve(unit, self._in_force_at(as_of).policy, as_of)
+        policy = self._in_force_at(as_of).policy
+        if not policy.agents:
+            return
+        served = await assignments.serve(unit, policy, as_of)
         for envelope, acted in served.acted:
             unit.say(
                 TICKET_ACTIONS,
@@ -202,7 +207,7 @@ class Handlers:
             crises.watch(unit, decision)
             assignments.watch(unit, decision, policy)
             notices += digests.notices(said, decision.changes, at, policy)
-            unit.after_commit(partial(metrics.count, decision, policy))
+            unit.after_commit(partial(metrics.count, decision, self._in_force_at))
         return notices
 
 

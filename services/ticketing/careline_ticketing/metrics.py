@@ -4,14 +4,27 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
-from careline_contracts.events.ticketing import TicketBreached, TicketCorrected, TicketOpened
+from careline_contracts.events.ticketing import (
+    Target,
+    TicketBreached,
+    TicketCorrected,
+    TicketOpened,
+    TicketRated,
+    TicketResolved,
+    TicketResponded,
+)
+from careline_ticketing import clocks
 from careline_ticketing.desk import Decision
-from careline_ticketing.policy import Policy
+from careline_ticketing.model import Ticket
+from careline_ticketing.policy import InForceAt, Policy
 
 log = structlog.get_logger(__name__)
 
+HOUR = 3600
+SPANS = tuple(hours * HOUR for hours in (0.25, 0.5, 1, 2, 4, 8, 24, 48, 96))
+"""With the promises' own times among them, so that the share kept can be read off."""
 WARN_BEFORE = timedelta(days=60)
 """The next year's list comes in November."""
 
@@ -28,6 +41,21 @@ breaches_withdrawn = Counter(
     "Breaches that a late event showed to be none.",
     ["target", "level"],
 )
+response_seconds = Histogram(
+    "careline_ticket_response_seconds",
+    "From a report to the first answer, in the time that counts for it.",
+    ["level"],
+    buckets=SPANS,
+)
+resolution_seconds = Histogram(
+    "careline_ticket_resolution_seconds",
+    "From a report or a re-opening to the solution, in the time that counts for it.",
+    ["level"],
+    buckets=SPANS,
+)
+ratings = Counter(
+    "careline_ticket_ratings_total", "Satisfaction with a resolution, from 0 to 10.", ["score"]
+)
 unassignable = Gauge(
     "careline_tickets_unassignable_active", "Tickets that nobody fits: the team's on-call is told."
 )
@@ -41,9 +69,9 @@ tickets_beyond_calendar = Counter(
 )
 
 
-def count(decision: Decision, policy: Policy) -> None:
+def count(decision: Decision, in_force_at: InForceAt) -> None:
     """Counts a decision that is durable."""
-    ticket = decision.said.ticket
+    ticket, policy = decision.said.ticket, in_force_at(decision.as_of).policy
     for change in decision.changes:
         name = change.event.type.removeprefix("careline.ticket.").removesuffix(".v1")
         ticket_changes.labels(name, ticket.kind, ticket.level).inc()
@@ -51,9 +79,25 @@ def count(decision: Decision, policy: Policy) -> None:
             _warn_beyond(policy, ticket.opened_at.year)
         elif change.event is TicketBreached:
             breaches.labels(change.fields["target"], ticket.level).inc()
+        elif change.event is TicketResponded:
+            _observe(response_seconds, "first_response", ticket, in_force_at)
+        elif change.event is TicketResolved:
+            _observe(resolution_seconds, "resolution", ticket, in_force_at)
+        elif change.event is TicketRated:
+            ratings.labels(change.fields["score"]).inc()
         elif change.event is TicketCorrected:
             for target in change.fields["withdrawn"]:
                 breaches_withdrawn.labels(target, ticket.level).inc()
+
+
+def _observe(histogram: Histogram, target: Target, ticket: Ticket, in_force_at: InForceAt) -> None:
+    """How long the last promise of this kind took, if this very step kept it."""
+    last = next((clock for clock in reversed(ticket.clocks) if clock.target == target), None)
+    if last is None or last.stopped_at is None or last.stopped_at != ticket.steps[-1].at:
+        return
+    timetable = in_force_at(last.given_at or last.started_at).policy.timetable(last.hours)
+    took = clocks.used(last, ticket.waits, timetable, last.stopped_at)
+    histogram.labels(ticket.level).observe(took.total_seconds())
 
 
 def show(policy: Policy, now: datetime) -> None:

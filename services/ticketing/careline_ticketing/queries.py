@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_ticketing.crises import CRISIS_JSON
 from careline_ticketing.model import Said
 from careline_ticketing.rules.crisis import Crisis
 from careline_ticketing.store import SAID
+from careline_ticketing.store.crises import CRISIS_JSON
 
 _TICKET = text("SELECT CAST(said AS text) FROM tickets WHERE id = :id")
 _TICKETS = text("""

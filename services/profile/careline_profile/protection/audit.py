@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 Action = Literal[
     "fields.read",
+    "customers.export",
     "customer.erase",
     "codes.enrol",
     "codes.reset",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
@@ -10,6 +10,7 @@ from careline_contracts.events.touchpoints import FieldName
 from careline_profile.card import Cards, Connect, HistoryView, Now, ReminderOfCustomer, Work
 from careline_profile.numbers import Number
 from careline_profile.record.editing import Edit, Editor, Flawed, Request
+from careline_profile.record.exporting import Export, Exporter
 from careline_profile.record.rules.forms import NoValue
 from careline_profile.record.search import Search
 from careline_runtime.access import Caller, requires
@@ -37,6 +38,13 @@ class Edits(BaseModel):
     verified_by: Literal["call_back", "email", "third_party", "document"] | None = None
     since: AwareDatetime | None = None
     """Since when it is so; without it, and at the latest, since now."""
+
+
+class Why(BaseModel):
+    """Why everything is asked for."""
+
+    reason: Reason
+    """Kept in the audit."""
 
 
 class EditedView(BaseModel):
@@ -166,5 +174,30 @@ def reminders_router(cards: Cards, work: Work, editor: Editor, now: Now) -> APIR
         if done is None:
             raise HTTPException(404, f"{number} has no such reminder, or not any more")
         return EditedView(**done._asdict())
+
+    return routes
+
+
+def export_router(work: Work, exporter: Exporter, now: Now) -> APIRouter:
+    """The route by which a person gets what is kept about them."""
+    routes = APIRouter(prefix="/v1", tags=["record"])
+
+    @routes.post(
+        "/customers/{number}/export",
+        summary="All that is kept about one person, in clear; audited",
+    )
+    async def export(
+        number: Number,
+        why: Why,
+        response: Response,
+        caller: Annotated[Caller, requires("customers.export")],
+    ) -> Export:
+        async with work() as unit:
+            found = await exporter.export(unit, caller, number, reason=why.reason, at=now())
+        if found is None:
+            raise HTTPException(404, f"no customer has the number {number}")
+        # neither a browser nor a proxy keeps it
+        response.headers["Cache-Control"] = "no-store"
+        return found
 
     return routes

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.profile import Move
 from careline_runtime.errors import TryLater
-from careline_ticketing import moves
 from careline_ticketing.desk import BEFORE_ALL, Customer, Desk
 from careline_ticketing.model import Fact, Said
+from careline_ticketing.store import moves
 
 SAID = TypeAdapter(Said)
 

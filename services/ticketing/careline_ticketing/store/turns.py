@@ -1,0 +1,87 @@
+"""Every statement about assignment: whose turn it is, how busy they are, and who waits."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from careline_ticketing.desk import BEFORE_ALL
+from careline_ticketing.model import Said
+from careline_ticketing.rules.assignment import Turn
+from careline_ticketing.store import SAID
+
+AT_ONCE = 500
+"""The most tickets that are given out in one unit; the rest follow when somebody is free."""
+
+_ADD_TURNS = text("""
+    INSERT INTO turns (agent, last_at) SELECT unnest(CAST(:agents AS text[])), :never
+    ON CONFLICT DO NOTHING
+""")
+# whoever holds these rows is the only one who assigns
+_TURNS = text("SELECT agent, last_at FROM turns ORDER BY agent FOR UPDATE")
+_LOADS = text("""
+    SELECT agent, count(*) AS load FROM tickets
+    WHERE agent IS NOT NULL AND status IN ('open', 'waiting') GROUP BY agent
+""")
+_QUEUE = text("""
+    SELECT CAST(t.said AS text) AS said, c.tier, f.identity, c.as_of
+    FROM tickets t
+        JOIN customers c ON c.number = t.customer
+        JOIN facts f ON f.key = CAST(t.said #>> '{ticket,steps,0,2}' AS uuid)
+    WHERE t.status IN ('open', 'waiting')
+        AND (t.agent IS NULL OR t.agent = ANY(CAST(:away AS text[])))
+    ORDER BY t.opened_at, t.id LIMIT :limit
+""")
+_TAKE_TURNS = text("""
+    UPDATE turns SET last_at = taken.last_at
+    FROM unnest(CAST(:agents AS text[]), CAST(:lasts AS timestamptz[])) AS taken (agent, last_at)
+    WHERE turns.agent = taken.agent
+""")
+_MARK = text("""
+    UPDATE tickets SET unassignable_since = :now
+    WHERE id = ANY(CAST(:tickets AS text[])) AND unassignable_since IS NULL RETURNING id
+""")
+
+
+class Place(NamedTuple):
+    """A ticket in the queue."""
+
+    said: Said
+    tier: str | None
+    identity: str
+    """Under which its report is kept."""
+    as_of: datetime
+    """Up to which its customer was decided."""
+
+
+async def turns(connection: AsyncConnection, agents: Sequence[str]) -> dict[str, Turn]:
+    """Each agent's turn; nobody else assigns until this unit ends."""
+    await connection.execute(_ADD_TURNS, {"agents": agents, "never": BEFORE_ALL})
+    lasts = {row.agent: row.last_at for row in await connection.execute(_TURNS)}
+    loads = {row.agent: row.load for row in await connection.execute(_LOADS)}
+    return {agent: Turn(loads.get(agent, 0), lasts[agent]) for agent in agents}
+
+
+async def queue(connection: AsyncConnection, away: Sequence[str]) -> list[Place]:
+    """The oldest tickets that nobody holds, or somebody who is away."""
+    rows = await connection.execute(_QUEUE, {"away": away, "limit": AT_ONCE})
+    return [Place(SAID.validate_json(said), *rest) for said, *rest in rows]
+
+
+async def take_turns(connection: AsyncConnection, agents: Sequence[str], as_of: datetime) -> None:
+    """Those who were given a ticket, in this order, come last from now on."""
+    lasts = {agent: as_of + timedelta(microseconds=number) for number, agent in enumerate(agents)}
+    if lasts:
+        names = sorted(lasts)
+        values = {"agents": names, "lasts": [lasts[name] for name in names]}
+        await connection.execute(_TAKE_TURNS, values)
+
+
+async def mark_unassignable(
+    connection: AsyncConnection, tickets: Sequence[str], now: datetime
+) -> set[str]:
+    """Marks tickets that nobody fits; returns those that were not marked before."""
+    rows = await connection.execute(_MARK, {"tickets": tickets, "now": now})
+    return set(rows.scalars())
