@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import asyncpg
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.table import Table
@@ -20,6 +19,8 @@ from careline_cli.console import CommandError, progress, stdout
 from careline_cli.endpoints import running_endpoints
 from careline_contracts.topics import CATALOGUE, RAW
 from careline_localstack import Endpoints
+from careline_profile.protection.resealing import left_under, reseal
+from careline_runtime.database import create_engine
 from careline_runtime.errors import Misconfigured
 from careline_runtime.key_rotation import (
     NotPossible,
@@ -27,7 +28,13 @@ from careline_runtime.key_rotation import (
     retire_seal_key,
     use_seal_key,
 )
-from careline_runtime.keyring import LOOK_EVERY_SECONDS, KeyFile, read_key_file
+from careline_runtime.keyring import (
+    LOOK_EVERY_SECONDS,
+    CannotOpen,
+    KeyFile,
+    Keyring,
+    read_key_file,
+)
 
 app = typer.Typer(
     help="The keys that seal personal data, and their rotation.\n\n[bold]Examples[/]\n\n"
@@ -93,11 +100,43 @@ def use(id: KeyId) -> None:
 
 
 @app.command()
+def reencrypt(as_json: AsJson = False) -> None:
+    """Seal everything in profile's database anew that is not under the current key.
+
+    It may be stopped at any instant and started again; services run on. What lies on topics stays
+    as it is and goes by their retention.
+
+    [bold]Examples[/]
+
+    careline keys reencrypt
+
+    careline keys reencrypt --json
+    """
+    keyring, endpoints = Keyring(_read()), running_endpoints()
+    # whoever still seals under the key that was current a moment ago has looked again by then
+    time.sleep(2 * LOOK_EVERY_SECONDS)
+    try:
+        resealed, left = asyncio.run(_reencrypted(keyring, endpoints))
+    except CannotOpen as error:
+        raise CommandError(
+            "Not everything could be sealed anew.",
+            why=str(error),
+            fix="Put the key back into the key file, then start again: what is done stays done.",
+        ) from error
+    if as_json:
+        stdout.print_json(data={"key": keyring.current_id, "resealed": resealed, "left": left})
+    else:
+        for table, count in resealed.items():
+            stdout.print(f"{table}: {count} sealed under {keyring.current_id}")
+    raise typer.Exit(1 if left else 0)
+
+
+@app.command()
 def retire(id: KeyId) -> None:
     """Take a key out for ever, if nothing is sealed under it any more.
 
     That is looked for in profile's database and on every topic but the raw ones, so the stack must
-    run. Identities stay under the key that they were first sealed under, for as long as they exist.
+    run. What lies in the database is sealed anew by `careline keys reencrypt`.
 
     [bold]Examples[/]
 
@@ -113,8 +152,9 @@ def retire(id: KeyId) -> None:
             raise CommandError(
                 f"{id} can't be retired: what it sealed could never be opened again.",
                 why=f"Sealed under it: {', '.join(places)}.",
-                fix="Events leave their topics when they are as old as docs/topics.md says, a "
-                "signing secret with careline channel rotate.",
+                fix="careline keys reencrypt seals the database anew. Events leave their topics "
+                "when they are as old as docs/topics.md says, a signing secret with careline "
+                "channel rotate.",
             )
     _changed(lambda path: retire_seal_key(path, id))
     progress(f"{id} is gone from the key file; a backup that holds it is best destroyed, too")
@@ -144,14 +184,33 @@ def _changed(change: Callable[[Path], Result]) -> Result:
 
 async def _sealed_under(id: str, endpoints: Endpoints) -> list[str]:
     """The places where something sealed under the key lies."""
-    connection = await asyncpg.connect(endpoints.databases["profile"])
+    engine = create_engine(endpoints.databases["profile"], service="profile")
     try:
-        query = "SELECT count(*) FROM identities WHERE starts_with(sealed, $1)"
-        identities = await connection.fetchval(query, f"{id}.")
+        async with engine.connect() as connection:
+            left = await left_under(connection, id)
     finally:
-        await connection.close()
-    found = [f"{identities} identities"] if identities else []
+        await engine.dispose()
+    found = [f"{count} {table}" for table, count in left.items()]
     return found + await _topics_with(id, endpoints.kafka)
+
+
+async def _reencrypted(
+    keyring: Keyring, endpoints: Endpoints
+) -> tuple[dict[str, int], dict[str, int]]:
+    """How many values were sealed anew, and how many are left all the same, by table."""
+    resealed: dict[str, int] = {}
+    engine = create_engine(endpoints.databases["profile"], service="profile")
+    try:
+        async for step in reseal(engine, keyring):
+            table = step.place.table
+            resealed[table] = resealed.get(table, 0) + step.resealed
+            progress(
+                f"{table}: {step.pages} of {step.of_pages} pages, {resealed[table]} sealed anew"
+            )
+        async with engine.connect() as connection:
+            return resealed, await left_under(connection, keyring.current_id, other_keys=True)
+    finally:
+        await engine.dispose()
 
 
 async def _topics_with(id: str, kafka: str) -> list[str]:

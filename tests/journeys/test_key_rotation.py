@@ -111,9 +111,15 @@ async def test_a_new_key_seals_within_seconds_and_the_old_one_stays_while_it_is_
         assert ring.open("text", touchpoint.sealed["text"]) == "the same words"
 
     await pipeline.drain()
-    _, refused = keys("retire", "k1", exit_code=1)
+    # beside the loop, on which the consumer goes on fetching
+    _, refused = await asyncio.to_thread(keys, "retire", "k1", exit_code=1)
     assert "identities" in refused
     assert TOUCHPOINTS.name in refused
-    keys("retire", new, exit_code=1)
-    keys("retire", spare)
+    await asyncio.to_thread(keys, "retire", new, exit_code=1)
+    anew = json.loads((await asyncio.to_thread(keys, "reencrypt", "--json"))[0])
+    assert anew["key"] == new and anew["resealed"]["identities"] >= 1 and not anew["left"]
+    _, refused = await asyncio.to_thread(keys, "retire", "k1", exit_code=1)
+    assert "identities" not in refused
+    assert TOUCHPOINTS.name in refused, "until its retention has passed"
+    await asyncio.to_thread(keys, "retire", spare)
     assert spare not in keys("list")[0]

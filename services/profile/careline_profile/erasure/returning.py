@@ -28,7 +28,8 @@ def next_ref(ref: Ref, erased_at: datetime, keyring: Keyring) -> Ref:
 
 async def whoever_stays(unit: Unit, heard: Sequence[Heard], link_rules: LinkRules) -> list[Heard]:
     """The touchpoints that still have a customer; those of erased ones are counted."""
-    await share(unit.connection)
+    if not await share(unit.connection):
+        return list(heard)
     refs = {identity.ref for item in heard for identity in _touchpoint(item).identities}
     left = await store.left_of(unit.connection, refs)
     if not left:
