@@ -1,4 +1,4 @@
-"""`careline calendar`: does a calendar hold, how far is it known, and what an .ics file closes."""
+"""`careline calendar`: what is planned for a customer, and what working calendars hold."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -6,15 +6,29 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from typer.core import TyperGroup
 
 from careline_calendar.definition import Calendar
 from careline_calendar.icalendar_file import NotICalendar, years_of
+from careline_cli import service_api
 from careline_cli.console import CommandError, stderr, stdout
+from careline_cli.customer.profile_api import number_of
 from careline_runtime.checked_yaml import read_checked
 from careline_runtime.errors import Misconfigured
 
+
+class _CustomerFirst(TyperGroup):
+    """What is no command is a customer, whose calendar is shown."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["show", *args]
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
-    help="Working calendars: check one, or take over the days of an iCalendar file.\n\n"
+    cls=_CustomerFirst,
+    help="Calendars: a customer's, and the working calendars of policies.\n\n"
     "[bold]Examples[/]\n\n"
     "careline calendar check services/ticketing/careline_ticketing/policy.yaml\n\n"
     "careline calendar import holidays.ics",
@@ -28,6 +42,42 @@ YEARS_AHEAD = 3
 
 YamlFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+@app.command()
+def show(
+    customer: Annotated[
+        str,
+        typer.Argument(metavar="CUSTOMER", help="A customer number, or an identity: phone:+86139…"),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show when a customer is to be contacted next, and what is planned.
+
+    `show` may be left out.
+
+    [bold]Examples[/]
+
+    careline calendar C-7F3K2M
+
+    careline calendar show C-7F3K2M --json
+    """
+    found = service_api.ask("engagement", "GET", f"/v1/customers/{number_of(customer)}/calendar")
+    if as_json:
+        stdout.print_json(data=found)
+        return
+    due = found.get("next_contact_at", "nobody has to")
+    overdue = " [red]overdue[/]" if found["is_overdue"] else ""
+    stdout.print(
+        f"[bold]{found['customer']}[/] ({found.get('tier', 'no tier')}), "
+        f"last contact {found.get('last_contact_at', 'never')}, next {due}{overdue}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for task in found["open"]:
+        stdout.print(f"    {task['due_at']} {task['playbook']}: {task['step']}", highlight=False)
+    for coming in found["coming"]:
+        stdout.print(f"    {coming['at']} {coming['playbook']} begins", highlight=False)
 
 
 @app.command()

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from careline_cli.app import app
-from careline_cli.score import command
+from careline_cli.score import command, movements
 from careline_cli.score.view import WORDS
 
 ANSWER: dict[str, Any] = {
@@ -97,6 +97,37 @@ def test_a_score_is_explained_as_json_and_as_of_an_instant(
 @pytest.mark.usefixtures("asked")
 def test_a_score_is_explained_in_words(language: str, words: list[str]) -> None:
     shown = score("explain", "C-ann", "--language", language)
+    assert [word for word in words if word not in shown] == []
+
+
+FLOW = {
+    "customers": 2_100,
+    "moved": 40,
+    "moves": 50,
+    "flaps": 3,
+    "flow": {"core": {"core": 60, "potential": 40}, "new": {"core": 2_000}},
+}
+FORECAST = {
+    "until": "2024-07-08T00:00:00Z",
+    "due": 9,
+    "looked_at": 5,
+    "summary": {"need": {"none": {"dormant": 3}}, "channel": {"app": {"": 2}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer", "words"),
+    [
+        (["flow", "--month", "2024-06"], FLOW, ["2,000", "3 of 50 moves"]),
+        (["forecast"], FORECAST, ["need by 2024-07-08", "dormant", "–"]),
+    ],
+)
+def test_movements_are_shown_as_matrices(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], answer: dict[str, Any], words: list[str]
+) -> None:
+    monkeypatch.setattr(movements, "ask", lambda *_, **__: answer)
+    assert json.loads(score(*arguments, "--json")) == answer
+    shown = score(*arguments)
     assert [word for word in words if word not in shown] == []
 
 

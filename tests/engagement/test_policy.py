@@ -46,7 +46,7 @@ def test_only_touchpoints_that_a_rule_looks_at_are_heard() -> None:
         pytest.param(("window_days: 30", "window_days: 0"), "greater than 0", id="no window"),
         pytest.param(
             ("done_by: [outreach.answered/offer]", "done_by: [offer.made]"),
-            "'offer.made' is neither a touchpoint nor what an outreach is answered with",
+            "'offer.made' is no touchpoint, answer to an outreach or result of a follow-up",
             id="unknown evidence",
         ),
         pytest.param(

@@ -44,7 +44,8 @@ async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
     pipeline: Pipeline,
 ) -> None:
     async def cases() -> list[dict[str, Any]]:
-        found = await pipeline.get("engagement", f"/v1/cases?customer={number}")
+        path = f"/v1/cases?playbook=retention&customer={number}"
+        found = await pipeline.get("engagement", path)
         return list(found["cases"])
 
     # She buys at the till with her card, and leaves her phone number.
@@ -70,6 +71,14 @@ async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
     [case] = await cases()
     assert case["status"] == "open"
     assert any("complaint" in reason for reason in case["reasons"])
+
+    # The call centre is asked at once to call her, with what to say; the calendar knows her.
+    asked = await pipeline.get("engagement", f"/v1/customers/{number}/contacts")
+    [contact] = [c for c in asked["contacts"] if c["playbook"] == "retention"]
+    assert contact["verdict"] == "sent", "in the morning, with room in the budget"
+    calendar = await pipeline.get("engagement", f"/v1/customers/{number}/calendar")
+    assert calendar["tier"] == case["tier"]
+    assert {"contact", "offer"} <= {task["step"] for task in calendar["open"]}
 
     # Nobody answers the complaints within an hour, and nobody calls her within a day.
     await pipeline.tick(tuesday + timedelta(hours=26))

@@ -87,7 +87,16 @@ async def test_what_a_foreign_client_publishes_is_read_by_a_foreign_client(
 
 
 def published(pipeline: Pipeline, topic: Topic, *, named_in: str) -> dict[str, Message]:
-    """What the topic has of our events, in order, by our id, as librdkafka reads it."""
+    """What the topic has of our events, in order, by our id."""
+    records = all_of(pipeline, topic)
+    named = [(headers_of(record).get(named_in, b"").decode(), record) for record in records]
+    ours = [(id, record) for id, record in named if id in IDS]
+    assert len(dict(ours)) == len(ours), "nothing twice"
+    return dict(ours)
+
+
+def all_of(pipeline: Pipeline, topic: Topic) -> list[Message]:
+    """All that a topic has, in order within a partition, as librdkafka reads it."""
     consumer = Consumer(
         {
             "bootstrap.servers": pipeline.endpoints.kafka,
@@ -98,13 +107,9 @@ def published(pipeline: Pipeline, topic: Topic, *, named_in: str) -> dict[str, M
     )
     try:
         consumer.assign([TopicPartition(topic.name, n, 0) for n in range(topic.partitions)])
-        records = list(_to_the_end(consumer, topic))
+        return list(_to_the_end(consumer, topic))
     finally:
         consumer.close()
-    named = [(headers_of(record).get(named_in, b"").decode(), record) for record in records]
-    ours = [(id, record) for id, record in named if id in IDS]
-    assert len(dict(ours)) == len(ours), "nothing twice"
-    return dict(ours)
 
 
 def _to_the_end(consumer: Consumer, topic: Topic) -> Iterator[Message]:

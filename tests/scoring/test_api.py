@@ -17,7 +17,9 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 async def client(scoring: Scoring) -> AsyncIterator[httpx.AsyncClient]:
-    app = api_in_test(api.router(scoring.engine.connect, lambda: scoring.timeline))
+    app = api_in_test(
+        api.router(scoring.engine.connect, lambda: scoring.timeline, lambda: noon(20))
+    )
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as client:
         yield client
@@ -46,7 +48,8 @@ async def test_a_score_is_taken_apart_to_the_point(
         "feedback_speed": "3.00",
         "activities": "0.00",
         "tenure": "0.00",
-        "repurchases": "3.00",
+        "repurchases": "2.00",
+        "renewals": "1.00",
         "payment_punctuality": "2.50",
         "referrals": "0.00",
         "converted_referrals": "0.00",

@@ -103,11 +103,11 @@ async def test_a_first_purchase_says_every_verdict_and_the_score(scoring: Scorin
     ]
     assert score["version"] == 5
     assert score["tags"] == {"life_cycle": ["active"]}
-    assert score["total"] == "17.50"  # 2 for an order; 10, 3 and 2.5 for what is missing
+    assert score["total"] == "18.50"  # 2 for an order; 10, 3, 1 and 2.5 for what is missing
     assert score["dimensions"] == {
         "spending": "2.00",
         "interaction": "13.00",
-        "stability": "2.50",
+        "stability": "3.50",
         "referral": "0.00",
     }
     assert score["policy_version"] == shipped_policy().version
@@ -236,6 +236,24 @@ async def test_what_somebody_prefers_is_said_when_it_begins_and_when_it_ends(
     assert [c["reasons"] for c in said] == [
         ["app: 3 times in 180 days"],
         ["nothing often enough in 180 days"],
+    ]
+
+
+async def test_an_answer_to_an_outreach_is_evidence_and_makes_nobody_up(scoring: Scoring) -> None:
+    await scoring.hear(
+        [
+            scoring.activity(ANN, day=0),
+            scoring.answer(ANN, "delivered", day=5),
+            scoring.answer(ANN, "replied", day=6),
+            scoring.answer("C-nobody", "replied", day=6),
+        ]
+    )
+    scores = await said_on(scoring, SCORES)
+    assert {score["customer"] for score in scores} == {ANN}
+    assert scores[-1]["dimensions"]["interaction"] == "16.00"  # nobody complained; a quick reply
+    assert await rows(scoring, "SELECT kind FROM buckets WHERE identity = 'C-ann'") == [
+        ("outreach.answered/delivered",),
+        ("outreach.answered/replied",),
     ]
 
 

@@ -2,13 +2,19 @@
 
 from datetime import date
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from careline_runtime.policy import Loaded, parse_policy
 from careline_scoring.model import NEVER, NO_HOUR, TIERS, Decision, Fact, History
+from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.advice import ways_up
+from careline_scoring.rules.forecast import decisions_to_come
 from careline_scoring.rules.ledger import ledger
+from careline_scoring.rules.reasons import reasons as why
+from careline_scoring.rules.tags import LEVELS, VALUES
 
 TODAY = date(2024, 6, 1).toordinal()
 FAR = 1200  # days after which nothing can move: the longest window is 365, tenure ends at 1095
@@ -241,6 +247,55 @@ def verdict_rank(rulebook: Rulebook, known: list[Fact], verdict: str, day: int) 
     """The higher the better."""
     order = TIERS if verdict == "tier" else ("high", "medium", "low")
     return order.index(named(rulebook, known, verdict, day))
+
+
+@given(known=histories)
+@settings(max_examples=100, deadline=None)
+def test_a_forecast_leaves_nothing_out(rulebook: Rulebook, known: list[Fact]) -> None:
+    history = rulebook.evidence.history(known)
+    days = {day: rulebook.decide(history, day) for day in range(TODAY, TODAY + 41)}
+    differ = [day for day in days if day > TODAY and days[day][1:-1] != days[day - 1][1:-1]]
+    found = list(decisions_to_come(rulebook, history, TODAY, until=TODAY + 40))
+    assert [then.day for _, then in found] == differ
+    assert all((days[now.day], days[then.day]) == (now, then) for now, then in found)
+
+
+@pytest.fixture(scope="module")
+def holding(shipped: Loaded[ScoringPolicy]) -> Rulebook:
+    """The shipped policy, but value and risk are held for nine days."""
+    text = shipped.text.replace("hold_days: 1 ", "hold_days: 9 ").replace(
+        "hold_days: 1\n", "hold_days: 9\n"
+    )
+    policy = parse_policy(ScoringPolicy, text, path="holding.yaml").policy
+    assert policy.tags.value.hold_days == policy.tags.risk.hold_days == 9
+    return Rulebook(policy, version="holding")
+
+
+@given(known=histories, ahead=st.integers(0, 200))
+@settings(max_examples=60, deadline=None)
+def test_what_is_held_is_the_best_of_the_last_days(
+    rulebook: Rulebook, holding: Rulebook, known: list[Fact], ahead: int
+) -> None:
+    history, today = rulebook.evidence.history(known), TODAY + ahead
+    now = holding.decide(holding.evidence.history(known), today)
+    days = [rulebook.decide(history, day) for day in range(today - 8, today + 1)]
+    assert now.risk == max((d.risk for d in days), key=LEVELS.index)
+    assert now.value == max((d.value for d in days), key=VALUES.index)
+
+
+@given(known=histories, ahead=st.integers(0, 200))
+@settings(max_examples=60, deadline=None)
+def test_a_held_decision_holds_until_its_change_day(
+    holding: Rulebook, known: list[Fact], ahead: int
+) -> None:
+    history = holding.evidence.history(known)
+    now = holding.decide(history, TODAY + ahead)
+    for day in range(now.day + 1, min(now.change_day, now.day + 60)):
+        assert verdicts(holding.decide(history, day)) == verdicts(now), date.fromordinal(day)
+    if now.change_day != NEVER:
+        assert verdicts(holding.decide(history, now.change_day)) != verdicts(now)
+        why_value, why_risk = (why(name, holding, history, now) for name in ("value", "risk"))
+        assert why_value and why_risk
 
 
 def test_an_empty_history_decides_without_evidence(rulebook: Rulebook) -> None:

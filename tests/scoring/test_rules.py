@@ -132,20 +132,33 @@ def read(rulebook: Rulebook, measure: str, facts: list[Fact]) -> tuple[int | Non
         pytest.param(
             "activities", did("survey.answered", 2) + did("like.given", 2), (2, 3, 178), id="two"
         ),
+        pytest.param(
+            "feedback_speed",
+            did("outreach.answered/delivered", 9) + did("outreach.answered/replied", 9),
+            (100, 6, 171),
+            id="an outreach answered on the day",
+        ),
         pytest.param("tenure", did("like.given", 89), (89, 0, 1), id="tomorrow a quarter"),
         pytest.param("tenure", did("like.given", 90), (90, 2, 275), id="today a quarter"),
         pytest.param("tenure", did("like.given", 2_000), (2_000, 7, 0), id="at the top for good"),
         pytest.param("tenure", did("sms.delivered", 90), (None, 0, 0), id="our SMS is no contact"),
         pytest.param("repurchases", [bought(9, 1)], (0, 0, 0), id="the first is no repurchase"),
-        pytest.param("repurchases", [bought(9, 1, times=2)], (1, 3, 356), id="second on one day"),
+        pytest.param("repurchases", [bought(9, 1, times=2)], (1, 2, 356), id="second on one day"),
         pytest.param(
             "repurchases",
             [bought(364, 1), bought(200, 1), bought(100, 1), bought(9, 1)],
-            (3, 6, 165),
+            (3, 4, 165),
             id="when the first leaves nothing changes",
         ),
         pytest.param(
-            "repurchases", [bought(500, 1), bought(9, 1)], (1, 3, 356), id="the first was long ago"
+            "repurchases", [bought(500, 1), bought(9, 1)], (1, 2, 356), id="the first was long ago"
+        ),
+        pytest.param("renewals", [], (None, 1, 0), id="no contract came to its end"),
+        pytest.param(
+            "renewals",
+            did("contract.changed/renewed", 9, 400) + did("contract.changed/terminated", 700),
+            (66, Decimal("1.32"), 30),
+            id="two of three renewed, all once the third is old",
         ),
         pytest.param("payment_punctuality", [], (None, Decimal("2.5"), 0), id="nothing was due"),
         pytest.param(
@@ -400,6 +413,7 @@ def test_value(rulebook: Rulebook, hundredths: int, value: str) -> None:
         ("careline.payment.received.v1", {"days_late": 3}, "payment.received/late"),
         ("careline.referral.made.v1", {"converted": True}, "referral.made/converted"),
         ("careline.referral.made.v1", {}, "referral.made/open"),
+        ("careline.survey.answered.v1", {"survey": "csat", "score": 9}, "survey.answered/csat-9"),
         ("careline.fault.reported.v1", {"impact": "question"}, "fault.reported/question"),
         ("careline.purchase.completed.v2", {}, "purchase.completed.v2"),
     ],

@@ -1,4 +1,4 @@
-"""`careline score`: a customer's score taken apart, and what is about to move."""
+"""`careline score`: a customer's score taken apart, and what moves."""
 
 from datetime import datetime
 from functools import partial
@@ -9,6 +9,7 @@ import typer
 from careline_cli import service_api
 from careline_cli.console import stdout
 from careline_cli.customer.profile_api import number_of
+from careline_cli.score.movements import flow, forecast
 from careline_cli.score.view import explained
 
 app = typer.Typer(
@@ -35,9 +36,8 @@ AsOf = Annotated[
 Language = Annotated[Literal["en", "zh"], typer.Option("--language", help="Of labels and reasons.")]
 
 
-@app.callback()
-def score() -> None:
-    """Keeps a group that has one command a group."""
+app.command()(forecast)
+app.command()(flow)
 
 
 @app.command()

@@ -102,7 +102,7 @@ OUTREACH_RESULTS = Topic(
     "customer",
     "events",
     (OutreachAnswered,),
-    ("engagement",),
+    ("scoring", "engagement"),
 )
 CHANNEL_HEALTH = Topic(
     "careline.channel-health.v1",
@@ -234,6 +234,14 @@ CASE_CHANGES = Topic(
 )
 REMINDERS = Topic(
     "careline.reminders.v1", "engagement", "customer", "events", (engagement.ReminderRaised,)
+)
+FOLLOW_UPS = Topic(
+    "careline.follow-ups.v1",
+    "engagement",
+    "customer",
+    "events",
+    (engagement.FollowUpRecorded, engagement.OfferDecided),
+    ("engagement",),
 )
 TICKETS = Topic("careline.tickets.v1", "ticketing", "ticket", "state", (ticketing.TicketState,))
 TICKET_CHANGES = Topic(
@@ -367,6 +375,7 @@ CATALOGUE: tuple[Topic, ...] = (
     CASES,
     CASE_CHANGES,
     REMINDERS,
+    FOLLOW_UPS,
     TICKETS,
     TICKET_CHANGES,
     TICKET_ACTIONS,

@@ -4,6 +4,8 @@ Ids are made of the case's id and its version or step, so every replay says the 
 names. Of a case that is held out nothing is said: nobody may treat it as a case.
 """
 
+from typing import NamedTuple
+
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.engagement import (
     CaseClosed,
@@ -31,11 +33,20 @@ SHOWN = ("due_at", "done_at", "breached_at", "sent_at")
 """What others see of a step."""
 
 
-def words_for(news: News, family: Family, playbook: Playbook, book: Book) -> Rendered | None:
-    """What an outreach says, in the customer's language; None for any other move."""
+class Context(NamedTuple):
+    """What is said besides the move: who is in charge, and of an outreach its words."""
+
+    manager: str | None
+    words: Rendered | None
+
+
+def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Context:
+    """The customer's account manager, and an outreach in the customer's language."""
+    at, number = news.move.at, news.case.number
+    manager = family.attribute(number, "account_manager", at)
     if news.move.kind != "sent":
-        return None
-    step, at, number = playbook.by_name[news.move.subject], news.move.at, news.case.number
+        return Context(manager, None)
+    step = playbook.by_name[news.move.subject]
     assert isinstance(step, OutreachStep)
     product = (family.verdict(number, "product", at) or "").split(", ")[0]
     variables = {
@@ -44,21 +55,22 @@ def words_for(news: News, family: Family, playbook: Playbook, book: Book) -> Ren
         "key": news.case.key,
         "reason": news.case.reasons[-1] if news.case.reasons else "",
         "product": product,
-        "manager": family.attribute(number, "account_manager", at) or "",
+        "manager": manager or "",
     }
     script = book.script(step.script, at)
-    return script.render(family.attribute(number, "language", at), variables) if script else None
+    language = family.attribute(number, "language", at)
+    return Context(manager, script.render(language, variables) if script else None)
 
 
-def announce(unit: Unit, news: News, playbook: Playbook, words: Rendered | None) -> None:
-    """Says one move of a case; `words` is what an outreach says."""
+def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
+    """Says one move of a case."""
     match news.move.kind:
         case "opened":
             _say(unit, CASE_CHANGES, CaseOpened(**_change(news), reasons=news.case.reasons), news)
         case "begun":
-            _begun(unit, news, playbook)
+            _begun(unit, news, playbook, context.manager)
         case "sent":
-            _sent(unit, news, playbook, words)
+            _sent(unit, news, playbook, context.words)
         case "held":
             _held(unit, news)
         case "suppressed":
@@ -68,7 +80,7 @@ def announce(unit: Unit, news: News, playbook: Playbook, words: Rendered | None)
         case "done":
             _done(unit, news)
         case "breached":
-            _breached(unit, news, playbook)
+            _breached(unit, news, playbook, context.manager)
         case "closed":
             _closed(unit, news)
 
@@ -100,7 +112,7 @@ def state_of(case: Case, holder: str) -> CaseState:
     )
 
 
-def _begun(unit: Unit, news: News, playbook: Playbook) -> None:
+def _begun(unit: Unit, news: News, playbook: Playbook, manager: str | None) -> None:
     match playbook.by_name.get(news.move.subject):
         case Assign(to=to):
             why = f"a {news.case.tier} customer: {'; '.join(news.case.reasons)}"
@@ -110,7 +122,12 @@ def _begun(unit: Unit, news: News, playbook: Playbook) -> None:
             return
     due_at = news.case.steps[news.move.subject].due_at
     reminder = ReminderRaised(
-        customer=news.holder, to=to, about=f"case {news.case.id}", reason=why, due_at=due_at
+        customer=news.holder,
+        to=to,
+        about=f"case {news.case.id}",
+        reason=why,
+        due_at=due_at,
+        owner=manager if to == "account_manager" else None,
     )
     _say(unit, REMINDERS, reminder, news, id=f"{news.case.id}-{news.move.subject}-reminder")
 
@@ -171,13 +188,14 @@ def _done(unit: Unit, news: News) -> None:
     unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, step, "done").inc())
 
 
-def _breached(unit: Unit, news: News, playbook: Playbook) -> None:
+def _breached(unit: Unit, news: News, playbook: Playbook, manager: str | None) -> None:
     name = news.move.subject
     breached = CaseStepBreached(**_change(news), step=name, due_at=news.move.at)
     _say(unit, CASE_CHANGES, breached, news)
     step = playbook.by_name[name]
     assert isinstance(step, Obligation)
-    _remind(unit, news, step.missed, f"step {name} was not done by its deadline")
+    reason = f"step {name} was not done by its deadline"
+    _remind(unit, news, step.missed, reason, owner=manager)
     unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, name, "breached").inc())
 
 
@@ -188,9 +206,13 @@ def _closed(unit: Unit, news: News) -> None:
     unit.after_commit(lambda: metrics.cases_closed.labels(case.playbook, case.status).inc())
 
 
-def _remind(unit: Unit, news: News, to: str, reason: str) -> None:
+def _remind(unit: Unit, news: News, to: str, reason: str, *, owner: str | None = None) -> None:
     reminder = ReminderRaised(
-        customer=news.holder, to=to, about=f"case {news.case.id}", reason=reason
+        customer=news.holder,
+        to=to,
+        about=f"case {news.case.id}",
+        reason=reason,
+        owner=owner if to == "account_manager" else None,
     )
     _say(unit, REMINDERS, reminder, news, suffix="-reminder")
 

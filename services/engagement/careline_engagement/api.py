@@ -1,4 +1,4 @@
-"""HTTP for people and programs that look: cases, contacts and their sums."""
+"""HTTP about cases: what is done for whom, by when, and what may be offered."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
-from careline_contracts.events.engagement import CaseStatus
+from careline_contracts.events.engagement import CaseStatus, OfferDecided
 from careline_contracts.events.scoring import Tier
+from careline_contracts.topics import FOLLOW_UPS
 from careline_engagement import queries
 from careline_engagement.model import Case, Step
-from careline_engagement.store.cases import Asked
-from careline_runtime.access import requires
+from careline_runtime.access import Caller, requires
 from careline_runtime.service import Service
 
 MOST = 1_000
@@ -81,27 +81,20 @@ class Summary(BaseModel):
     contacts: dict[str, int]
 
 
-class ContactView(BaseModel):
-    """An outreach that a case asked for, and what became of it."""
+class OfferDecision(BaseModel):
+    """Whether an offer that waits for approval may be made."""
 
-    at: datetime
-    verdict: Literal["sent", "held", "suppressed"]
-    channel: str
-    purpose: str
-    playbook: str
-    case: str
-    step: str
-    reason: str | None = None
-    earliest_at: datetime | None = None
-    """When there is room for it, or would have been."""
+    approved: bool
 
 
-class ContactList(BaseModel):
-    contacts: list[ContactView]
+class Accepted(BaseModel):
+    """It is on its way: the id under which it is said. Sent again, it is one."""
+
+    id: str
 
 
 def router(service: Service) -> APIRouter:
-    """The routes of engagement."""
+    """The routes about cases."""
     routes = APIRouter(prefix="/v1", tags=["engagement"], dependencies=[requires("cases.read")])
 
     @routes.get("/cases", summary="Cases, newest first", response_model_exclude_none=True)
@@ -125,15 +118,26 @@ def router(service: Service) -> APIRouter:
             raise HTTPException(404, f"there is no case {id}")
         return _view(*found)
 
-    @routes.get(
-        "/customers/{number}/contacts",
-        summary="How a customer was contacted, and what stood against it",
-        response_model_exclude_none=True,
+    @routes.post(
+        "/cases/{id}/offer-decisions", status_code=202, summary="Let an offer pass, or not"
     )
-    async def contacts(number: str, limit: Limit = 100) -> ContactList:
+    async def decide_offer(
+        id: str, decision: OfferDecision, caller: Annotated[Caller, requires("cases.approve")]
+    ) -> Accepted:
         async with service.engine.connect() as connection:
-            found = await queries.contacts_of(connection, number, limit=limit)
-        return ContactList(contacts=[_contact(asked) for asked in found])
+            found = await queries.get_case(connection, id)
+        if found is None:
+            raise HTTPException(404, f"there is no case {id}")
+        holder, case = found
+        waits = any(step.held_until and not step.done_at for step in case.steps.values())
+        if not case.is_open or not waits:
+            raise HTTPException(409, f"no offer of case {id} waits for a decision")
+        said = OfferDecided(customer=holder, case=id, approved=decision.approved, by=caller.subject)
+        event_id = f"{id}-{case.revision}-offer-decision"
+        async with service.unit() as unit:
+            now = service.clock.now()
+            unit.say(FOLLOW_UPS, said, key=holder, id=event_id, recorded_at=now)
+        return Accepted(id=event_id)
 
     @routes.get("/summary", summary="How many cases are how, and how many were not opened")
     async def summary() -> Summary:
@@ -202,17 +206,3 @@ def _verdict(step: Step) -> Verdict:
     if step.done_at:
         return "late" if step.breached_at else "done"
     return "missed" if step.breached_at else "running"
-
-
-def _contact(asked: Asked) -> ContactView:
-    return ContactView(
-        at=asked.at,
-        verdict=asked.verdict,
-        channel=asked.channel,
-        purpose=asked.purpose,
-        playbook=asked.playbook,
-        case=asked.case,
-        step=asked.step,
-        reason=asked.reason or None,
-        earliest_at=asked.earliest_at,
-    )

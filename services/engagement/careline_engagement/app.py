@@ -1,6 +1,6 @@
-"""Wires engagement: seven topics in, cases and what people are asked to do out."""
+"""Wires engagement: eight topics in, cases and what people are asked to do out."""
 
-from careline_engagement import api
+from careline_engagement import api, calendar_api, contacts_api, playbooks_api
 from careline_engagement.erasure import TRACES
 from careline_engagement.handlers import Handlers
 from careline_engagement.policy import EngagementPolicy
@@ -17,7 +17,8 @@ def build(settings: ServiceSettings) -> Service:
     followed = FollowedPolicy(
         EngagementPolicy, package="careline_engagement", settings=settings, make=_policy_of
     )
-    handlers = Handlers(Editions(followed).book)
+    book = Editions(followed).book
+    handlers = Handlers(book)
     service = Service(
         name="engagement",
         settings=settings,
@@ -27,6 +28,9 @@ def build(settings: ServiceSettings) -> Service:
         policy=followed,
     )
     service.http.include_router(api.router(service))
+    service.http.include_router(contacts_api.router(service))
+    service.http.include_router(calendar_api.router(service, book))
+    service.http.include_router(playbooks_api.router(service, book))
     return service
 
 

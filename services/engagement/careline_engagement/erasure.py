@@ -10,6 +10,7 @@ TRACES = Traces(
         "facts": ("number", "identity"),
         "entries": ("number",),
         "records": ("number",),
+        "follow_ups": ("number",),
         "cases": ("number",),
         "customers": ("number",),
         "aliases": ("absorbed", "survivor"),

@@ -7,6 +7,7 @@ waits until the clock has passed its instant: then whatever belongs before it ha
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
+from careline_contracts.events.engagement import FollowUpRecorded, OfferDecided
 from careline_contracts.events.profile import (
     CustomerErased,
     CustomersMerged,
@@ -18,6 +19,7 @@ from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
     ACTIVITIES,
     CUSTOMERS,
+    FOLLOW_UPS,
     OUTREACH_RESULTS,
     RISK_CHANGES,
     TAG_CHANGES,
@@ -25,7 +27,7 @@ from careline_contracts.topics import (
     TIER_CHANGES,
 )
 from careline_engagement import metrics, rules, store
-from careline_engagement.announcements import announce, announce_state, words_for
+from careline_engagement.announcements import announce, announce_state, context_of
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.hearing import News as Hearing
 from careline_engagement.model import Entry, Outcome
@@ -65,6 +67,10 @@ class Handlers:
             Hears(TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}),
             Hears(RISK_CHANGES, types={RiskChanged.type: RiskChanged}),
             Hears(TICKET_CHANGES, types=TICKET_TYPES),
+            Hears(
+                FOLLOW_UPS,
+                types={event.type: event for event in (FollowUpRecorded, OfferDecided)},
+            ),
             Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
         )
 
@@ -77,10 +83,12 @@ class Handlers:
             await store.add_facts(unit.connection, news.facts, kept=book.facts_kept)
         if news.consents:
             await store.add_consents(unit.connection, news.consents)
+        if news.follow_ups:
+            await store.add_follow_ups(unit.connection, news.follow_ups)
         if news.records:
             await store.add_records(unit.connection, news.records)
         followed = await self._follow(unit, news.changes) if news.changes else []
-        entries = [*news.entries, *_entries_of(followed, book)]
+        entries = [*news.entries, *entries_of(followed, book)]
         if entries:
             await store.add_entries(unit.connection, entries)
         for alias in news.aliases:
@@ -148,7 +156,7 @@ class Handlers:
             followed.append((standing, found))
             unit.after_commit(metrics.changes_missing.inc)
         await store.save_standings(unit.connection, [standing for standing, _ in followed])
-        if entries := list(_entries_of(followed, book)):
+        if entries := list(entries_of(followed, book)):
             await store.add_entries(unit.connection, entries)
 
     async def _save(self, unit: Unit, progress: Sequence[Progress], book: Book) -> None:
@@ -163,7 +171,7 @@ class Handlers:
                 playbook = book.playbook_of(news.case)
                 last[news.case.id] = news
                 if not news.case.held_out:
-                    announce(unit, news, playbook, words_for(news, family.family, playbook, book))
+                    announce(unit, news, playbook, context_of(news, family.family, playbook, book))
                     asked += _asked(news, playbook)
         for news in last.values():
             if not news.case.held_out:
@@ -196,7 +204,7 @@ async def _regroup(unit: Unit, news: Hearing) -> set[str]:
     return numbers | {move.name for move in parting if ":" not in move.name}
 
 
-def _entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -> Iterator[Entry]:
+def entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -> Iterator[Entry]:
     """What scoring's changes may begin."""
     for standing, changes in followed:
         for change in changes:

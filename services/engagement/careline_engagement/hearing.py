@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from careline_contracts.envelope import Envelope
+from careline_contracts.envelope import Envelope, to_text
+from careline_contracts.events.engagement import FollowUpRecorded, OfferDecided
 from careline_contracts.events.profile import (
     Activity,
     CustomersMerged,
@@ -24,8 +25,9 @@ from careline_contracts.events.touchpoints import ConsentChanged, OutreachAnswer
 from careline_contracts.payload import Payload
 from careline_engagement import rules
 from careline_engagement.model import Alias, Consent, Entry, Fact, Record
-from careline_engagement.policy.words import OUTREACH
+from careline_engagement.policy.words import FOLLOW_UP, OUTREACH
 from careline_engagement.rules import Book, moments, tickets
+from careline_engagement.rules.course import APPROVED
 from careline_engagement.sequence import Change, Verdict
 from careline_runtime.batch import Heard
 
@@ -69,6 +71,8 @@ class News:
     changes: dict[str, list[Change]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     records: list[tuple[str, Record]] = field(default_factory=list)
+    follow_ups: list[tuple[datetime, str, FollowUpRecorded]] = field(default_factory=list)
+    """When, and the event's id."""
 
 
 def hear(heard: Sequence[Heard], book: Book) -> News:
@@ -89,6 +93,11 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
                 news.merging += payload.moves
             case CustomersSplit():
                 news.parting.append((known_at(envelope), payload.moves))
+            case FollowUpRecorded():
+                _follow_up(news, envelope, payload, book)
+            case OfferDecided(approved=True):
+                fact = Fact(known_at(envelope), payload.customer, APPROVED, envelope.id)
+                news.facts[fact._replace(request=payload.case)] = ""
             case CustomerState():
                 _record(news, envelope, payload, book)
             case TicketOpened() | TicketResolved() | TicketReopened() | TicketMerged():
@@ -175,6 +184,22 @@ def _answer(news: News, envelope: Envelope, answer: OutreachAnswered, book: Book
             news.facts[fact] = ""
     if answer.result == "opted_out":
         news.consents.append(Consent(at, number, ANY, ANY, False, envelope.id))
+
+
+def _follow_up(news: News, envelope: Envelope, said: FollowUpRecorded, book: Book) -> None:
+    """A contact, with what it is evidence of; it also says when the next one is to be."""
+    at, number, case = known_at(envelope), said.customer, said.case or ""
+    news.follow_ups.append((at, envelope.id, said))
+    wished = to_text(said.next_contact_at) if said.next_contact_at else ""
+    kind = f"{FOLLOW_UP}/{said.result}"
+    facts = [Fact(at, number, kind, envelope.id, wished, request=case)]
+    for name, detail in (("cause", said.cause), ("offer", said.offer)):
+        if detail is not None:
+            amount = (said.offer_minor or 0) if name == "offer" else 0
+            facts.append(Fact(at, number, f"{OUTREACH}/{name}", envelope.id, detail, amount, case))
+    news.facts |= dict.fromkeys(facts, "")
+    policy = book.at(at).policy
+    news.entries += moments.first_look(number, at, moments.CONTACT_DUE, policy)
 
 
 def _ticket(

@@ -269,6 +269,12 @@ class Family(NamedTuple):
         return number
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything was ever heard of it."""
+        known = (*self.rulings.values(), *self.records.values())
+        return bool(self.facts or self.cases or any(known))
+
+    @property
     def root(self) -> str:
         """The number that has absorbed all others."""
         return self.holder(min(self.numbers), datetime.max.replace(tzinfo=UTC))
@@ -295,6 +301,8 @@ class Family(NamedTuple):
 
     def facts_for(self, number: str) -> list[Fact]:
         """The facts in order of instant. Those of other numbers count from when we knew whose."""
+        if len(self.numbers) == 1:
+            return sorted(self.facts)
         return sorted(
             fact._replace(at=max(fact.at, self.joined_at(number, fact.number)))
             for fact in self.facts

@@ -1,12 +1,15 @@
 """What people may ask: cases by status, playbook and customer, contacts, and the sums."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_contracts.events.engagement import FollowUpRecorded
 from careline_engagement.model import Case
+from careline_engagement.rules.uplift import Group
 from careline_engagement.store.cases import CASE_COLUMNS, Asked, to_case
 
 # the customer's number as it is now: after merges, the one that has absorbed the case's
@@ -40,6 +43,26 @@ _CONTACTS = text(f"""
     FROM contacts WHERE number IN (SELECT number FROM down)
     ORDER BY at DESC, case_id, step LIMIT :limit
 """)  # noqa: S608 (a constant)
+_FOLLOW_UPS = text(f"""
+    {_DOWN}
+    SELECT at, CAST(said AS text) FROM follow_ups WHERE number IN (SELECT number FROM down)
+    ORDER BY at DESC, event_id LIMIT :limit
+""")  # noqa: S608 (a constant)
+# the latest record of a number is its present one; one that was absorbed has none of its own
+_CUSTOMERS_OF = text("""
+    SELECT number FROM records r
+    WHERE attributes ->> 'account_manager' = :owner
+        AND version = (SELECT max(version) FROM records one WHERE one.number = r.number)
+        AND NOT EXISTS (SELECT FROM aliases a WHERE a.absorbed = r.number)
+    ORDER BY number LIMIT :limit
+""")
+# whose window is over: who buys at once would else be counted before who may still buy
+_GROUPS = text("""
+    SELECT held_out, count(*), count(*) FILTER (WHERE status = :goal)
+    FROM cases
+    WHERE playbook = :playbook AND digest = ANY(CAST(:digests AS text[])) AND ends_at <= :as_of
+    GROUP BY held_out
+""")
 _COUNT_CASES = text("""
     SELECT playbook, status, count(*), count(*) FILTER (WHERE is_breached)
     FROM cases WHERE NOT held_out GROUP BY playbook, status
@@ -76,6 +99,36 @@ async def contacts_of(connection: AsyncConnection, customer: str, *, limit: int)
     """What became of each outreach to a customer, newest first."""
     found = await connection.execute(_CONTACTS, {"customer": customer, "limit": limit})
     return [Asked(*row) for row in found]
+
+
+async def follow_ups_of(
+    connection: AsyncConnection, customer: str, *, limit: int
+) -> list[tuple[datetime, FollowUpRecorded]]:
+    """What came of contacts with a customer, newest first."""
+    found = await connection.execute(_FOLLOW_UPS, {"customer": customer, "limit": limit})
+    return [(at, FollowUpRecorded.parse(said.encode())) for at, said in found]
+
+
+async def customers_of(connection: AsyncConnection, owner: str, *, limit: int) -> list[str]:
+    """The customers whose account manager is `owner`."""
+    found = await connection.execute(_CUSTOMERS_OF, {"owner": owner, "limit": limit})
+    return list(found.scalars())
+
+
+async def groups(
+    connection: AsyncConnection,
+    *,
+    playbook: str,
+    digests: Collection[str],
+    goal: str,
+    as_of: datetime,
+) -> tuple[Group, Group]:
+    """Who was cared for and who was left alone, of the cases whose window is over."""
+    found = await connection.execute(
+        _GROUPS, {"playbook": playbook, "digests": list(digests), "goal": goal, "as_of": as_of}
+    )
+    by_group = {held_out: Group(cases, reached) for held_out, cases, reached in found}
+    return by_group.get(False, Group(0, 0)), by_group.get(True, Group(0, 0))
 
 
 async def count_cases(connection: AsyncConnection) -> Sequence[Sequence[Any]]:

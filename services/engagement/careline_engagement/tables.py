@@ -138,6 +138,19 @@ records = Table(
     comment="What profile shares of a customer's record, as it was said; no personal data.",
 )
 
+Index("ix_records_manager", text("(attributes ->> 'account_manager')"), _table=records)
+
+follow_ups = Table(
+    "follow_ups",
+    metadata,
+    Column("event_id", name, primary_key=True),
+    Column("number", name, nullable=False),
+    Column("at", instant, nullable=False),
+    Column("said", JSONB, nullable=False),
+    comment="What came of contacts, as people noted it (CARE-6).",
+)
+Index("ix_follow_ups_number", follow_ups.c.number, follow_ups.c.at.desc())
+
 consents = Table(
     "consents",
     metadata,

@@ -11,12 +11,21 @@ from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomersSplit, Move
+from careline_contracts.events.engagement import FollowUpRecorded
+from careline_contracts.events.profile import (
+    Activity,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+    Move,
+)
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TierChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.payload import Payload
 from careline_contracts.topics import (
     ACTIVITIES,
+    CUSTOMERS,
+    FOLLOW_UPS,
     OUTREACH_RESULTS,
     RISK_CHANGES,
     TAG_CHANGES,
@@ -70,6 +79,7 @@ class Engagement(StageInTest):
             handle=handlers.handle,
             fire=handlers.fire,
         )
+        self.hears = handlers.hears
         self._events = 0
         self._changes: dict[str, int] = {}
 
@@ -112,6 +122,22 @@ class Engagement(StageInTest):
             {"request": "r", "customer": customer, "result": result, **more}
         )
         return self._heard(OUTREACH_RESULTS, answered, hours)
+
+    def customer(self, number: str, hours: float, **attributes: str) -> ConsumerRecord:
+        """What profile says of a customer."""
+        state = CustomerState(
+            customer=number,
+            version=1,
+            identities={"phone": 1},
+            created_at=after(hours),
+            attributes=attributes,
+        )
+        return self._heard(CUSTOMERS, state, hours)
+
+    def follow_up(self, customer: str, hours: float, result: str, **more: Any) -> ConsumerRecord:
+        noted = {"contact_channel": "phone", "by": "wang.li", "result": result, **more}
+        said = FollowUpRecorded.model_validate({"customer": customer, **noted})
+        return self._heard(FOLLOW_UPS, said, hours)
 
     def tier(self, customer: str, hours: float, to: str) -> ConsumerRecord:
         return self._heard(TIER_CHANGES, TierChanged(**self._change(customer, hours, to)), hours)

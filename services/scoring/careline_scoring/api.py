@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, get_args
 
 import structlog
@@ -16,6 +16,14 @@ from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
 from careline_scoring.explanation import ScoreView, explain
 from careline_scoring.model import NEVER, Fact
+from careline_scoring.movements import (
+    Forecast,
+    TierFlow,
+    forecast,
+    month_of,
+    standings,
+    tier_flow,
+)
 from careline_scoring.rules import Rulebook, as_points
 from careline_scoring.rules.wording import Language
 
@@ -28,6 +36,12 @@ AsOf = Annotated[
     AwareDatetime | None,
     Query(description="By the facts of the days until then; default: the last decision's instant"),
 ]
+
+Month = Annotated[
+    str, Query(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", description="In the policy's time zone")
+]
+DaysAhead = Annotated[int, Query(ge=1, le=31)]
+Limit = Annotated[int, Query(ge=0, le=10_000, description="Customers looked at, the first due")]
 
 
 class Summary(BaseModel):
@@ -42,8 +56,10 @@ class Summary(BaseModel):
     """TAG-4: a customer may carry several values of a tag, or none."""
 
 
-def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]]) -> APIRouter:
-    """The routes; `connect` opens a connection to scoring's database."""
+def router(
+    connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: Callable[[], datetime]
+) -> APIRouter:
+    """The routes; `connect` opens a connection to scoring's database, `now` is its clock."""
     routes = APIRouter(prefix="/v1", tags=["scoring"], dependencies=[requires("scores.read")])
 
     @routes.get(
@@ -70,6 +86,23 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]]) -> APIR
             risk={name: sums["risk"].get(name, 0) for name in get_args(Risk)},
             tags={name: tags.get(name, {}) for name in get_args(TagName)},
         )
+
+    @routes.get("/tiers/flow", summary="Who moved from which tier to which in a month")
+    async def flow(month: Month) -> TierFlow:
+        between = month_of(timeline().at(now()), month)
+        async with connect() as connection:
+            cells = standings(await queries.standings(connection, *between))
+            moved = await queries.moves_and_flaps(connection, *between)
+        return tier_flow(month, *between, cells, *moved)
+
+    @routes.get("/forecast", summary="What will move within the next days if nothing happens")
+    async def moves_to_come(days: DaysAhead = 7, limit: Limit = 1_000) -> Forecast:
+        start = now()
+        async with connect() as connection:
+            until = start + timedelta(days=days)
+            in_all, due, facts = await queries.due(connection, until, limit=limit)
+        rulebook = timeline().at(start)
+        return forecast(rulebook, due, facts, start=start, days=days, in_all=in_all)
 
     return routes
 

@@ -22,7 +22,13 @@ def build(settings: ServiceSettings) -> Service:
         hears=HEARS,
         handle=forgetting(handlers.handle, TRACES, service="scoring"),
         fire=forgetting_timers(handlers.fire),
-        routers=(api.router(lambda: service.engine.connect(), lambda: policy.timeline),),
+        routers=(
+            api.router(
+                lambda: service.engine.connect(),
+                lambda: policy.timeline,
+                lambda: service.clock.now(),
+            ),
+        ),
         policy=policy,
     )
     return service

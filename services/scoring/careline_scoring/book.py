@@ -91,6 +91,16 @@ class BucketKey(NamedTuple):
     hour: int
 
 
+class TierMove(NamedTuple):
+    """A change of tier as it was said."""
+
+    number: str
+    version: int
+    as_of: datetime
+    was: Tier | None
+    now: Tier
+
+
 class Book:
     """What was loaded for a batch, what the batch adds, and what it changes."""
 
@@ -106,6 +116,7 @@ class Book:
         self.new_facts: dict[BucketKey, tuple[int, int]] = {}
         """Times and amount to add to each bucket."""
         self.new_records: dict[str, Customer] = {}
+        self.tier_moves: list[TierMove] = []
         self.changed: dict[str, Customer] = {}
 
     def live(self, number: str) -> Customer:
@@ -169,7 +180,7 @@ class Book:
         """Each name leads there from now on."""
         for move in moves:
             self._move_of[move.name] = move.move
-            if is_identity(move.name):
+            if is_identity(move.name) or move.name in self._member_of:
                 self._member_of[move.name] = move.customer
             self.moves.append(move)
 

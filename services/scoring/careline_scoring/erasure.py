@@ -4,7 +4,12 @@ from careline_contracts.topics import SCORES
 from careline_runtime.erasure import Traces
 
 TRACES = Traces(
-    rows={"buckets": ("identity",), "members": ("identity",), "customers": ("number",)},
+    rows={
+        "buckets": ("identity",),
+        "members": ("identity",),
+        "customers": ("number",),
+        "tier_moves": ("number",),
+    },
     states={SCORES: "SELECT number FROM customers WHERE number = ANY(CAST(:names AS text[]))"},
     nobody=frozenset({"rescorings"}),
 )

@@ -154,31 +154,39 @@ def _contribution(entry: Entry, *, expires_at: datetime | None) -> Contribution:
     )
 
 
-def _next_change(rulebook: Rulebook, history: History, now: Decision) -> list[ChangeView]:
-    """What differs on the change day, by what is known now."""
-    if now.change_day == NEVER:
-        return []
-    then = rulebook.decide(history, now.change_day)
+def verdict_changes(now: Decision, then: Decision) -> list[ChangeView]:
+    """Which verdicts and tags differ between two decisions."""
     tags_now, tags_then = dict(now.tags), dict(then.tags)
-    pairs = [
-        ("total", as_points(now.total), as_points(then.total)),
+    return _differences(
         *[(verdict, getattr(now, verdict), getattr(then, verdict)) for verdict in VERDICTS],
         *[
             (tag, ", ".join(tags_now.get(tag, ())), ", ".join(tags_then.get(tag, ())))
             for tag in sorted(tags_now.keys() | tags_then.keys())
         ],
-        *[
-            (measure.measure, as_points(before), as_points(after))
-            for (_, measure), before, after in zip(
-                rulebook.measures, now.points, then.points, strict=True
-            )
-        ],
-    ]
+    )
+
+
+def _differences(*pairs: tuple[str, object, object]) -> list[ChangeView]:
     return [
         ChangeView(what=what, **{"from": str(was), "to": str(will)})
         for what, was, will in pairs
         if was != will
     ]
+
+
+def _next_change(rulebook: Rulebook, history: History, now: Decision) -> list[ChangeView]:
+    """What differs on the change day, by what is known now."""
+    if now.change_day == NEVER:
+        return []
+    then = rulebook.decide(history, now.change_day)
+    total = ("total", as_points(now.total), as_points(then.total))
+    points = (
+        (measure.measure, as_points(before), as_points(after))
+        for (_, measure), before, after in zip(
+            rulebook.measures, now.points, then.points, strict=True
+        )
+    )
+    return [*_differences(total), *verdict_changes(now, then), *_differences(*points)]
 
 
 def _way_up(rulebook: Rulebook, way: WayUp) -> WayUpView:

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
+import structlog
+
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
 from careline_contracts.events.profile import (
@@ -18,7 +20,8 @@ from careline_contracts.events.profile import (
     CustomersSplit,
     CustomerState,
 )
-from careline_contracts.topics import ACTIVITIES, CUSTOMERS, POLICIES
+from careline_contracts.events.touchpoints import OutreachAnswered
+from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.followed_policy import Timeline
@@ -26,13 +29,15 @@ from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store
 from careline_scoring.announcements import announce_changes, announce_score
-from careline_scoring.book import Book, Customer, Published, is_identity
+from careline_scoring.book import Book, Customer, Published, TierMove, is_identity
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact, kind_of
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.evidence import Calendar
 from careline_scoring.tags import all_of, of_record
+
+log = structlog.get_logger(__name__)
 
 MOST_MINOR_UNITS = 10**15
 """What the contract allows, so that sums fit a bigint."""
@@ -46,6 +51,7 @@ HEARS = (
         types={event.type: event for event in (CustomersMerged, CustomersSplit, CustomerErased)},
         otherwise=Activity,
     ),
+    Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
     Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
     Hears(POLICIES, types={PolicyPublished.type: PolicyPublished}),
 )
@@ -70,13 +76,16 @@ class Handlers:
         """Handles events up to one that moves facts between customers; returns from that on."""
         activities = [h.payload for h in heard if isinstance(h.payload, Activity)]
         merges = [h.payload for h in heard if isinstance(h.payload, CustomersMerged)]
+        answers = [h.payload for h in heard if isinstance(h.payload, OutreachAnswered)]
         states = [h.payload for h in heard if isinstance(h.payload, CustomerState)]
         work = await self._begin(
             unit,
             identities={activity.identity for activity in activities}
-            | {move.name for merge in merges for move in merge.moves if is_identity(move.name)},
+            | {move.name for merge in merges for move in merge.moves}
+            | {answer.customer for answer in answers},
             numbers={activity.customer for activity in activities}
             | {number for merge in merges for number in (merge.customer, *merge.absorbed)}
+            | {answer.customer for answer in answers}
             | {state.customer for state in states if not state.merged_into},
             instants=[_as_of(h.envelope) for h in heard],
         )
@@ -90,6 +99,8 @@ class Handlers:
                 case CustomersMerged() | CustomersSplit():
                     left = heard[place:]
                     break
+                case OutreachAnswered() as answer:
+                    work.answered(item.envelope, answer)
                 case CustomerState(merged_into=None) as state:
                     work.record(item.envelope, state)
                 case PolicyPublished(service="scoring") as published:
@@ -162,6 +173,7 @@ class Handlers:
 
     async def _save(self, unit: Unit, work: "_Work") -> None:
         book = work.book
+        work.audit()
         await store.save(unit.connection, book)
         unit.after_commit(lambda: metrics.count(work.counts))
         unit.after_commit(lambda: self._histories.keep(book.live_customers))
@@ -182,13 +194,29 @@ class _Work:
     def hear(self, envelope: Envelope, activity: Activity) -> None:
         """An activity is one more fact about its customer."""
         customer = self.book.owner(activity.identity, named=activity.customer)
-        as_of = customer.not_before(_as_of(envelope))
-        self._catch_up(customer, as_of)
         fact = _fact(envelope, activity, self._calendar)
-        self.book.add(customer, activity.identity, fact)
+        self._learn(customer, activity.identity, fact, envelope)
         if fact.amount_minor and not customer.rulebook.evidence.converts(fact.currency):
             self.counts["left_out"] += 1
-        self._decide(customer, as_of, envelope, why="event")
+
+    def answered(self, envelope: Envelope, answer: OutreachAnswered) -> None:
+        """What became of an outreach is a fact about whom it reached.
+
+        A channel names the customer by number. One of whom nothing else is known is not made up.
+        """
+        if self.book.live(answer.customer).published is None:
+            return
+        # the number is an identity like any other: it follows merges
+        customer = self.book.owner(answer.customer, named=answer.customer)
+        day, hour = self._calendar.day_and_hour(envelope.occurred_at)
+        kind = kind_of(answer.type, {"result": answer.result})
+        self._learn(customer, answer.customer, Fact(day, kind, "", 1, 0, hour=hour), envelope)
+
+    def _learn(self, customer: Customer, identity: str, fact: Fact, cause: Envelope) -> None:
+        as_of = customer.not_before(_as_of(cause))
+        self._catch_up(customer, as_of)
+        self.book.add(customer, identity, fact)
+        self._decide(customer, as_of, cause, why="event")
 
     def record(self, envelope: Envelope, state: CustomerState) -> None:
         """What the customer's record says is carried as tags, and decided about anew."""
@@ -250,6 +278,16 @@ class _Work:
             # decided about after the instant, before the policy was heard
             self._decide(customer, customer.as_of, None, why="policy")
 
+    def audit(self) -> None:
+        """Takes one of the scores apart before it is saved: every measure read anew must agree."""
+        customer = next((c for c in self.book.changed.values() if c.merged_into is None), None)
+        if customer is None or customer.published is None or customer.as_of is None:
+            return
+        readings = customer.rulebook.readings(customer.history, self._day_of(customer.as_of))
+        if tuple(reading.points for reading in readings) != customer.published.points:
+            self.counts["mismatches"] += 1
+            log.error("score.mismatch", customer=customer.number, version=customer.version)
+
     def _catch_up(self, customer: Customer, until: datetime) -> None:
         """Decides at each instant up to `until` at which something changes by itself."""
         while (due_at := self._due_at(customer)) is not None and due_at <= until:
@@ -279,7 +317,14 @@ class _Work:
         self.book.changed[customer.number] = customer
         self.counts[why] += 1
         if published == before:
+            self.counts["unchanged"] += why == "timer"
             return
+        if before is None or before.tier != published.tier:
+            was = before.tier if before else None
+            # the first change that is said
+            version = customer.version + 1
+            move = TierMove(customer.number, version, as_of, was, published.tier)
+            self.book.tier_moves.append(move)
         changed = announce_changes(
             self._unit, customer, decision, published, as_of=as_of, cause=cause
         )

@@ -19,6 +19,10 @@ amounts_left_out = Counter(
     "careline_scoring_amounts_left_out_total",
     "Amounts in a currency that the policy has no rate for: counted as orders, not as money.",
 )
+due_unchanged = Counter(
+    "careline_scoring_due_unchanged_total",
+    "Decisions at the instant of a change at which nothing differed; must stay 0.",
+)
 score_mismatches = Counter(
     "careline_scoring_score_mismatches_total",
     "Scores that could not be taken apart to what was published; must stay 0.",
@@ -39,4 +43,6 @@ def count(counts: Mapping[str, int]) -> None:
         rescored.labels(why).inc(counts.get(why, 0))
     for verdict in VERDICTS:
         verdicts_changed.labels(verdict).inc(counts.get(verdict, 0))
+    due_unchanged.inc(counts.get("unchanged", 0))
+    score_mismatches.inc(counts.get("mismatches", 0))
     amounts_left_out.inc(counts.get("left_out", 0))

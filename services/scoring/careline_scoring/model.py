@@ -59,6 +59,10 @@ def _conversion(body: Mapping[str, Any]) -> str:
     return "converted" if body.get("converted") else "open"
 
 
+def _rating(body: Mapping[str, Any]) -> str:
+    return f"{body.get('survey', '')}-{body.get('score', '')}"
+
+
 def _field(name: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda body: str(body.get(name, ""))
 
@@ -69,6 +73,14 @@ VARIANTS: dict[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], str]]] 
     "fault.reported": (("system_down", "function_broken", "question"), _field("impact")),
     "payment.received": (("punctual", "late"), _punctuality),
     "referral.made": (("open", "converted"), _conversion),
+    "outreach.answered": (
+        ("delivered", "read", "replied", "failed", "opted_out"),
+        _field("result"),
+    ),
+    "survey.answered": (
+        tuple(f"{survey}-{score}" for survey in ("nps", "csat") for score in range(11)),
+        _rating,
+    ),
     "contract.changed": (("signed", "renewed", "amended", "terminated"), _field("change")),
 }
 """Kinds that a field of the event splits: the variants there are, and how to read one."""

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_scoring.model import Fact, Tags
-from careline_scoring.store import FACT_COLUMNS
+from careline_scoring.store import FACT_COLUMNS, FACTS
 from careline_scoring.tags import read_tags
 
 # up from an absorbed number to the customer that it has become
@@ -41,6 +41,54 @@ _COUNT_TAGS = text("""
     WHERE merged_into IS NULL
     GROUP BY tag, carried_value ORDER BY tag, carried_value
 """)
+
+
+_STANDINGS = text("""
+    WITH standing AS (
+        SELECT number,
+            (array_agg(to_tier ORDER BY version DESC) FILTER (WHERE as_of < :begins))[1] AS was,
+            (array_agg(to_tier ORDER BY version DESC))[1] AS now
+        FROM tier_moves WHERE as_of < :ends GROUP BY number
+    )
+    SELECT was, CASE WHEN merged_into IS NOT NULL AND as_of < :ends THEN 'merged' ELSE now END,
+        count(*)
+    FROM standing JOIN customers USING (number)
+    WHERE merged_into IS NULL OR as_of >= :begins
+    GROUP BY 1, 2
+""")
+# a move back to where the move before had come from, soon after it
+_MOVES = text("""
+    WITH moves AS (
+        SELECT as_of, from_tier, to_tier,
+            lag(from_tier) OVER each AS came_from, lag(as_of) OVER each AS came_at
+        FROM tier_moves WHERE as_of < :ends
+        WINDOW each AS (PARTITION BY number ORDER BY version)
+    )
+    SELECT count(*), count(*) FILTER (
+        WHERE to_tier = came_from AND as_of < came_at + interval '30 days')
+    FROM moves WHERE from_tier IS NOT NULL AND as_of >= :begins
+""")
+_DUE = text("""
+    SELECT number, as_of FROM timers JOIN customers ON number = key
+    WHERE kind = 'rescore' AND due_at < :until AND merged_into IS NULL AND as_of IS NOT NULL
+    ORDER BY due_at, number LIMIT :limit
+""")
+_COUNT_DUE = text("SELECT count(*) FROM timers WHERE kind = 'rescore' AND due_at < :until")
+
+
+class Standing(NamedTuple):
+    """How many customers were in one tier, none when they are new, and are in another now."""
+
+    was: str | None
+    now: str
+    customers: int
+
+
+class Due(NamedTuple):
+    """A customer about whom something will change, and as of when was decided last."""
+
+    number: str
+    as_of: datetime
 
 
 class Found(NamedTuple):
@@ -82,3 +130,34 @@ async def count_tags(connection: AsyncConnection) -> dict[str, dict[str, int]]:
     for tag, value, customers in await connection.execute(_COUNT_TAGS):
         sums.setdefault(tag, {})[value] = customers
     return sums
+
+
+async def standings(
+    connection: AsyncConnection, begins_at: datetime, ends_at: datetime
+) -> list[Standing]:
+    """In which tiers customers were at one instant and are at a later one."""
+    between = {"begins": begins_at, "ends": ends_at}
+    return [Standing(*row) for row in await connection.execute(_STANDINGS, between)]
+
+
+async def moves_and_flaps(
+    connection: AsyncConnection, begins_at: datetime, ends_at: datetime
+) -> tuple[int, int]:
+    """How often customers changed tier between two instants, and how often back again."""
+    between = {"begins": begins_at, "ends": ends_at}
+    moves, flaps = (await connection.execute(_MOVES, between)).one()
+    return moves, flaps
+
+
+async def due(
+    connection: AsyncConnection, until: datetime, *, limit: int
+) -> tuple[int, list[Due], dict[str, list[Fact]]]:
+    """How many customers change before an instant; the first of them, with all their facts."""
+    await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    in_all: int = (await connection.execute(_COUNT_DUE, {"until": until})).scalar_one()
+    rows = await connection.execute(_DUE, {"until": until, "limit": limit})
+    first = [Due(*row) for row in rows]
+    facts: dict[str, list[Fact]] = {one.number: [] for one in first}
+    for number, *fact in await connection.execute(FACTS, {"numbers": list(facts)}):
+        facts[number].append(Fact._make(fact))
+    return in_all, first, facts

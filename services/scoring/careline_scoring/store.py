@@ -39,7 +39,7 @@ FACT_COLUMNS = """
     b.day - DATE '0001-01-01' + 1, b.kind, b.currency, b.times, b.amount_minor, b.channel,
     b.product, b.hour
 """
-_FACTS = text(f"""
+FACTS = text(f"""
     SELECT m.customer, {FACT_COLUMNS}
     FROM members m JOIN buckets b USING (identity)
     WHERE m.customer = ANY(CAST(:numbers AS text[]))
@@ -61,6 +61,14 @@ _MOVE_IDENTITIES = text("""
         CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
     ON CONFLICT (identity) DO UPDATE SET customer = excluded.customer, moves = excluded.moves
     WHERE known.moves < excluded.moves
+    RETURNING identity
+""")
+# what an outreach brought is kept under the number itself
+_MOVE_NUMBERS_FACTS = text("""
+    UPDATE members SET customer = moved.customer, moves = moved.moves
+    FROM unnest(CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
+        AS moved (name, customer, moves)
+    WHERE members.identity = moved.name AND members.moves < moved.moves
     RETURNING identity
 """)
 _MOVE_NUMBERS = text("""
@@ -103,6 +111,12 @@ _SAVE_ABSORBED = text("""
     UPDATE customers SET merged_into = moved.survivor
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
     WHERE customers.number = moved.absorbed
+""")
+_ADD_TIER_MOVES = text("""
+    INSERT INTO tier_moves (number, version, as_of, from_tier, to_tier)
+    SELECT * FROM unnest(
+        CAST(:numbers AS text[]), CAST(:versions AS bigint[]), CAST(:as_ofs AS timestamptz[]),
+        CAST(:froms AS text[]), CAST(:tos AS text[]))
 """)
 _SAVE_RECORDS = text("""
     UPDATE customers SET record = CAST(saved.record AS jsonb), record_version = saved.version
@@ -167,7 +181,7 @@ async def load(
     known = [c for c in live if facts_moved or c.published is not None]
     will_change = _choose_rulebooks(timeline, customers.values(), instants)
     if unread := [c.number for c in known if will_change or not histories.take(c)]:
-        for number, *fact in await connection.execute(_FACTS, {"numbers": unread}):
+        for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
             customers[number].learn(Fact._make(fact))
     move_of |= {number: customer.moves for number, customer in customers.items()}
     return Book(customers, member_of, move_of)
@@ -242,6 +256,12 @@ async def save(connection: AsyncConnection, book: Book) -> None:
         await _add_facts(connection, book)
     if book.new_records:
         await _save_records(connection, [c for _, c in sorted(book.new_records.items())])
+    if book.tier_moves:
+        numbers, versions, as_ofs, froms, tos = zip(*sorted(book.tier_moves), strict=True)
+        sides = {"froms": froms, "tos": tos}
+        await connection.execute(
+            _ADD_TIER_MOVES, sides | {"numbers": numbers, "versions": versions, "as_ofs": as_ofs}
+        )
     if book.changed:
         changed = [customer for _, customer in sorted(book.changed.items())]
         await _save_customers(connection, changed)
@@ -258,6 +278,7 @@ async def move(connection: AsyncConnection, moves: Collection[Move]) -> bool:
     changed = False
     for statement, chosen in (
         (_MOVE_IDENTITIES, [m for m in ordered if is_identity(m.name)]),
+        (_MOVE_NUMBERS_FACTS, [m for m in ordered if not is_identity(m.name)]),
         (_MOVE_NUMBERS, [m for m in ordered if not is_identity(m.name)]),
     ):
         if chosen:

@@ -72,6 +72,17 @@ customers = Table(
     "`record` is what profile says of the customer, as tags.",
 )
 
+tier_moves = Table(
+    "tier_moves",
+    metadata,
+    Column("number", Name, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("as_of", Instant, nullable=False),
+    Column("from_tier", Text),
+    Column("to_tier", Text, nullable=False),
+    comment="Each change of tier as it was said, by the version of the change.",
+)
+
 rescorings = Table(
     "rescorings",
     metadata,

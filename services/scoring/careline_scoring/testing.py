@@ -17,8 +17,9 @@ from careline_contracts.events.profile import (
     CustomerState,
     Move,
 )
+from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.payload import Payload
-from careline_contracts.topics import ACTIVITIES, CUSTOMERS, POLICIES
+from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES
 from careline_runtime.followed_policy import BEFORE_ALL, Edition, Timeline
 from careline_runtime.policy import Loaded, load_policy
 from careline_runtime.settings import ServiceSettings
@@ -111,6 +112,22 @@ class Scoring(StageInTest):
             key=key,
         )
         return self.record(ACTIVITIES.name, envelope, payload)
+
+    def answer(self, customer: str, result: str, *, day: int) -> ConsumerRecord:
+        """What became of an outreach request, as the channel system says."""
+        self._named += 1
+        envelope = Envelope(
+            f"e{self._named}",
+            "/sms",
+            OutreachAnswered.type,
+            occurred_at=noon(day),
+            recorded_at=noon(day),
+            key=customer,
+        )
+        answer = OutreachAnswered.model_validate(
+            {"request": "O-1", "customer": customer, "result": result}
+        )
+        return self.record(OUTREACH_RESULTS.name, envelope, answer)
 
     def state(
         self, customer: str, version: int, *, day: int, **attributes: str | tuple[str, ...]

@@ -5,6 +5,7 @@ A case is one run of a playbook for one customer; `step` is the playbook's own n
 
 from typing import ClassVar, Literal
 
+from careline_contracts.events.touchpoints import MinorUnits
 from careline_contracts.payload import Instant, LongText, Payload, ShortText
 
 CaseStatus = Literal["open", "saved", "lost", "withdrawn", "reached", "ended"]
@@ -122,3 +123,34 @@ class ReminderRaised(Payload):
     about: ShortText
     reason: str
     due_at: Instant | None = None
+    owner: ShortText | None = None
+    """Of those in that role the one whose customer it is."""
+
+
+class FollowUpRecorded(Payload):
+    """Somebody noted a contact with a customer (CARE-6). Codes and short words, no names."""
+
+    type: ClassVar[str] = "careline.follow-up.recorded.v1"
+    customer: ShortText
+    contact_channel: ShortText
+    result: Literal["reached", "not_reached", "call_back", "declined"]
+    by: ShortText
+    """Whoever noted it, as their token names them."""
+    case: ShortText | None = None
+    need: ShortText | None = None
+    """What the customer wants, from the company's list."""
+    cause: ShortText | None = None
+    offer: ShortText | None = None
+    offer_minor: MinorUnits | None = None
+    next_contact_at: Instant | None = None
+    owner: ShortText | None = None
+
+
+class OfferDecided(Payload):
+    """A supervisor let an offer pass, or not."""
+
+    type: ClassVar[str] = "careline.offer.decided.v1"
+    customer: ShortText
+    case: ShortText
+    approved: bool
+    by: ShortText

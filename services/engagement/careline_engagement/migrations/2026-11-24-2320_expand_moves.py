@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "engagement_0007"
-down_revision = "engagement_0006"
+revision = "engagement_0008"
+down_revision = "engagement_0007"
 
 
 def upgrade() -> None:

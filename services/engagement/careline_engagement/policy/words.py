@@ -4,6 +4,7 @@ from typing import Annotated, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
+from careline_contracts.events.engagement import FollowUpRecorded
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
 
@@ -23,7 +24,13 @@ VERDICTS: dict[str, tuple[str, ...]] = {
 }
 """What scoring says of a customer, and the values of each."""
 
-_EVIDENCE = TOUCHPOINTS.keys() | {f"{OUTREACH}/{name}" for name in (*_RESULTS, "cause", "offer")}
+FOLLOW_UP = "follow-up"
+_FOLLOW_UPS: tuple[str, ...] = get_args(FollowUpRecorded.model_fields["result"].annotation)
+_EVIDENCE = {
+    *TOUCHPOINTS,
+    *(f"{OUTREACH}/{name}" for name in (*_RESULTS, "cause", "offer")),
+    *(f"{FOLLOW_UP}/{name}" for name in _FOLLOW_UPS),
+}
 TICKETS = ("ticket.opened", "ticket.resolved", "ticket.breached")
 """What may happen to a ticket, as a trigger; its number is the key `ticket`."""
 MOMENT = "moment"
@@ -38,7 +45,9 @@ _TRIGGERS = {
 
 def _known_evidence(kind: str) -> str:
     if kind not in _EVIDENCE:
-        raise ValueError(f"{kind!r} is neither a touchpoint nor what an outreach is answered with")
+        raise ValueError(
+            f"{kind!r} is no touchpoint, answer to an outreach or result of a follow-up"
+        )
     return kind
 
 

@@ -149,10 +149,11 @@ def _courses(family: Family, book: Book) -> Iterator[tuple[Case, Playbook, list[
 
 
 def _view(case: Case, family: Family, book: Book) -> View:
+    facts = family.facts_for(case.number)
     return View(
         family,
-        family.facts_for(case.number),
-        evidence_for(case, family),
+        facts,
+        evidence_for(case, facts, family),
         family.consents_for(case.number),
         _spent(family, case.number, book),
         book,

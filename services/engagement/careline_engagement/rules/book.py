@@ -54,6 +54,11 @@ class Book:
         """The contact budget in force at `instant`."""
         return self.at(instant).policy.budget
 
+    def digests_of(self, playbook: Playbook) -> frozenset[str]:
+        """The wordings that this version of a playbook has had."""
+        known = (edition.policy.by_name.get(playbook.playbook) for edition in self.editions)
+        return frozenset(one.digest for one in known if one and one.version == playbook.version)
+
     def script(self, name: str, at: datetime) -> Script | None:
         """A script as the edition in force at `at` words it, or the latest that has it."""
         editions = [self.at(at), *reversed(self.editions)]

@@ -72,16 +72,17 @@ def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = 
     return sorted([*kept, end], key=lambda move: (move.at, _LAST.get(move.kind, 0)))
 
 
-def evidence_for(case: Case, family: Family) -> list[Fact]:
-    """The facts that count for a case, in order of instant.
+def evidence_for(case: Case, facts: Sequence[Fact], family: Family) -> list[Fact]:
+    """Those of the customer's facts that count for a case.
 
     Strictly after the opening: the event that began the case is not what answers it. An answer to
     the outreach of another case is that one's.
     """
     asked_by = {contact.request: contact.case for contact in family.contacts}
+    asked_by |= {one.id: one.id for one in family.cases}
     return [
         fact
-        for fact in family.facts_for(case.number)
+        for fact in facts
         if fact.at > case.opened_at and asked_by.get(fact.request, case.id) == case.id
     ]
 

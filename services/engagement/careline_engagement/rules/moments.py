@@ -7,9 +7,9 @@ is known then: if it has moved, the entry is dropped for one at the new instant.
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from careline_engagement.model import Entry, Family
+from careline_engagement.model import Entry, Fact, Family
 from careline_engagement.policy import EngagementPolicy
-from careline_engagement.policy.words import MOMENT
+from careline_engagement.policy.words import FOLLOW_UP, MOMENT
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import short
 from careline_engagement.rules.zones import zone_of
@@ -70,9 +70,21 @@ def moved(entry: Entry, at: datetime) -> Entry:
 
 def next_contact(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
     """By when the customer is to be contacted, as of an instant; None if nobody has to."""
-    days = _due_after(family, number, at, book)
     last = last_contact(family, number, at, book)
+    if (wished := _wished(family, number, at)) and (last is None or wished.at >= last):
+        return datetime.fromisoformat(wished.detail)
+    days = _due_after(family, number, at, book)
     return last + days if days and last else None
+
+
+def _wished(family: Family, number: str, at: datetime) -> Fact | None:
+    """The last follow-up that says when the next contact is to be."""
+    said = [
+        fact
+        for fact in family.facts_for(number)
+        if fact.kind.startswith(f"{FOLLOW_UP}/") and fact.detail and fact.at <= at
+    ]
+    return said[-1] if said else None
 
 
 def last_contact(family: Family, number: str, at: datetime, book: Book) -> datetime | None:

@@ -11,6 +11,7 @@ from careline_engagement.store.heard import (
     add_consents,
     add_entries,
     add_facts,
+    add_follow_ups,
     add_records,
     decide_entries,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "add_consents",
     "add_entries",
     "add_facts",
+    "add_follow_ups",
     "add_records",
     "decide_entries",
     "load_families",

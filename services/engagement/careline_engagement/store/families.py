@@ -1,6 +1,6 @@
 """Customers, whole: all that a decision about them depends on, locked."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +29,10 @@ _FAMILIES = text("""
     HAVING bool_or(
         down.number = ANY(CAST(:always AS text[]))
         OR EXISTS (SELECT FROM cases c WHERE c.number = down.number AND c.closed_at IS NULL))
+""")
+_RULINGS = text("""
+    SELECT number, CAST(rulings AS text) FROM customers
+    WHERE number = ANY(CAST(:numbers AS text[]))
 """)
 _ALIASES = text("""
     SELECT absorbed, survivor, since FROM aliases
@@ -81,15 +85,40 @@ async def load_families(
     """The customers with these numbers who have an open case, or are among `always`; locked."""
     if not numbers:
         return []
-    found = (
-        await connection.execute(_FAMILIES, {"numbers": sorted(numbers), "always": sorted(always)})
-    ).all()
+    found = await _find(connection, numbers, always=always)
+    members = {number for _, all_of_one in found for number in all_of_one}
+    locked = await lock(connection, members) if members else ()
+    return await _read(connection, found, {number: said for number, _, said, _ in locked}, kept)
+
+
+async def read_families(
+    connection: AsyncConnection, numbers: Collection[str], *, kept: timedelta
+) -> list[Family]:
+    """The customers with these numbers, to look at: nothing is locked."""
+    found = await _find(connection, numbers, always=numbers)
+    members = [number for _, all_of_one in found for number in all_of_one]
+    rulings: dict[str, str] = dict((await connection.execute(_RULINGS, {"numbers": members})).all())
+    return await _read(connection, found, rulings, kept)
+
+
+async def _find(
+    connection: AsyncConnection, numbers: Collection[str], *, always: Collection[str]
+) -> Sequence[tuple[str, Sequence[str]]]:
+    """Root and members of each customer."""
+    wanted = {"numbers": sorted(numbers), "always": sorted(always)}
+    return [(root, members) for root, members in await connection.execute(_FAMILIES, wanted)]
+
+
+async def _read(
+    connection: AsyncConnection,
+    found: Sequence[tuple[str, Sequence[str]]],
+    said_by_scoring: Mapping[str, str],
+    kept: timedelta,
+) -> list[Family]:
     if not found:
         return []
     root_of = {number: root for root, members in found for number in members}
-    rulings = {
-        number: rows.to_rulings(said) for number, _, said, _ in await lock(connection, root_of)
-    }
+    rulings = {n: rows.to_rulings(said_by_scoring.get(n, "[]")) for n in root_of}
     known: dict[str, Any] = {root: ({}, [], [], [], [], []) for root, _ in found}
     if len(root_of) > len(found):
         for row in await connection.execute(_ALIASES, {"numbers": list(root_of)}):

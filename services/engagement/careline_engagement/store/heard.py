@@ -1,11 +1,12 @@
 """What is only ever added: aliases, facts, consents and entries, in any order and twice."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_contracts.events.engagement import FollowUpRecorded
 from careline_engagement import rows
 from careline_engagement.model import Alias, Consent, Entry, Fact, Outcome, Record
 
@@ -59,6 +60,15 @@ _ADD_RECORDS = text("""
     ) AS heard (number, version, at, created_at, attributes)
     ON CONFLICT DO NOTHING
 """)
+_ADD_FOLLOW_UPS = text("""
+    INSERT INTO follow_ups (event_id, number, at, said)
+    SELECT event_id, number, at, CAST(said AS jsonb)
+    FROM unnest(
+        CAST(:events AS text[]), CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]),
+        CAST(:said AS text[])
+    ) AS heard (event_id, number, at, said)
+    ON CONFLICT DO NOTHING
+""")
 _ADD_ENTRIES = text("""
     INSERT INTO entries (
         number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
@@ -72,7 +82,6 @@ _ADD_ENTRIES = text("""
     ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
     ON CONFLICT DO NOTHING
 """)
-# a moment that has moved leaves nothing: it was never the time
 _DROP_ENTRIES = text("""
     DELETE FROM entries USING unnest(
         CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[])
@@ -157,6 +166,22 @@ async def add_records(connection: AsyncConnection, records: Collection[tuple[str
     )
 
 
+async def add_follow_ups(
+    connection: AsyncConnection,
+    follow_ups: Collection[tuple[datetime, str, FollowUpRecorded]],
+) -> None:
+    """Adds what people noted, each with its instant and its event's id."""
+    await connection.execute(
+        _ADD_FOLLOW_UPS,
+        {
+            "events": [id for _, id, _ in follow_ups],
+            "numbers": [said.customer for _, _, said in follow_ups],
+            "ats": [at for at, _, _ in follow_ups],
+            "said": [said.to_json().decode() for _, _, said in follow_ups],
+        },
+    )
+
+
 async def add_entries(connection: AsyncConnection, entries: Collection[Entry]) -> None:
     """Adds what may begin a case, not yet decided."""
     await connection.execute(
@@ -179,9 +204,9 @@ async def add_entries(connection: AsyncConnection, entries: Collection[Entry]) -
 async def decide_entries(
     connection: AsyncConnection, decided: Sequence[tuple[Entry, Outcome]]
 ) -> None:
-    """Saves what entries led to; those that were superseded are forgotten."""
-    dropped = [entry for entry, outcome in decided if outcome == "superseded"]
-    decided = [(entry, outcome) for entry, outcome in decided if outcome != "superseded"]
+    """Saves what entries led to; those that say nothing of the customer are forgotten."""
+    dropped = [entry for entry, outcome in decided if _says_nothing(entry, outcome)]
+    decided = [(entry, outcome) for entry, outcome in decided if not _says_nothing(entry, outcome)]
     if dropped:
         await connection.execute(
             _DROP_ENTRIES,
@@ -200,3 +225,10 @@ async def decide_entries(
             "outcomes": [outcome for _, outcome in decided],
         },
     )
+
+
+def _says_nothing(entry: Entry, outcome: Outcome) -> bool:
+    """A moment that has moved was never the time; a purchase of somebody whom no playbook is for is
+    no news, and would leave a row for each. What scoring said is kept: it is rare, and a warning.
+    """
+    return outcome == "superseded" or (outcome == "condition_unmet" and not entry.version)

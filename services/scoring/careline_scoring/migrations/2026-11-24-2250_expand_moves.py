@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "scoring_0007"
-down_revision = "scoring_0006"
+revision = "scoring_0008"
+down_revision = "scoring_0007"
 
 
 def upgrade() -> None:

@@ -6,11 +6,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from careline_contracts.events.touchpoints import CHANNEL_EVENTS
+from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
+from careline_contracts.payload import Payload
 from careline_scoring.model import VARIANTS
 
+_HEARD: tuple[type[Payload], ...] = (*CHANNEL_EVENTS, OutreachAnswered)
 _SHORT_TYPES = frozenset(
-    event.type.removeprefix("careline.").removesuffix(".v1") for event in CHANNEL_EVENTS
+    event.type.removeprefix("careline.").removesuffix(".v1") for event in _HEARD
 )
 
 

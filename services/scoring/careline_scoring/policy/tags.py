@@ -12,6 +12,8 @@ class ValueRule(Part):
 
     high_at_least: Points
     potential_at_least: Points
+    hold_days: Days = 1
+    """Down only after the lower value has held so many days, today included: 1 is at once."""
 
     @model_validator(mode="after")
     def high_is_above_potential(self) -> Self:
@@ -71,6 +73,8 @@ class RiskRule(Part):
 
     spend_fall: SpendFall
     complaints: Complaints
+    hold_days: Days = 1
+    """Down only after the lower risk has held so many days, today included: 1 is at once."""
 
 
 class LifeCycleRule(Part):

@@ -2,7 +2,7 @@
 
 What is advised is enough: the day's decision with it is better. And it is the least: with one order
 less, or one minor unit less, it is not. A complaint cannot be bought back, so where complaints
-alone keep the risk up the advice is the day on which enough of them are out of the window.
+alone keep the risk up, or the policy holds it, the advice is the day on which time brings it down.
 """
 
 from typing import Literal, NamedTuple
@@ -52,8 +52,9 @@ def _to_less_risk(rulebook: Rulebook, history: History, day: int) -> list[WayUp]
     risk = LEVELS.index(rules.risk(history, day).name)
     if risk == 0:
         return []
-    if rules.complaint_level(rules.complaints(history, day)) == risk:
-        return _once_complaints_are_old(rulebook, history, day, risk)
+    is_held = rules.risk_hold > 1
+    if is_held or rules.complaint_level(rules.complaints(history, day)) == risk:
+        return _by_time_alone(rulebook, history, day, risk)
     before, now = rules.spends(history, day)
     percent = (policy.spend_fall.medium_percent, policy.spend_fall.high_percent)[risk - 1]
     # the fall is below the line once 100 × (before − now) < percent × before
@@ -66,9 +67,7 @@ def _to_less_risk(rulebook: Rulebook, history: History, day: int) -> list[WayUp]
     return [WayUp("risk", LEVELS[left], 1, amount, day)]
 
 
-def _once_complaints_are_old(
-    rulebook: Rulebook, history: History, day: int, risk: int
-) -> list[WayUp]:
+def _by_time_alone(rulebook: Rulebook, history: History, day: int, risk: int) -> list[WayUp]:
     """The first day on which time alone brings the risk down, if it does so before it rises."""
     then = rulebook.tags.risk(history, day)
     if then.change_day == NEVER:

@@ -5,20 +5,23 @@ is made once per policy, and what it answered before is not asked again while it
 evidence comes on which the answer rests, or its change day. Of 16 questions an event asks 5.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from careline_scoring.model import FIRST_CONTACT, Decision, History, Known, Reading
+from careline_contracts.events.scoring import Value
+from careline_scoring.model import FIRST_CONTACT, Decision, History, Known, Reading, Verdict
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.policy.score import Group, Measure
 from careline_scoring.rules.evidence import Calendar, Evidence
 from careline_scoring.rules.groups import GroupReader
 from careline_scoring.rules.habits import HabitRules
+from careline_scoring.rules.held import best_of_held_days
 from careline_scoring.rules.measures import Reader, evidence_of, reader
-from careline_scoring.rules.tags import TagRules
+from careline_scoring.rules.tags import VALUES, TagRules
 from careline_scoring.rules.tier import TierRules
 
 
@@ -86,9 +89,27 @@ class Rulebook:
         answers, change_days = self._answers(history, day)
         *points, need, risk, tier, stage, preferred = answers
         total = sum(points)
-        value = self.tags.value(total)
+        value, change_day = self.tags.value(total), min(change_days)
+        if self.tags.value_hold > 1:
+            value, value_until = self._held_value(history, day)
+            change_day = min(change_day, value_until)
         tags = stage + preferred
-        return Decision(day, tuple(points), total, value, need, risk, tier, tags, min(change_days))
+        return Decision(day, tuple(points), total, value, need, risk, tier, tags, change_day)
+
+    def _held_value(self, history: History, day: int) -> Verdict[Value]:
+        """TAG-1 where a policy holds it: the best of the last days' totals."""
+        history = history if day >= history.last_day else history.until(day)
+        known = sorted({d for series in history.series.values() for d in series.days})
+
+        def look(on: int) -> tuple[int, int]:
+            readings = self.readings(history, on)
+            until = min(reading.change_day for reading in readings)
+            value = self.tags.value(sum(reading.points for reading in readings))
+            return VALUES.index(value), min([until, *known[bisect_right(known, on) :][:1]])
+
+        hold_days = self.tags.value_hold
+        rank, change_day = best_of_held_days(look, day, hold_days=hold_days, lowest=0)
+        return Verdict(VALUES[rank], change_day)
 
     def _answers(self, history: History, day: int) -> tuple[list[Any], list[int]]:
         """Points of each measure, need, risk, tier, tags; and until when each of them holds."""

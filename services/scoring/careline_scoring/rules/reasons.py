@@ -16,8 +16,11 @@ def _value(rulebook: Rulebook, history: History, decision: Decision, language: L
     """Why TAG-1 is what it is."""
     rule = rulebook.policy.tags.value
     line = rule.high_at_least if decision.value == "high" else rule.potential_at_least
-    words = WORDS[language][f"value.{decision.value}"]
-    return (words.format(score=as_points(decision.total), line=line),)
+    words, today = WORDS[language], rulebook.tags.value(decision.total)
+    if today != decision.value:
+        name = LEVELS[language].get(today, today)
+        return (words["value.held"].format(value=name, days=rule.hold_days),)
+    return (words[f"value.{today}"].format(score=as_points(decision.total), line=line),)
 
 
 def _need(rulebook: Rulebook, history: History, decision: Decision, language: Language) -> Reasons:
@@ -39,6 +42,10 @@ def _risk(rulebook: Rulebook, history: History, decision: Decision, language: La
     if level == 0:
         return (words["risk.low"],)
     rules, policy = rulebook.tags, rulebook.policy.tags.risk
+    today = rules.risk_of_today(history, decision.day).name
+    if today != decision.risk:
+        name = LEVELS[language].get(today, today)
+        return (words["risk.held"].format(risk=name, days=policy.hold_days),)
     reasons = []
     before, now = rules.spends(history, decision.day)
     if rules.fall_level(before, now) == level:

@@ -6,8 +6,10 @@ from careline_contracts.events.scoring import Need, Risk, Value
 from careline_scoring.model import AMOUNT_SCALE, EMPTY, NEVER, History, Verdict
 from careline_scoring.policy.tags import Tags
 from careline_scoring.rules.curves import hundredths
+from careline_scoring.rules.held import best_of_held_days
 
 LEVELS: tuple[Risk, ...] = ("low", "medium", "high")
+VALUES: tuple[Value, ...] = ("normal", "potential", "high")
 
 
 class TagRules:
@@ -17,6 +19,8 @@ class TagRules:
         self._high = hundredths(tags.value.high_at_least)
         self._potential = hundredths(tags.value.potential_at_least)
         self._silent = tags.need.dormant.silent_days
+        self.value_hold = tags.value.hold_days
+        self.risk_hold = tags.risk.hold_days
         self._active_window = tags.need.active.window_days
         self._active_at_least = tags.need.active.at_least
         self._latent_window = tags.need.latent.window_days
@@ -61,7 +65,21 @@ class TagRules:
         return Verdict("none", min(becomes_latent, silent_day))
 
     def risk(self, history: History, day: int) -> Verdict[Risk]:
-        """TAG-3: the worse of fallen spend and complaints."""
+        """TAG-3: the worse of fallen spend and complaints, by default of today alone."""
+        if self.risk_hold == 1:
+            return self.risk_of_today(history, day)
+        history = history if day >= history.last_day else history.until(day)
+        known = sorted({*history.money.days, *history.series.get("complaint", EMPTY).days})
+
+        def look(on: int) -> tuple[int, int]:
+            name, change_day = self.risk_of_today(history, on)
+            return LEVELS.index(name), min([change_day, *known[bisect_right(known, on) :][:1]])
+
+        rank, change_day = best_of_held_days(look, day, hold_days=self.risk_hold, lowest=0)
+        return Verdict(LEVELS[rank], change_day)
+
+    def risk_of_today(self, history: History, day: int) -> Verdict[Risk]:
+        """What the signs of one day say, without holding."""
         amounts, days, window = history.money.amounts, history.money.days, self._window
         end = bisect_right(days, day)
         recent = bisect_right(days, day - window, 0, end)  # first bucket of the present period

@@ -1,16 +1,13 @@
-"""TIER-1: value class times stickiness, up at once, down only after the lower verdict held.
-
-The tier on a day is the best raw verdict of the last `hold_days` days, today included: a function
-of the facts as known now, without memory of what was decided before. So neither the order of
-events nor a restart can change it.
-"""
+"""TIER-1: value class times stickiness, up at once, down only after the lower verdict held."""
 
 from bisect import bisect_right
+from functools import partial
 from typing import NamedTuple
 
 from careline_contracts.events.scoring import Tier
 from careline_scoring.model import AMOUNT_SCALE, NEVER, TIERS, History, Series, Verdict
 from careline_scoring.policy.tier import TierRule
+from careline_scoring.rules.held import best_of_held_days
 
 
 class Standing(NamedTuple):
@@ -40,27 +37,9 @@ class TierRules:
         """The tier on `day`, and the first later day on which it differs."""
         money = history.money
         known = bisect_right(money.days, day)
-        best, best_day = -1, day
-        run_day = day - self._hold + 1
-        while True:  # the days that are held, up to today
-            rank, until = self._look(money, known, run_day)
-            if rank >= best:
-                best, best_day = rank, until - 1
-            if until > day:
-                break
-            run_day = until
-        while until != NEVER:  # the days to come
-            if best_day + self._hold < until:
-                break
-            rank, after = self._look(money, known, until)
-            if rank > best:
-                return Verdict(TIERS[best], until)
-            if rank == best:
-                best_day = after - 1
-            until = after
-        if best_day + 1 == NEVER or best == self._lowest:
-            return Verdict(TIERS[best], NEVER)
-        return Verdict(TIERS[best], best_day + self._hold)
+        look = partial(self._look, money, known)
+        rank, change_day = best_of_held_days(look, day, hold_days=self._hold, lowest=self._lowest)
+        return Verdict(TIERS[rank], change_day)
 
     def _look(self, money: Series, known: int, day: int) -> tuple[int, int]:
         """The raw verdict on `day`, and the next day on which it may differ (none is left out).

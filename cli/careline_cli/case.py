@@ -1,0 +1,90 @@
+"""`careline case`: the cases of playbooks, and one with its steps, deadlines and verdicts."""
+
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from careline_cli import service_api
+from careline_cli.console import stdout
+from careline_cli.customer.profile_api import number_of
+
+app = typer.Typer(
+    help="Cases of playbooks: what is done for whom, by when.\n\n"
+    "[bold]Examples[/]\n\ncareline case list --status open",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+ask = partial(service_api.ask, "engagement")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+@app.command("list")
+def list_cases(
+    status: Annotated[str | None, typer.Option(help="open, saved, lost, …")] = None,
+    playbook: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="A customer number, or an identity: phone:+86139…")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List cases, newest first.
+
+    [bold]Examples[/]
+
+    careline case list --status open --playbook retention
+
+    careline case list --customer C-7F3K2M --json
+    """
+    asked = {
+        "status": status,
+        "playbook": playbook,
+        "customer": number_of(customer) if customer else None,
+        "limit": limit,
+    }
+    found = ask("GET", "/v1/cases", params={k: v for k, v in asked.items() if v is not None})
+    if as_json:
+        stdout.print_json(data=found)
+        return
+    table = Table("opened", "case", "customer", "playbook", "status", "missed", box=None)
+    for case in found["cases"]:
+        missed = sum(step["verdict"] in ("missed", "late") for step in case["steps"])
+        table.add_row(
+            case["opened_at"],
+            case["case"],
+            case["customer"],
+            case["playbook"],
+            case["status"],
+            str(missed or ""),
+        )
+    stdout.print(table)
+
+
+@app.command()
+def show(case: Annotated[str, typer.Argument(metavar="CASE")], as_json: AsJson = False) -> None:
+    """Show a case: its steps with deadline, done, verdict.
+
+    [bold]Examples[/]
+
+    careline case show C-7F3K2M-retention-12 --json
+    """
+    found: dict[str, Any] = ask("GET", f"/v1/cases/{case}")
+    if as_json:
+        stdout.print_json(data=found)
+        return
+    stdout.print(
+        f"[bold]{found['case']}[/] of {found['customer']} ({found.get('tier', 'no tier')}): "
+        f"{found['status']}, opened {found['opened_at']} for {'; '.join(found['reasons'])}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    table = Table("step", "due", "done", "verdict", "", box=None)
+    for step in found["steps"]:
+        done = step.get("done_at") or step.get("sent_at") or ""
+        table.add_row(
+            step["step"], step.get("due_at", ""), done, step["verdict"], step.get("detail", "")
+        )
+    stdout.print(table)

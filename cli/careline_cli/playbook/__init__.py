@@ -1,0 +1,1 @@
+"""`careline playbook`: checked, shown, rehearsed on the real log, published."""

@@ -1,0 +1,68 @@
+"""`careline score forecast` and `flow`: what will move between tiers and tags, what has moved."""
+
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from careline_cli import service_api
+from careline_cli.console import progress, stdout
+
+ask = partial(service_api.ask, "scoring")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Days = Annotated[int, typer.Option("--days", min=1, max=31, help="How far ahead.")]
+Limit = Annotated[
+    int, typer.Option("--limit", min=0, max=10_000, help="How many customers, the first due.")
+]
+Month = Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="Which month.")]
+
+
+def forecast(days: Days = 7, limit: Limit = 1_000, as_json: AsJson = False) -> None:
+    """Show what will move within the next days if nothing happens: tiers, tags, risk.
+
+    [bold]Examples[/]
+
+    careline score forecast
+
+    careline score forecast --days 31 --json
+    """
+    found = ask("GET", "/v1/forecast", params={"days": days, "limit": limit})
+    if as_json:
+        stdout.print_json(data=found)
+        return
+    for what, flow in found["summary"].items():
+        _print_matrix(f"{what} by {found['until'][:10]}", flow)
+    if found["looked_at"] < found["due"]:
+        progress(f"Of {found['due']} customers with a change the first {found['looked_at']}.")
+
+
+def flow(month: Month, as_json: AsJson = False) -> None:
+    """Show who moved from which tier to which in a month, and how it ended.
+
+    [bold]Examples[/]
+
+    careline score flow --month 2026-06
+
+    careline score flow --month 2026-06 --json
+    """
+    found = ask("GET", "/v1/tiers/flow", params={"month": month})
+    if as_json:
+        stdout.print_json(data=found)
+        return
+    _print_matrix(f"tiers in {month}", found["flow"])
+    stdout.print(
+        f"{found['customers']:,} customers · {found['moved']:,} moved · {found['flaps']:,} of "
+        f"{found['moves']:,} moves went back within 30 days",
+        highlight=False,
+    )
+
+
+def _print_matrix(title: str, flow: dict[str, dict[str, Any]]) -> None:
+    """From where (rows) to where (columns)."""
+    columns = sorted({to for row in flow.values() for to in row})
+    table = Table("", *(to or "–" for to in columns), box=None)
+    for was, row in flow.items():
+        table.add_row(was or "–", *(f"{row.get(to, 0):,}" for to in columns))
+    stdout.print(f"[bold]{title}[/]", table, highlight=False, sep="\n")

@@ -1,0 +1,1 @@
+"""A reference channel system: outreach by mail and webhook."""

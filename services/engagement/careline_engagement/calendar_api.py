@@ -1,0 +1,96 @@
+"""HTTP about the interaction calendar: a customer's, and an owner's feed (CARE-2)."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import APIRouter, HTTPException, Response
+from pydantic import BaseModel
+
+from careline_engagement import calendar_feed, queries
+from careline_engagement.rules import Book
+from careline_engagement.rules.agenda import Agenda, agenda_of
+from careline_engagement.store.families import read_families
+from careline_runtime.access import requires
+from careline_runtime.service import Service
+
+MOST = 1_000
+
+
+class ComingView(BaseModel):
+    """Something that will begin by itself."""
+
+    at: datetime
+    playbook: str
+    trigger: str
+
+
+class OpenView(BaseModel):
+    """Something that somebody has to do."""
+
+    due_at: datetime
+    case: str
+    playbook: str
+    step: str
+
+
+class CalendarView(BaseModel):
+    """When a customer is to be contacted next, and what is planned."""
+
+    customer: str
+    tier: str | None = None
+    account_manager: str | None = None
+    last_contact_at: datetime | None = None
+    next_contact_at: datetime | None = None
+    is_overdue: bool
+    coming: list[ComingView]
+    open: list[OpenView]
+
+
+def router(service: Service, book: Callable[[], Book]) -> APIRouter:
+    """The routes about calendars."""
+    routes = APIRouter(prefix="/v1", tags=["calendar"], dependencies=[requires("cases.read")])
+
+    @routes.get(
+        "/customers/{number}/calendar",
+        summary="When a customer is to be contacted next, and what is planned",
+        response_model_exclude_none=True,
+    )
+    async def calendar(number: str) -> CalendarView:
+        now = service.clock.now()
+        async with service.engine.connect() as connection:
+            found = await read_families(connection, [number], kept=book().facts_kept)
+        if not found or not found[0].is_known:
+            raise HTTPException(404, f"nothing is known of customer {number}")
+        return _calendar(agenda_of(found[0], now, book()), now)
+
+    @routes.get(
+        "/owners/{owner}/calendar.ics",
+        summary="The contacts and tasks of an account manager, for a calendar program",
+        response_class=Response,
+    )
+    async def feed(owner: str) -> Response:
+        now = service.clock.now()
+        async with service.engine.connect() as connection:
+            numbers = await queries.customers_of(connection, owner, limit=MOST)
+            found = await read_families(connection, numbers, kept=book().facts_kept)
+        agendas = [agenda_of(family, now, book()) for family in found]
+        return Response(calendar_feed.written(owner, agendas, now), media_type="text/calendar")
+
+    return routes
+
+
+def _calendar(agenda: Agenda, now: datetime) -> CalendarView:
+    due_at = agenda.next_contact_at
+    return CalendarView(
+        customer=agenda.customer,
+        tier=agenda.tier,
+        account_manager=agenda.account_manager,
+        last_contact_at=agenda.last_contact_at,
+        next_contact_at=due_at,
+        is_overdue=due_at is not None and due_at < now,
+        coming=[ComingView(at=e.at, playbook=e.playbook, trigger=e.trigger) for e in agenda.coming],
+        open=[
+            OpenView(due_at=o.due_at, case=o.case, playbook=o.playbook, step=o.step)
+            for o in agenda.open
+        ],
+    )

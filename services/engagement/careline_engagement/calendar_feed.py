@@ -1,0 +1,46 @@
+"""An owner's calendar as iCalendar (RFC 5545): a contact that is due, a task with its deadline.
+
+Customers are named by number: who subscribes to a feed may pass it on.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from icalendar import Calendar, Event
+
+from careline_engagement.rules.agenda import Agenda
+
+LASTS = timedelta(minutes=30)
+
+
+def written(owner: str, agendas: Iterable[Agenda], now: datetime) -> bytes:
+    """The feed of an owner's customers."""
+    calendar = Calendar()
+    calendar.add("prodid", "-//careline//engagement//EN")
+    calendar.add("version", "2.0")
+    calendar.add("name", f"Careline: {owner}")
+    for agenda in agendas:
+        for event in _events(agenda, now):
+            calendar.add_component(event)
+    text: bytes = calendar.to_ical()
+    return text
+
+
+def _events(agenda: Agenda, now: datetime) -> Iterator[Event]:
+    customer = agenda.customer
+    if agenda.next_contact_at is not None:
+        summary = f"联系客户 / Contact {customer} ({agenda.tier})"
+        yield _event(f"{customer}-contact", agenda.next_contact_at, summary, now)
+    for task in agenda.open:
+        summary = f"{task.playbook}: {task.step}, {customer}"
+        yield _event(f"{task.case}-{task.step}", task.due_at, summary, now)
+
+
+def _event(uid: str, at: datetime, summary: str, now: datetime) -> Event:
+    event = Event()
+    event.add("uid", f"{uid}@careline")
+    event.add("dtstamp", now)
+    event.add("dtstart", at)
+    event.add("dtend", at + LASTS)
+    event.add("summary", summary)
+    return event

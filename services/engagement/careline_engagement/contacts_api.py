@@ -1,0 +1,128 @@
+"""HTTP about contacts with a customer: what went out, what stood against it, what came of it."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel
+
+from careline_contracts.events.engagement import FollowUpRecorded
+from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
+from careline_contracts.payload import Instant, ShortText
+from careline_contracts.topics import FOLLOW_UPS
+from careline_engagement import queries
+from careline_engagement.store.cases import Asked
+from careline_runtime.access import Caller, requires
+from careline_runtime.service import Service
+
+MOST = 1_000
+Limit = Annotated[int, Query(ge=1, le=MOST)]
+
+
+class ContactView(BaseModel):
+    """An outreach that a case asked for, and what became of it."""
+
+    at: datetime
+    verdict: Literal["sent", "held", "suppressed"]
+    channel: str
+    purpose: str
+    playbook: str
+    case: str
+    step: str
+    reason: str | None = None
+    earliest_at: datetime | None = None
+    """When there is room for it, or would have been."""
+
+
+class ContactList(BaseModel):
+    contacts: list[ContactView]
+
+
+class FollowUp(BaseModel):
+    """What came of a contact (CARE-6). Codes and short words: nothing that names a customer."""
+
+    contact_channel: ContactChannel
+    result: Literal["reached", "not_reached", "call_back", "declined"]
+    case: ShortText | None = None
+    need: ShortText | None = None
+    cause: ShortText | None = None
+    offer: ShortText | None = None
+    offer_minor: MinorUnits | None = None
+    next_contact_at: Instant | None = None
+    owner: ShortText | None = None
+
+
+class FollowUpView(FollowUp):
+    at: datetime
+    by: str
+
+
+class FollowUpList(BaseModel):
+    follow_ups: list[FollowUpView]
+
+
+class Accepted(BaseModel):
+    """It is on its way: the id under which it is said. Sent again under the same key, it is one."""
+
+    id: str
+
+
+def router(service: Service) -> APIRouter:
+    """The routes about contacts."""
+    routes = APIRouter(prefix="/v1", tags=["customers"])
+    reads = [requires("cases.read")]
+
+    @routes.get(
+        "/customers/{number}/contacts",
+        summary="How a customer was contacted, and what stood against it",
+        response_model_exclude_none=True,
+        dependencies=reads,
+    )
+    async def contacts(number: str, limit: Limit = 100) -> ContactList:
+        async with service.engine.connect() as connection:
+            found = await queries.contacts_of(connection, number, limit=limit)
+        return ContactList(contacts=[_contact(asked) for asked in found])
+
+    @routes.get(
+        "/customers/{number}/follow-ups",
+        summary="What came of contacts, newest first",
+        response_model_exclude_none=True,
+        dependencies=reads,
+    )
+    async def follow_ups(number: str, limit: Limit = 100) -> FollowUpList:
+        async with service.engine.connect() as connection:
+            found = await queries.follow_ups_of(connection, number, limit=limit)
+        return FollowUpList(
+            follow_ups=[FollowUpView(at=at, **said.model_dump()) for at, said in found]
+        )
+
+    @routes.post(
+        "/customers/{number}/follow-ups", status_code=202, summary="Note what came of a contact"
+    )
+    async def record_follow_up(
+        number: str,
+        follow_up: FollowUp,
+        caller: Annotated[Caller, requires("cases.work")],
+        idempotency_key: Annotated[str, Header(min_length=1, max_length=200)],
+    ) -> Accepted:
+        said = FollowUpRecorded(customer=number, by=caller.subject, **follow_up.model_dump())
+        id = f"follow-up-{number}-{idempotency_key}"
+        async with service.unit() as unit:
+            unit.say(FOLLOW_UPS, said, key=number, id=id, recorded_at=service.clock.now())
+        return Accepted(id=id)
+
+    return routes
+
+
+def _contact(asked: Asked) -> ContactView:
+    return ContactView(
+        at=asked.at,
+        verdict=asked.verdict,
+        channel=asked.channel,
+        purpose=asked.purpose,
+        playbook=asked.playbook,
+        case=asked.case,
+        step=asked.step,
+        reason=asked.reason or None,
+        earliest_at=asked.earliest_at,
+    )

@@ -1,0 +1,85 @@
+"""`careline playbook`, `case`, `uplift` and `calendar`: what they ask and what they show."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from careline_cli import service_api
+from careline_cli.app import app
+from careline_cli.console import CommandError
+
+POLICY = Path(__file__).parents[2] / "services/engagement/careline_engagement/policy.yaml"
+Ask = Callable[..., Any]
+
+
+def run(*words: str) -> Any:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout) if "--json" in words else result.stdout
+
+
+@pytest.fixture
+def engagement(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What engagement answers, by path."""
+    answers: dict[str, Any] = {}
+    monkeypatch.setattr(
+        service_api, "ask", lambda service, method, path, **_: answers[f"{service} {path}"]
+    )
+    return answers
+
+
+def test_playbooks_are_checked_and_listed() -> None:
+    found = run("playbook", "check", str(POLICY), "--json")
+    retention = found["playbooks"][0]
+    assert (retention["playbook"], retention["begins_on"]) == (
+        "retention",
+        ["risk/high", "need/dormant"],
+    )
+    assert "wake-up" in run("playbook", "check", str(POLICY))
+
+
+def test_a_flaw_is_told_with_its_line(tmp_path: Path) -> None:
+    wrong = tmp_path / "engagement.yaml"
+    wrong.write_text(POLICY.read_text("utf-8").replace("then: nobody_asked", "then: message"))
+    with pytest.raises(CommandError) as refused:
+        run("playbook", "check", str(wrong))
+    assert "goes back to message" in refused.value.why
+    assert f"{wrong}:" in refused.value.why
+
+
+def test_the_uplift_is_said_plainly(engagement: dict[str, Any]) -> None:
+    group = {"cases": 40, "reached": 4, "share": 0.1}
+    engagement["engagement /v1/playbooks/wake-up/uplift"] = {
+        "goal": "reached",
+        "window_days": 45,
+        "verdict": "not_enough_data",
+        "treated": group,
+        "held_out": group,
+        "difference": 0.0,
+        "low": -0.14,
+        "high": 0.14,
+    }
+    shown = run("uplift", "wake-up")
+    assert "not enough data" in shown
+    assert "-14.0 to +14.0" in shown
+    assert run("uplift", "wake-up", "--json")["verdict"] == "not_enough_data"
+
+
+def test_what_is_no_command_of_calendar_is_a_customer(
+    engagement: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careline_cli.calendar.number_of", lambda name: name)
+    engagement["engagement /v1/customers/C-1/calendar"] = {
+        "customer": "C-1",
+        "tier": "core",
+        "is_overdue": True,
+        "open": [],
+        "coming": [],
+        "next_contact_at": "2026-03-05T02:00:00Z",
+    }
+    assert run("calendar", "C-1", "--json")["tier"] == "core"
+    assert "overdue" in run("calendar", "show", "C-1")

@@ -1,0 +1,82 @@
+"""What people do and see about one customer over HTTP, on a real database."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+import httpx
+import pytest
+from icalendar import Calendar
+
+from careline_engagement.app import build
+from careline_engagement.testing import Engagement, after, fresh_engagement
+from careline_runtime.settings import ServiceSettings
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+async def engagement(admin_url: str) -> AsyncIterator[Engagement]:
+    async with fresh_engagement(admin_url, "retention", "account-call") as stage:
+        yield stage
+
+
+@pytest.fixture
+async def http(engagement: Engagement) -> AsyncIterator[httpx.AsyncClient]:
+    url = engagement.engine.url.render_as_string(hide_password=False)
+    service = build(ServiceSettings(database_url=url.replace("+asyncpg", ""), anonymous="accept"))
+    transport = httpx.ASGITransport(app=service.http)
+    async with httpx.AsyncClient(transport=transport, base_url="http://engagement") as client:
+        yield client
+    await service.engine.dispose()
+
+
+async def test_a_contact_is_noted_and_the_next_one_follows_from_it(
+    http: httpx.AsyncClient, engagement: Engagement
+) -> None:
+    await engagement.hear([engagement.customer("A", 0, account_manager="wang.li")])
+    await engagement.hear([engagement.tier("A", 0, "core")])
+    await engagement.tick(after(0))
+    await engagement.hear(
+        [
+            engagement.follow_up(
+                "A",
+                2,
+                "reached",
+                need="spare parts",
+                next_contact_at=after(24 * 5),
+                contact_channel="phone",
+            )
+        ]
+    )
+    await engagement.tick(after(2))
+    calendar = (await http.get("/v1/customers/A/calendar")).json()
+    assert (calendar["tier"], calendar["account_manager"]) == ("core", "wang.li")
+    assert datetime.fromisoformat(calendar["last_contact_at"]) == after(2)
+    assert datetime.fromisoformat(calendar["next_contact_at"]) == after(24 * 5)
+    assert (calendar["coming"], calendar["open"]) == ([], [])
+    [noted] = (await http.get("/v1/customers/A/follow-ups")).json()["follow_ups"]
+    assert (noted["need"], noted["result"], noted["by"]) == ("spare parts", "reached", "wang.li")
+    # the day comes, nobody calls, and the account manager's deadline passes
+    await engagement.tick(after(24 * 5))
+    feed = Calendar.from_ical((await http.get("/v1/owners/wang.li/calendar.ics")).content)
+    summaries = [str(event["summary"]) for event in feed.walk("VEVENT")]
+    assert summaries == ["联系客户 / Contact A (core)", "account-call: call, A"]
+    reminders = [s for s in await engagement.said() if s.topic == "careline.reminders.v1"]
+    assert b'"owner":"wang.li"' in reminders[-1].value
+    assert (await http.get("/v1/customers/Z/calendar")).status_code == 404
+
+
+async def test_what_changes_something_needs_a_token(http: httpx.AsyncClient) -> None:
+    noted = {"contact_channel": "phone", "result": "reached"}
+    answer = await http.post(
+        "/v1/customers/A/follow-ups", json=noted, headers={"idempotency-key": "1"}
+    )
+    assert answer.status_code == 401
+    answer = await http.post("/v1/cases/A-1/offer-decisions", json={"approved": True})
+    assert answer.status_code == 401
+
+
+async def test_the_uplift_of_a_playbook(http: httpx.AsyncClient) -> None:
+    found = (await http.get("/v1/playbooks/retention/uplift")).json()
+    assert (found["verdict"], found["goal"]) == ("not_enough_data", "saved")
+    assert (await http.get("/v1/playbooks/none/uplift")).status_code == 404

@@ -1,0 +1,111 @@
+"""A retention case that goes well, as those who live it would tell it, on the real servers."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from careline_cli.replay import Pipeline
+from careline_client import CarelineClient, event
+from careline_contracts.events.touchpoints import (
+    ChannelEvent,
+    ComplaintRaised,
+    Identity,
+    PurchaseCompleted,
+)
+
+pytestmark = pytest.mark.stack
+
+POLICY = Path(__file__).parents[2] / "services/engagement/careline_engagement/policy.yaml"
+CARD = Identity(kind="member_card", value="CALLED-BACK-1")
+
+
+async def ten_in_the_morning(pipeline: Pipeline) -> datetime:
+    """Of a day that the shared clock has not reached yet, outside of all holidays."""
+    clock = datetime.fromisoformat((await pipeline.get("engagement", "/status"))["clock"])
+    day = clock.astimezone(ZoneInfo("Asia/Shanghai")) + timedelta(days=1)
+    return max(day, datetime(2024, 3, 4, tzinfo=day.tzinfo)).replace(
+        hour=10, minute=0, second=0, microsecond=0
+    )
+
+
+async def happens(pipeline: Pipeline, at: datetime, touchpoint: ChannelEvent) -> None:
+    async with CarelineClient(pipeline.endpoints.services["ingest"]) as client:
+        said = event(touchpoint, id=f"called-back-{at}", source="/story", occurred_at=at)
+        assert (await client.publish(said)).status == "accepted"
+    await pipeline.drain()
+    await pipeline.tick(at)
+
+
+async def test_she_is_called_back_in_time_offered_something_and_stays(
+    pipeline: Pipeline, careline: Callable[..., Any]
+) -> None:
+    engagement = pipeline.endpoints.services["engagement"]
+
+    async def does(role: str, path: str, **what: Any) -> None:
+        """A person does something over the API, and it has its effects."""
+        token = careline("token", "--role", role, "--subject", role, "--json")["token"]
+        headers = {"authorization": f"Bearer {token}", "idempotency-key": "1"}
+        async with httpx.AsyncClient(base_url=engagement) as http:
+            answer = await http.post(path, json=what, headers=headers)
+            assert answer.status_code == 202, answer.text
+        await pipeline.drain()
+
+    async def steps() -> dict[str, str]:
+        shown = careline("case", "show", case["case"], "--json")
+        return {step["step"]: step["verdict"] for step in shown["steps"]}
+
+    # She buys for a lot; the next day she complains about two things.
+    monday = await ten_in_the_morning(pipeline)
+    bought = PurchaseCompleted(identities=(CARD,), amount_minor=2_500_000, currency="CNY")
+    await happens(pipeline, monday, bought)
+    for minutes, category in ((0, "delivery"), (5, "invoice")):
+        complaint = ComplaintRaised(identities=(CARD,), category=category, via="phone")
+        await happens(pipeline, monday + timedelta(days=1, minutes=minutes), complaint)
+    found = await pipeline.get("profile", "/v1/customers?identity=member_card:CALLED-BACK-1")
+    number = found["customer"]
+    [case] = careline("case", "list", "--customer", number, "--playbook", "retention", "--json")[
+        "cases"
+    ]
+    assert case["status"] == "open"
+
+    # An agent calls within the hour, hears why, and offers what a supervisor must approve.
+    tuesday = monday + timedelta(days=1, hours=1)
+    await pipeline.tick(tuesday)
+    await does(
+        "agent",
+        f"/v1/customers/{number}/follow-ups",
+        contact_channel="phone",
+        result="reached",
+        case=case["case"],
+        cause="late delivery",
+        offer="free express for a year",
+        offer_minor=5_001,
+        next_contact_at=(tuesday + timedelta(days=5)).isoformat(),
+    )
+    await pipeline.tick(tuesday + timedelta(minutes=1))
+    assert (await steps())["contact"] == "done"
+    assert (await steps())["offer"] == "running"
+    await does("supervisor", f"/v1/cases/{case['case']}/offer-decisions", approved=True)
+    await pipeline.tick(tuesday + timedelta(minutes=2))
+    assert (await steps())["offer"] == "done"
+    calendar = careline("calendar", number, "--json")
+    assert datetime.fromisoformat(calendar["next_contact_at"]) == tuesday + timedelta(days=5)
+
+    # She buys again. A rehearsal of the same playbooks on the log tells the same story.
+    await happens(pipeline, tuesday + timedelta(days=2), bought)
+    assert careline("case", "show", case["case"], "--json")["status"] == "saved"
+    rehearsed = careline("playbook", "dry-run", str(POLICY), "--days", "7", "--json")
+    contacts = await pipeline.get("engagement", f"/v1/customers/{number}/contacts")
+    went_out = {(c["playbook"], c["step"]) for c in contacts["contacts"] if c["verdict"] == "sent"}
+    assert ("retention", "outreach") in went_out
+    assert went_out == {
+        (c["playbook"], c["step"])
+        for c in rehearsed["contacts"]
+        if c["customer"] == number and c["verdict"] == "sent"
+    }
+    assert careline("uplift", "retention", "--json")["verdict"] == "not_enough_data"
