@@ -54,6 +54,13 @@ async def test_a_number_is_changed_for_everyone_and_taken_back(
     [difference] = careline("policy", "diff", str(file), "--json")
     assert (difference["path"], difference["after"]) == ("money.rates.NZD", 4.3)
 
+    unchanged = careline("policy", "backtest", live["path"], "--days", "20", "--json")
+    assert unchanged["customers"] >= 1 and unchanged["moved"] == 0
+    assert all(row == {tier: row[tier]} for tier, row in unchanged["flow"].items())
+    shown = tmp_path / "backtest.html"
+    tried = careline("policy", "backtest", str(file), "--html", str(shown), "--json")
+    assert tried["score"]["changed"] >= 1 and tried["candidate"] in shown.read_text("utf-8")
+
     said = careline("policy", "publish", str(file), "--note", "we sell in Auckland", "--json")
     effective_at = from_text(said["effective_at"], name="effective_at")
     assert careline("policy", "show", "--json")["version"] == live["version"], "not yet"
