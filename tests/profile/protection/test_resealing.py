@@ -9,7 +9,8 @@ from careline_profile.protection import resealing
 from careline_profile.protection.audit import Deed
 from careline_profile.protection.reading import Protection
 from careline_profile.protection.resealing import PLACES, left_under, reseal
-from careline_profile.testing import KEYRING, RULES, Profile
+from careline_profile.record.editing import REASON
+from careline_profile.testing import KEYRING, RULES, Profile, ref
 from careline_runtime.access.policy import load_access_policy
 from careline_runtime.keyring import CannotOpen, KeyFile, Keyring
 from careline_runtime.settings import ServiceSettings
@@ -42,6 +43,9 @@ async def people(profile: Profile) -> Profile:
         ]
         + [profile.details("member_card:1", personal={"birthday": "soon"}, at=CUSTOMERS + 1)]
     )
+    async with profile.engine.begin() as connection:
+        why = {"ref": ref("member_card:1"), "sealed": KEYRING.seal(REASON, "she said so")}
+        await connection.execute(text("UPDATE facts SET reason = :sealed WHERE ref = :ref"), why)
     protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
     async with profile.stage.unit() as unit:
         await protection.note(unit, Deed("ann", ("agent",), "fields.read", "C1"), "she asked")
@@ -72,7 +76,7 @@ async def test_what_was_begun_by_somebody_who_was_killed_is_finished_by_another(
     before = await opened(people, KEYRING)
     assert await left(people) == {
         "identities": CUSTOMERS,
-        "facts": CUSTOMERS + 1,
+        "facts": CUSTOMERS + 3,
         "protection.reasons": 1,
     }
     async for _ in reseal(people.engine, BOTH):
@@ -89,7 +93,7 @@ async def test_a_second_go_finds_nothing_and_changes_nothing(people: Profile) ->
     first = [step.resealed async for step in reseal(people.engine, BOTH)]
     again = [step.resealed async for step in reseal(people.engine, BOTH)]
 
-    assert sum(first) == 2 * CUSTOMERS + 2
+    assert sum(first) == 2 * CUSTOMERS + 4
     assert sum(again) == 0
 
 

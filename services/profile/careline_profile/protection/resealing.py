@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from careline_profile.protection.reading import SEALED_REASON, SEALED_SECOND_FACTOR
+from careline_profile.record.editing import REASON
 from careline_runtime.keyring import Keyring
 
 PAGES_A_STEP = 64
@@ -32,6 +33,7 @@ class Place(NamedTuple):
 PLACES = (
     Place("identities", "sealed", "split_part(ref, ':', 1)"),
     Place("facts", "value", "field", "value <> '' AND (token IS NOT NULL OR flaw IS NOT NULL)"),
+    Place("facts", "reason", f"'{REASON}'", "reason IS NOT NULL"),
     Place("protection.reasons", "sealed", f"'{SEALED_REASON}'"),
     Place("protection.second_factors", "sealed", f"'{SEALED_SECOND_FACTOR}'"),
 )
@@ -63,13 +65,13 @@ async def left_under(
     connection: AsyncConnection, key_id: str, *, other_keys: bool = False
 ) -> dict[str, int]:
     """How many values are sealed under a key, or under any other, by table."""
-    left = {}
+    left: dict[str, int] = {}
     for place in PLACES:
         under = f"{'NOT' if other_keys else ''} starts_with({place.column}, :beginning)"
         query = f"SELECT count(*) FROM {place.table} WHERE ({place.where}) AND {under}"  # noqa: S608
         found = await connection.execute(text(query), {"beginning": f"{key_id}."})
         if count := found.scalar_one():
-            left[place.table] = count
+            left[place.table] = left.get(place.table, 0) + count
     return left
 
 

@@ -2,7 +2,7 @@
 
 Links are taken in the order of their earliest evidence, those that a person approved first. Each
 joins what its ends belong to so far, unless that would break a rule: then it is held. As sets have
-no order of arrival, neither has the result (docs/decisions/0016).
+no order of arrival, neither has the result (docs/decisions/0017).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Set
