@@ -20,7 +20,7 @@ async def test_a_rehearsal_says_what_the_service_would(admin_url: str) -> None:
         for person in "ABCD":
             events.append(engagement.tier(person, 0, draw.choice(["core", "potential"])))
             for hours in sorted(draw.sample(range(1, 24 * 20), 12)):
-                kind = draw.choice(["purchase.completed", "call.completed", "sms.replied"])
+                kind = draw.choice(["order.placed", "call.completed", "sms.replied"])
                 events.append(engagement.touchpoint(person, hours, kind))
             events.append(engagement.risk(person, 24 * 10, "high"))
         events.append(engagement.merge("A", "D", hours=200))

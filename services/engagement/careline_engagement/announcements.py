@@ -185,7 +185,13 @@ def _done(unit: Unit, news: News) -> None:
     step = news.move.subject
     done = CaseStepDone(**_change(news), step=step, detail=news.move.detail or None)
     _say(unit, CASE_CHANGES, done, news)
-    unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, step, "done").inc())
+    playbook, took = news.case.playbook, news.move.at - news.case.opened_at
+
+    def count() -> None:
+        metrics.case_steps.labels(playbook, step, "done").inc()
+        metrics.case_step_seconds.labels(playbook, step).observe(took.total_seconds())
+
+    unit.after_commit(count)
 
 
 def _breached(unit: Unit, news: News, playbook: Playbook, manager: str | None) -> None:

@@ -1,6 +1,6 @@
 """Every metric that engagement counts, with its meaning."""
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 entries_decided = Counter(
     "careline_playbook_entries_total",
@@ -11,6 +11,12 @@ case_steps = Counter(
     "careline_case_steps_total",
     "Steps of cases that were done, or not done by their deadline (breached).",
     ["playbook", "step", "verdict"],
+)
+case_step_seconds = Histogram(
+    "careline_case_step_seconds",
+    "From the opening of a case until a step was done: of `contact`, the time to first contact.",
+    ["playbook", "step"],
+    buckets=(900, 3600, 7200, 14400, 28800, 57600, 86400, 172800, 345600, 604800),
 )
 cases_closed = Counter(
     "careline_cases_closed_total", "Cases by how they ended.", ["playbook", "status"]

@@ -5,7 +5,6 @@ are subtractions. Amounts are whole ten-thousandths of the policy currency's min
 after conversion, and sums commute.
 """
 
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -17,6 +16,9 @@ NEVER = 2**31
 
 FIRST_CONTACT = "first contact"
 """Evidence that comes once, or again with a late event of an earlier day."""
+
+HABIT = "habit"
+"""Evidence of something that occurred often enough to be a preference, or once more."""
 
 NO_HOUR = -1
 """Of facts that were kept before hours were."""
@@ -167,20 +169,21 @@ class Series:
 class Known:
     """What the rules answered lately: each answer holds until new evidence or its change day."""
 
-    __slots__ = ("answers", "change_days", "day", "new_evidence")
+    __slots__ = ("answers", "change_days", "day", "new_evidence", "next_change_day")
 
     def __init__(self, answers: Sequence[Any], change_days: Sequence[int]) -> None:
         self.answers = list(answers)
         self.change_days = list(change_days)
+        self.next_change_day = min(self.change_days)
         self.day = 0
         self.new_evidence: set[str] = set()
         """What has come since; the answers that rest on it no longer hold."""
 
 
-Habits = dict[str, "array[int]"]
+Habits = dict[str, tuple[int, ...]]
 """By value, the days on which it occurred: ascending, once for each time.
 
-Arrays, for the garbage collector looks at every list again and again.
+Tuples, for the garbage collector looks at every list again and again.
 """
 
 
@@ -213,7 +216,7 @@ class History:
             self.series.setdefault(name, Series()).absorb(series)
         for mine, habits in zip(self.habits, other.habits, strict=True):
             for value, days in habits.items():
-                mine[value] = array("i", sorted([*mine.get(value, ()), *days]))
+                mine[value] = tuple(sorted(mine.get(value, ()) + days))
         self.first_day = min(self.first_day, other.first_day)
         self.last_day = max(self.last_day, other.last_day)
         self.known = None

@@ -79,12 +79,13 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
     while agenda and agenda[0].at <= until:
         at, _, _, name, what = agenda.popleft()
         if isinstance(what, Entry):
-            known = {*family.entries}
+            left = len(family.entries) - 1
             family, outcome = _enter(what, family, book)
             decided.append((what, outcome))
-            if coming := [entry for entry in family.entries if entry not in known]:
+            if coming := family.entries[left:]:
                 scheduled += coming
-                agenda = _agenda(family, book)
+                # an entry moves no case: their courses stay as they were worked out
+                agenda = _in_order([*agenda, *map(_item, coming)])
             if outcome not in ("opened", "held_out"):
                 continue
             case = family.cases[-1]
@@ -195,10 +196,7 @@ def _agenda(family: Family, book: Book) -> deque[_Item]:
     At one instant what happens to cases comes first, then who enters, and last who is contacted:
     all who want it then are there, and the most urgent gets it.
     """
-    items = [
-        _Item(entry.at, 1, 0, f"{entry.number}-{entry.name:>12}-{entry.playbook}", entry)
-        for entry in family.entries
-    ]
+    items = [_item(entry) for entry in family.entries]
     for case, playbook, moves in _courses(family, book):
         asks_since: datetime | None = None
         for move in moves:
@@ -206,4 +204,12 @@ def _agenda(family: Family, book: Book) -> deque[_Item]:
                 asks_since = move.at
             phase = 2 if move.at == asks_since else 0
             items.append(_Item(move.at, phase, -playbook.priority, case.id, move))
+    return _in_order(items)
+
+
+def _item(entry: Entry) -> _Item:
+    return _Item(entry.at, 1, 0, f"{entry.number}-{entry.name:>12}-{entry.playbook}", entry)
+
+
+def _in_order(items: Iterable[_Item]) -> deque[_Item]:
     return deque(sorted(items, key=itemgetter(0, 1, 2, 3)))

@@ -39,8 +39,14 @@ _ALIASES = text("""
     WHERE absorbed = ANY(CAST(:numbers AS text[])) AND survivor = ANY(CAST(:numbers AS text[]))
 """)
 # one statement, because in a small unit a round trip costs more than what it brings. Of the cases
-# that have ended only the last of a playbook matters, and only to an entry that is to be decided
+# that have ended only the last of a playbook matters, and only to an entry that is to be decided.
+# What these entries are about is gathered once: asked for each number anew it takes the square of
+# the batch
 _KNOWN = text(f"""
+    WITH undecided AS MATERIALIZED (
+        SELECT DISTINCT playbook, key FROM entries
+        WHERE number = ANY(CAST(:numbers AS text[])) AND outcome IS NULL
+    )
     SELECT c.number,
         ARRAY(
             SELECT (at, number, kind, event_id, detail, amount_minor, request)
@@ -56,9 +62,7 @@ _KNOWN = text(f"""
             UNION ALL
             (SELECT DISTINCT ON (playbook, key) ({CASE_COLUMNS}) FROM cases
             WHERE cases.number = c.number AND closed_at IS NOT NULL
-                AND (playbook, key) IN (
-                    SELECT e.playbook, e.key FROM entries e
-                    WHERE e.number = ANY(CAST(:numbers AS text[])) AND outcome IS NULL)
+                AND (playbook, key) IN (SELECT playbook, key FROM undecided)
             ORDER BY playbook, key, opened_at DESC)),
         ARRAY(
             SELECT (at, number, case_id, step, channel, purpose) FROM contacts

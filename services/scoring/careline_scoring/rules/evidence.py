@@ -1,13 +1,21 @@
 """How the policy reads facts: as which evidence, on which day, and what their money is worth."""
 
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from careline_scoring.model import AMOUNT_SCALE, FIRST_CONTACT, NEVER, Fact, Habits, History, Series
+from careline_scoring.model import (
+    AMOUNT_SCALE,
+    FIRST_CONTACT,
+    HABIT,
+    NEVER,
+    Fact,
+    Habits,
+    History,
+    Series,
+)
 from careline_scoring.policy import ScoringPolicy
 
 
@@ -63,12 +71,17 @@ class Evidence:
 
         of_channel, of_product, of_part = self._habits(kind)
         channels, products, parts = history.habits
+        often = False
         if of_channel and channel:
-            _occurred(channels, channel, day, times)
+            often = _occurred(channels, channel, day, times) >= self._preferences.channel.at_least
         if of_product and product:
-            _occurred(products, product, day, times)
+            at_least = self._preferences.product.at_least
+            often |= _occurred(products, product, day, times) >= at_least
         if of_part and (part := self._part_of_hour.get(hour)):
-            _occurred(parts, part, day, times)
+            at_least = self._preferences.part_of_day.at_least
+            often |= _occurred(parts, part, day, times) >= at_least
+        if often and history.known is not None:
+            history.known.new_evidence.add(HABIT)
 
     def _habits(self, kind: str) -> tuple[bool, bool, bool]:
         """Whether facts of this kind tell of a preferred channel, product, part of the day."""
@@ -102,14 +115,12 @@ class Evidence:
         return amount_minor * rate
 
 
-def _occurred(habits: Habits, value: str, day: int, times: int) -> None:
-    days = habits.get(value)
-    if days is None:
-        habits[value] = array("i", [day] * times)
-    else:
-        at = len(days) if days[-1] <= day else bisect_right(days, day)
-        for _ in range(times):
-            days.insert(at, day)
+def _occurred(habits: Habits, value: str, day: int, times: int) -> int:
+    """Keeps an occurrence; how often there has been one in all."""
+    days = habits.get(value, ())
+    at = len(days) if not days or days[-1] <= day else bisect_right(days, day)
+    habits[value] = (*days[:at], *(day,) * times, *days[at:])
+    return len(days) + times
 
 
 class Calendar:
