@@ -1,19 +1,18 @@
 """The shipped policy, and what a policy file is refused for."""
 
 import json
-from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
 
-from careline_profile.model import Graph, Ref, Refused
+from careline_profile.model import Held, Ref, Refused
 from careline_profile.policy import ProfilePolicy
-from careline_profile.rules import attach, usable
+from careline_profile.rules import usable
 from careline_profile.testing import KEYRING, LINK_RULES, ref
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import parse_policy
+from tests.profile.histories import History
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHIPPED = files("careline_profile").joinpath("policy.yaml").read_text("utf-8")
 
 
@@ -27,17 +26,16 @@ def test_the_shipped_policy_keeps_what_is_shared_weak_and_what_is_personal_singl
 
 
 def test_two_id_numbers_keep_customers_apart_until_a_person_decides() -> None:
-    graph = Graph()
+    past = History(LINK_RULES)
     for event in (
         ("phone:13911112222", "id_number:G12345678"),
         ("email:b@b.cn", "id_number:E7654"),
+        ("phone:13911112222", "email:b@b.cn"),
     ):
-        attach(known(*event), graph, LINK_RULES, at=NOON)
-    [change] = attach(
-        known("phone:13911112222", "email:b@b.cn"), graph, LINK_RULES, at=NOON
-    ).changes
+        past.hear(*map(ref, event))
+    change = past.changes[-1]
     assert isinstance(change, Refused)
-    assert (change.reason, change.kind) == ("single_valued_conflict", "id_number")
+    assert change.held == Held("single_valued_conflict", "id_number")
 
 
 def test_a_bank_account_that_a_family_shares_makes_nobody_one() -> None:

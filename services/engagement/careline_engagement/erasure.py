@@ -14,6 +14,7 @@ TRACES = Traces(
         "cases": ("number",),
         "customers": ("number",),
         "aliases": ("absorbed", "survivor"),
+        "moved": ("name", "customer"),
     },
     states={CASES: "SELECT id FROM cases WHERE number = ANY(CAST(:names AS text[]))"},
 )

@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from careline_contracts.events.engagement import FollowUpRecorded, OfferDecided
-from careline_contracts.events.profile import CustomerErased, CustomersMerged, CustomerState
+from careline_contracts.events.profile import (
+    CustomerErased,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+)
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
@@ -24,6 +29,7 @@ from careline_contracts.topics import (
 from careline_engagement import metrics, rules, store
 from careline_engagement.announcements import announce, announce_state, context_of
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
+from careline_engagement.hearing import News as Hearing
 from careline_engagement.model import Entry, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
@@ -50,7 +56,12 @@ class Handlers:
     def hears(self) -> tuple[Hears, ...]:
         """Of the touchpoints only those that the policy looks at; others aren't even read."""
         return (
-            Hears(ACTIVITIES, types=TouchpointTypes(self._book, [CustomersMerged, CustomerErased])),
+            Hears(
+                ACTIVITIES,
+                types=TouchpointTypes(
+                    self._book, [CustomersMerged, CustomersSplit, CustomerErased]
+                ),
+            ),
             Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
             Hears(TIER_CHANGES, types={TierChanged.type: TierChanged}),
             Hears(TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}),
@@ -67,8 +78,7 @@ class Handlers:
         """Keeps facts, follows changes, and sets timers for what is then to be decided."""
         book = self._book()
         news = hear(heard, book)
-        if news.aliases:
-            await store.add_aliases(unit.connection, news.aliases)
+        parted = await _regroup(unit, news)
         if news.facts:
             await store.add_facts(unit.connection, news.facts, kept=book.facts_kept)
         if news.consents:
@@ -84,7 +94,7 @@ class Handlers:
         for alias in news.aliases:
             unit.set_timer(CARE, alias.absorbed, None)
         begun = {entry.number for entry in entries}
-        begun |= {number for alias in news.aliases for number in alias[:2]}
+        begun |= {number for alias in news.aliases for number in alias[:2]} | parted
         touched = {fact.number for fact in news.facts} | {c.number for c in news.consents}
         touched |= {number for number, _ in news.records}
         for family in await store.load_families(
@@ -175,6 +185,23 @@ class Handlers:
         if decided:
             await store.decide_entries(unit.connection, decided)
             unit.after_commit(lambda: _count(decided))
+
+
+async def _regroup(unit: Unit, news: Hearing) -> set[str]:
+    """Takes numbers for one customer, or several again; returns those that splits concern.
+
+    A merge that is heard after the split that undid it, or twice, changes nothing.
+    """
+    parting = [move for _, moves in news.parting for move in moves]
+    holding = await store.note_moves(unit.connection, [*news.merging, *parting])
+    overtaken = {m.name for m in news.merging if holding.get(m.name) != m}
+    if aliases := [alias for alias in news.aliases if alias.absorbed not in overtaken]:
+        await store.add_aliases(unit.connection, aliases)
+    for since, moves in news.parting:
+        hold = [move for move in moves if holding.get(move.name) == move]
+        await store.part(unit.connection, hold, since=since)
+    numbers = {move.customer for move in parting}
+    return numbers | {move.name for move in parting if ":" not in move.name}
 
 
 def entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -> Iterator[Entry]:

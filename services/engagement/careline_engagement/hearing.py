@@ -7,7 +7,13 @@ from typing import Any
 
 from careline_contracts.envelope import Envelope, to_text
 from careline_contracts.events.engagement import FollowUpRecorded, OfferDecided
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.events.profile import (
+    Activity,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+    Move,
+)
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
 from careline_contracts.events.ticketing import (
     TicketMerged,
@@ -56,6 +62,9 @@ class News:
     """What a batch brought."""
 
     aliases: list[Alias] = field(default_factory=list)
+    merging: list[Move] = field(default_factory=list)
+    parting: list[tuple[datetime, Sequence[Move]]] = field(default_factory=list)
+    """What splits move, and since when it is known."""
     facts: dict[Fact, str] = field(default_factory=dict)
     """Each with the identity that it came with."""
     consents: list[Consent] = field(default_factory=list)
@@ -81,6 +90,9 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
             case CustomersMerged():
                 since = known_at(envelope)
                 news.aliases += [Alias(n, payload.customer, since) for n in payload.absorbed]
+                news.merging += payload.moves
+            case CustomersSplit():
+                news.parting.append((known_at(envelope), payload.moves))
             case FollowUpRecorded():
                 _follow_up(news, envelope, payload, book)
             case OfferDecided(approved=True):

@@ -29,6 +29,15 @@ aliases = Table(
     comment="Customers found to be one; facts and cases stay under the numbers they came with.",
 )
 
+moved = Table(
+    "moved",
+    metadata,
+    Column("name", name, primary_key=True),
+    Column("customer", name, nullable=False),
+    Column("moves", Integer, nullable=False),
+    comment="Identities and numbers that profile moved, and how often: the highest move holds.",
+)
+
 customers = Table(
     "customers",
     metadata,
@@ -52,6 +61,7 @@ facts = Table(
     Column("detail", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False, server_default="0"),
     Column("request", Text, nullable=False, server_default=""),
+    Index("ix_facts_identity", "identity"),
     comment="What may be evidence; kept for the policy's time before the customer's latest.",
 )
 

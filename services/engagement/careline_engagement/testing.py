@@ -12,7 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.engagement import FollowUpRecorded
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.events.profile import (
+    Activity,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+    Move,
+)
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TierChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.payload import Payload
@@ -98,9 +104,18 @@ class Engagement(StageInTest):
             recorded_at=None if recorded_hours is None else after(recorded_hours),
         )
 
-    def merge(self, customer: str, *absorbed: str, hours: float) -> ConsumerRecord:
-        merged = CustomersMerged(customer=customer, version=2, absorbed=absorbed)
+    def merge(
+        self, customer: str, *absorbed: str, hours: float, moves: Sequence[Move] = ()
+    ) -> ConsumerRecord:
+        merged = CustomersMerged(
+            customer=customer, version=2, absorbed=absorbed, moves=tuple(moves)
+        )
         return self._heard(ACTIVITIES, merged, hours)
+
+    def split(self, *parts: str, hours: float, moves: Sequence[Move]) -> ConsumerRecord:
+        """Said under the number of the last part."""
+        split = CustomersSplit(customer=parts[-1], version=3, parts=parts, moves=tuple(moves))
+        return self._heard(ACTIVITIES, split, hours)
 
     def answer(self, customer: str, hours: float, result: str, **more: Any) -> ConsumerRecord:
         answered = OutreachAnswered.model_validate(

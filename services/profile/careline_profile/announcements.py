@@ -1,17 +1,21 @@
-"""What profile says about an event: its activity, every change it caused, customers as they are."""
+"""What profile says: an event's activity, every change of who is who, customers as they are."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import assert_never, cast
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.ingest import Touchpoint
 from careline_contracts.events.profile import (
     Activity,
+    CustomerAbsorbed,
     CustomerCreated,
     CustomersMerged,
+    CustomersSplit,
     CustomerState,
     IdentityLinked,
+    LinkJudged,
     MergeRefused,
     RecordFieldsChanged,
     RecordReviewed,
@@ -26,16 +30,47 @@ from careline_profile.model import (
     Created,
     Customer,
     Graph,
+    Judged,
     Linked,
     LookedAt,
     Merged,
     RecordChanged,
     Refused,
     Reminded,
+    Split,
 )
-from careline_profile.rules import kind_of
+from careline_profile.rules import kind_of, link_name
 from careline_runtime.unit_of_work import Unit
 
+ChangeEvent = (
+    CustomerCreated
+    | IdentityLinked
+    | CustomersMerged
+    | CustomerAbsorbed
+    | CustomersSplit
+    | MergeRefused
+    | LinkJudged
+    | RecordFieldsChanged
+    | RecordReviewRequested
+    | RecordReviewed
+)
+
+WORDS: dict[type[ChangeEvent], str] = {
+    CustomerCreated: "created",
+    IdentityLinked: "linked",
+    CustomersMerged: "merged",
+    CustomerAbsorbed: "absorbed",
+    CustomersSplit: "split",
+    MergeRefused: "refused",
+    LinkJudged: "judged",
+    RecordFieldsChanged: "record",
+    RecordReviewRequested: "reminded",
+    RecordReviewed: "looked-at",
+}
+"""What a change is called in its id; a customer has one change of each version."""
+
+MOVING = (CustomersMerged, CustomersSplit)
+"""Said on `activities` as well: services that keep facts follow."""
 Attributes = Callable[[Customer], dict[str, str | tuple[str, ...]]]
 """What other services may know of a customer's record."""
 
@@ -49,8 +84,16 @@ def announce(
     *,
     attributes: Attributes,
 ) -> None:
-    """Says all that this event means; a merge before the activity, which it moves."""
-    announce_changes(unit, attachment.changes, graph, cause, attributes=attributes)
+    """Says all that this event means; what moves identities before the activity."""
+    if attachment.changes:
+        announce_changes(
+            unit,
+            attachment.changes,
+            graph,
+            attributes=attributes,
+            at=cause.recorded_at,
+            cause=cause,
+        )
     unit.say(
         ACTIVITIES,
         Activity(
@@ -72,65 +115,72 @@ def announce_changes(
     unit: Unit,
     changes: Sequence[Change],
     graph: Graph,
-    cause: Envelope,
     *,
     attributes: Attributes,
+    at: datetime,
+    cause: Envelope | None = None,
+    by: str = "",
 ) -> None:
-    """Says each change, then every customer that changed as it is now."""
+    """Says each change under every number that it concerns, then these customers as they are."""
+    changed: dict[str, None] = {}
     for change in changes:
-        _say_change(unit, change, cause)
-    for number in _changed(changes):
-        _say_state(unit, graph.customers[number], attributes, cause)
+        for event in _events(change, by):
+            topics = (CUSTOMER_CHANGES, ACTIVITIES) if isinstance(event, MOVING) else ()
+            for topic in topics or (CUSTOMER_CHANGES,):
+                _say(unit, topic, event, WORDS[type(event)], at, cause)
+            changed[event.customer] = None
+    for number in changed:
+        _say(unit, CUSTOMERS, _state(graph.customers[number], attributes), "state", at, cause)
 
 
-def _say_change(unit: Unit, change: Change, cause: Envelope) -> None:
-    customer, version = change.customer, change.version
+def _events(change: Change, by: str) -> Iterator[ChangeEvent]:
     match change:
-        case Created():
-            _say(unit, CustomerCreated(customer=customer, version=version), "created", cause)
-        case Linked(identity=identity):
-            linked = IdentityLinked(
+        case Created(customer, version, _):
+            yield CustomerCreated(customer=customer, version=version)
+        case Linked(customer, version, identity):
+            yield IdentityLinked(
                 customer=customer,
                 version=version,
                 kind=cast(IdentityKind, kind_of(identity)),
                 identity=identity,
             )
-            _say(unit, linked, "linked", cause)
-        case Merged(absorbed=absorbed):
-            merged = CustomersMerged(customer=customer, version=version, absorbed=absorbed)
-            _say(unit, merged, "merged", cause)
-            _say(unit, merged, "merged", cause, topic=ACTIVITIES)
-        case Refused(other=other, reason=reason, kind=kind):
-            refused = MergeRefused(
+        case Merged(customer, version, absorbed, absorbed_version, moves):
+            yield CustomerAbsorbed(customer=absorbed[0], version=absorbed_version, into=customer)
+            yield CustomersMerged(
+                customer=customer, version=version, absorbed=absorbed, moves=moves
+            )
+        case Split(parts, redirected, moves):
+            numbers = tuple(part.customer for part in parts)
+            for number, version in parts:
+                yield CustomersSplit(customer=number, version=version, parts=numbers, moves=moves)
+            for number, version, into in redirected:
+                yield CustomerAbsorbed(customer=number, version=version, into=into)
+        case Refused(customer, version, other, link, held):
+            yield MergeRefused(
                 customer=customer,
                 version=version,
                 other=other,
-                reason=reason,
-                kind=cast(IdentityKind | None, kind),
+                reason=held.reason,
+                kind=cast(IdentityKind | None, held.kind),
+                link=link_name(link),
             )
-            _say(unit, refused, "refused", cause)
-        case RecordChanged(fields=fields):
-            record = RecordFieldsChanged(customer=customer, version=version, fields=fields)
-            _say(unit, record, "record", cause)
-        case Reminded(reminder=reminder, account_manager=manager):
-            asked = RecordReviewRequested(
+        case Judged(customer, version, other, link, verdict, was_held):
+            yield LinkJudged(
                 customer=customer,
                 version=version,
-                review=reminder.key,
-                cause=cast(ReviewCause, reminder.cause),
-                reference=reminder.reference,
-                account_manager=manager,
+                other=other,
+                link=link_name(link),
+                verdict="approved" if verdict.is_one else "refused" if was_held else "cut",
+                by=by,
             )
-            _say(unit, asked, "reminded", cause)
-        case LookedAt(reminder=key, by=by):
-            done = RecordReviewed(customer=customer, version=version, review=key, by=by)
-            _say(unit, done, "looked-at", cause)
+        case RecordChanged() | Reminded() | LookedAt():
+            yield _about_the_record(change)
         case _:
             assert_never(change)
 
 
-def _say_state(unit: Unit, customer: Customer, attributes: Attributes, cause: Envelope) -> None:
-    state = CustomerState(
+def _state(customer: Customer, attributes: Attributes) -> CustomerState:
+    return CustomerState(
         customer=customer.number,
         version=customer.version,
         identities=dict(Counter(map(kind_of, sorted(customer.refs)))),
@@ -139,39 +189,38 @@ def _say_state(unit: Unit, customer: Customer, attributes: Attributes, cause: En
         created_at=customer.created_at,
         merged_into=customer.merged_into,
     )
-    _say(unit, state, "state", cause, topic=CUSTOMERS)
 
 
 def _say(
     unit: Unit,
-    payload: CustomerCreated
-    | IdentityLinked
-    | CustomersMerged
-    | MergeRefused
-    | RecordFieldsChanged
-    | RecordReviewRequested
-    | RecordReviewed
-    | CustomerState,
+    topic: Topic,
+    payload: ChangeEvent | CustomerState,
     word: str,
-    cause: Envelope,
-    *,
-    topic: Topic = CUSTOMER_CHANGES,
+    at: datetime,
+    cause: Envelope | None,
 ) -> None:
     unit.say(
         topic,
         payload,
         key=payload.customer,
         id=f"{payload.customer}-{payload.version}-{word}",
-        recorded_at=cause.recorded_at,
+        recorded_at=at,
         cause=cause,
     )
 
 
-def _changed(changes: Sequence[Change]) -> list[str]:
-    """The customers whose version moved, each once, in the order in which it happened."""
-    numbers: dict[str, None] = {}
-    for change in changes:
-        if isinstance(change, Merged):
-            numbers[change.absorbed[0]] = None
-        numbers[change.customer] = None
-    return list(numbers)
+def _about_the_record(change: RecordChanged | Reminded | LookedAt) -> ChangeEvent:
+    match change:
+        case RecordChanged(customer, version, fields):
+            return RecordFieldsChanged(customer=customer, version=version, fields=fields)
+        case Reminded(customer, version, reminder, manager):
+            return RecordReviewRequested(
+                customer=customer,
+                version=version,
+                review=reminder.key,
+                cause=cast(ReviewCause, reminder.cause),
+                reference=reminder.reference,
+                account_manager=manager,
+            )
+        case LookedAt(customer, version, key, who):
+            return RecordReviewed(customer=customer, version=version, review=key, by=who)

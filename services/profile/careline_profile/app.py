@@ -25,6 +25,7 @@ from careline_profile.record.editing import Editor
 from careline_profile.record.exporting import Exporter
 from careline_profile.record.rules.fold import FieldRules
 from careline_profile.record.search import Search
+from careline_profile.reviews import api as reviews_api
 from careline_profile.timeline import api as timeline_api
 from careline_profile.timeline.store import forget
 from careline_runtime.access.policy import load_access_policy
@@ -102,6 +103,7 @@ def build(settings: ServiceSettings) -> Service:
             ),
             protection_api.router(connect, work, protection, keyring),
             erasure_api.router(connect, work, now, protection, keyring),
+            reviews_api.router(connect, work, by, now),
         ),
         upkeep=upkeep,
         committed=cache.committed,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from careline_contracts.events.ingest import Touchpoint
 from careline_profile import metrics, rules, store
 from careline_profile.announcements import announce
-from careline_profile.model import LinkRules, Ref, Reminder
+from careline_profile.model import Evidence, LinkRules, Ref, Reminder
 from careline_profile.record import store as record_store
 from careline_profile.record.model import Fact
 from careline_profile.record.reminding import reminder_of
@@ -47,27 +47,34 @@ class Told(NamedTuple):
 async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, by: Rules) -> None:
     """Attaches each touchpoint to its customer, event by event, in order."""
     told = _readable(unit, heard, by)
+    witnesses = store.gather((one.heard.envelope, one.refs) for one in told)
+    news = await store.find_news(unit.connection, witnesses)
     graph = await store.load(
         unit.connection,
         [one.refs for one in told],
+        news,
+        by.links,
         told_about={one.refs[0] for one in told if one.is_about_the_record},
     )
     members = {ref for customer in graph.customers.values() for ref in customer.refs}
     book = await record_store.load(unit.connection, members)
     attributes = partial(shared, book=book, rules=by.fields)
-    effects, happened = Effects(), Happened()
+    effects, happened = Effects(news.witnesses), Happened()
     for one in told:
         item, touchpoint, refs, facts, reminder = one
-        attachment = rules.attach(refs, graph, by.links, at=item.envelope.recorded_at)
+        cause = item.envelope
+        evidence = Evidence(cause.occurred_at, cause.event_key)
+        attachment = rules.attach(refs, graph, by.links, evidence=evidence, at=cause.recorded_at)
         if one.is_about_the_record:
             customer = graph.customers[attachment.customer]
             changes = take_in(facts, customer, book, by.fields)
             if reminder:
                 changes += remind(reminder, customer, book, by.fields)
+            graph.note_changes(changes)
             attachment = attachment._replace(changes=(*attachment.changes, *changes))
-        effects.add(item.envelope, touchpoint, refs, attachment)
-        happened.add(attachment.identity, item.envelope, touchpoint)
-        announce(unit, attachment, graph, touchpoint, item.envelope, attributes=attributes)
+        effects.add(cause, touchpoint, attachment)
+        happened.add(attachment.identity, cause, touchpoint)
+        announce(unit, attachment, graph, touchpoint, cause, attributes=attributes)
     await store.save(unit.connection, effects, graph)
     await record_store.save(unit.connection, book.added)
     await record_store.add_reminders(unit.connection, (change for change, _ in effects.changes))

@@ -7,12 +7,14 @@ from prometheus_client import Counter, Gauge
 from careline_profile.model import (
     Change,
     Created,
+    Judged,
     Linked,
     LookedAt,
     Merged,
     RecordChanged,
     Refused,
     Reminded,
+    Split,
 )
 from careline_profile.quality.model import Check, Share
 
@@ -26,8 +28,18 @@ customers_merged = Counter("careline_customers_merged_total", "Customers absorbe
 customers_erased = Counter("careline_customers_erased_total", "Customers who were forgotten.")
 merges_refused = Counter(
     "careline_merges_refused_total",
-    "Links held for a person. `component_too_large` means that a shared value is not yet blocked.",
+    "Links held for a person. `shared_value` means that a value has come with more others than one "
+    "person has, `component_too_large` that a customer has more identities than the policy allows.",
     ["reason"],
+)
+customers_split = Counter("careline_customers_split_total", "Customers that turned out several.")
+links_judged = Counter(
+    "careline_links_judged_total", "Decisions of people about links.", ["verdict"]
+)
+tangles_too_large = Counter(
+    "careline_tangles_too_large_total",
+    "Units in which more identities hang together than `max_tangle`: what they make may depend on "
+    "the order of arrival. Block or cut the value that ties them together.",
 )
 records_changed = Counter(
     "careline_records_changed_total", "Changes of what is written on a customer's record."
@@ -63,8 +75,12 @@ def count(changes: Iterable[Change]) -> None:
                 identities_linked.inc()
             case Merged():
                 customers_merged.inc()
-            case Refused(reason=reason):
-                merges_refused.labels(reason).inc()
+            case Split():
+                customers_split.inc()
+            case Refused(held=held):
+                merges_refused.labels(held.reason).inc()
+            case Judged(verdict=verdict):
+                links_judged.labels("approved" if verdict.is_one else "apart").inc()
             case RecordChanged():
                 records_changed.inc()
             case Reminded(reminder=reminder):

@@ -18,16 +18,13 @@ _CUSTOMER = text("""
     WHERE asked.number = :number
 """)
 _IDENTITIES = text("""
-    SELECT i.ref, i.recorded_at
-    FROM customers c JOIN identities i ON i.customer = c.number
-    WHERE c.number = :number OR c.merged_into = :number
-    ORDER BY i.recorded_at, i.ref
+    SELECT ref, recorded_at FROM identities WHERE customer = :number ORDER BY recorded_at, ref
 """)
 _CONTACTS = text("""
     SELECT channel, CAST(sum(touchpoints) AS bigint) AS touchpoints,
         min(first_at) AS first_at, max(last_at) AS last_at
-    FROM customers c JOIN identities i ON i.customer = c.number JOIN contacts USING (ref)
-    WHERE c.number = :number OR c.merged_into = :number
+    FROM identities JOIN contacts USING (ref)
+    WHERE customer = :number
     GROUP BY channel ORDER BY channel
 """)
 _SUMMARY = text("""
@@ -58,7 +55,7 @@ class ChannelRow(NamedTuple):
 
 
 async def customer_of(connection: AsyncConnection, ref: str) -> str | None:
-    """The number under which this identity was first seen."""
+    """The number of the customer who has this identity."""
     number: str | None = (await connection.execute(_CUSTOMER_OF, {"ref": ref})).scalar_one_or_none()
     return number
 

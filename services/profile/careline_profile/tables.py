@@ -1,7 +1,8 @@
-"""Profile's tables: identities, links and facts are only added to, customers are as decided."""
+"""Profile's tables: links, verdicts and facts are only added to, customers are as decided."""
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 metadata = MetaData()
 
@@ -28,7 +30,20 @@ identities = Table(
     Column("customer", Name, nullable=False, index=True),
     Column("recorded_at", Instant, nullable=False),
     Column("event_key", Uuid, nullable=False),
-    comment="Every identity ever seen, with the customer it was first seen as; rows never change.",
+    Column("moves", Integer, nullable=False, server_default="0"),
+    Column("is_shared", Boolean, nullable=False, server_default="false"),
+    comment="Every identity ever seen, with its customer; changed under the lock of that customer.",
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("ref", Name, primary_key=True),
+    Column("move", Integer, primary_key=True),
+    Column("customer", Name, nullable=False),
+    Column("previous", Name, nullable=False),
+    Column("known_at", Instant, nullable=False),
+    comment="Each time that an identity went to another customer; only added to.",
 )
 
 customers = Table(
@@ -43,7 +58,7 @@ customers = Table(
         "merged_into",
         postgresql_where="merged_into IS NOT NULL",
     ),
-    comment="Every number ever given; an absorbed one names the customer that it went into.",
+    comment="Every number ever given; an absorbed one names the customer that it leads to now.",
 )
 
 links = Table(
@@ -55,8 +70,24 @@ links = Table(
     Column("month", Date, primary_key=True),
     Column("event_key", Uuid, nullable=False),
     Column("occurred_at", Instant, nullable=False),
+    Index("ix_links_b", "b"),
     comment="Evidence that two identities (a < b) are one customer, held links included: the first "
     "event of each source in each month (UTC).",
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("a", Name, primary_key=True),
+    Column("b", Name, primary_key=True),
+    Column("decided_at", Instant, primary_key=True),
+    Column("is_one", Boolean, nullable=False),
+    Column("waives", ARRAY(Text), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_verdicts_b", "b"),
+    comment="What people decided about links (a < b); only added to, the latest holds. Reasons are "
+    "sealed.",
 )
 
 reviews = Table(
@@ -64,13 +95,12 @@ reviews = Table(
     metadata,
     Column("a", Name, primary_key=True),
     Column("b", Name, primary_key=True),
-    Column("customer", Name, nullable=False),
-    Column("other", Name, nullable=False),
+    Column("name", Name, nullable=False, unique=True),
     Column("reason", Text, nullable=False),
     Column("kind", Text),
-    Column("event_key", Uuid, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    comment="Links (a < b) that a rule held back: a person decides.",
+    Index("ix_reviews_b", "b"),
+    comment="The links (a < b) between different customers: held, for a person to decide.",
 )
 
 contacts = Table(

@@ -1,10 +1,11 @@
 """The customers that a batch touches, in memory: as last published, with all their facts."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from careline_contracts.events.profile import CustomersMerged, Move
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_scoring.model import Fact, History, Tags
 from careline_scoring.rules import Rulebook
@@ -35,6 +36,8 @@ class Customer:
     merged_into: str | None = None
     saves: int = 0
     """How often the row was saved: a history in memory is whole while this is the same."""
+    moves: int = 0
+    """How often the number was sent elsewhere or back, as profile counts."""
     record: Tags = ()
     """What profile says of the customer, in its `record_version`."""
     record_version: int = 0
@@ -73,6 +76,11 @@ class Customer:
         return instant if self.as_of is None else max(self.as_of, instant)
 
 
+def is_identity(name: str) -> bool:
+    """Whether a name that moves is an identity; else it is a customer's number."""
+    return ":" in name
+
+
 class BucketKey(NamedTuple):
     identity: str
     day: int
@@ -96,9 +104,13 @@ class TierMove(NamedTuple):
 class Book:
     """What was loaded for a batch, what the batch adds, and what it changes."""
 
-    def __init__(self, customers: dict[str, Customer], member_of: dict[str, str]) -> None:
+    def __init__(
+        self, customers: dict[str, Customer], member_of: dict[str, str], move_of: dict[str, int]
+    ) -> None:
         self._customers = customers
         self._member_of = member_of
+        self._move_of = move_of
+        self.moves: list[Move] = []
         self._absorbed: dict[str, str] = {}
         self.new_members: set[str] = set()
         self.new_facts: dict[BucketKey, tuple[int, int]] = {}
@@ -144,6 +156,33 @@ class Book:
         customer.record, customer.record_version = record, version
         self.new_records[number] = customer
         return customer
+
+    @property
+    def customers(self) -> list[Customer]:
+        """Everybody who was loaded, in order of number."""
+        return [customer for _, customer in sorted(self._customers.items())]
+
+    def owners(self, names: Iterable[str]) -> set[str]:
+        """Whose these identities are, as far as they are known."""
+        return {self._member_of[name] for name in names if name in self._member_of}
+
+    def unites(self, merge: CustomersMerged) -> bool:
+        """Whether a merge does no more than to unite the facts of customers as they are here.
+
+        All its moves are news, and nobody else has one of the identities.
+        """
+        if any(self._move_of.get(move.name, 0) >= move.move for move in merge.moves):
+            return False
+        known = {self.live(number).number for number in (merge.customer, *merge.absorbed)}
+        return {self.live(n).number for n in self.owners(m.name for m in merge.moves)} <= known
+
+    def note_moves(self, moves: Iterable[Move]) -> None:
+        """Each name leads there from now on."""
+        for move in moves:
+            self._move_of[move.name] = move.move
+            if is_identity(move.name) or move.name in self._member_of:
+                self._member_of[move.name] = move.customer
+            self.moves.append(move)
 
     def absorb(self, survivor: Customer, absorbed: Customer) -> None:
         """From now on `absorbed` is an alias of `survivor`, who has the facts of both."""

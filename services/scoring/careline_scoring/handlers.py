@@ -17,6 +17,7 @@ from careline_contracts.events.profile import (
     Activity,
     CustomerErased,
     CustomersMerged,
+    CustomersSplit,
     CustomerState,
 )
 from careline_contracts.events.touchpoints import OutreachAnswered
@@ -28,7 +29,7 @@ from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store
 from careline_scoring.announcements import announce_changes, announce_score
-from careline_scoring.book import Book, Customer, Published, TierMove
+from careline_scoring.book import Book, Customer, Published, TierMove, is_identity
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact, kind_of
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
@@ -47,7 +48,7 @@ RESCORE = "rescore"
 HEARS = (
     Hears(
         ACTIVITIES,
-        types={event.type: event for event in (CustomersMerged, CustomerErased)},
+        types={event.type: event for event in (CustomersMerged, CustomersSplit, CustomerErased)},
         otherwise=Activity,
     ),
     Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
@@ -65,6 +66,14 @@ class Handlers:
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Rescores the customers that the events are about, event by event."""
+        while heard:
+            left = await self._take(unit, heard)
+            if left:
+                await self._follow(unit, left[0])
+            heard = left[1:]
+
+    async def _take(self, unit: Unit, heard: Sequence[Heard]) -> Sequence[Heard]:
+        """Handles events up to one that moves facts between customers; returns from that on."""
         activities = [h.payload for h in heard if isinstance(h.payload, Activity)]
         merges = [h.payload for h in heard if isinstance(h.payload, CustomersMerged)]
         answers = [h.payload for h in heard if isinstance(h.payload, OutreachAnswered)]
@@ -72,6 +81,7 @@ class Handlers:
         work = await self._begin(
             unit,
             identities={activity.identity for activity in activities}
+            | {move.name for merge in merges for move in merge.moves}
             | {answer.customer for answer in answers},
             numbers={activity.customer for activity in activities}
             | {number for merge in merges for number in (merge.customer, *merge.absorbed)}
@@ -79,12 +89,16 @@ class Handlers:
             | {state.customer for state in states if not state.merged_into},
             instants=[_as_of(h.envelope) for h in heard],
         )
-        for item in heard:
+        left: Sequence[Heard] = ()
+        for place, item in enumerate(heard):
             match item.payload:
                 case Activity() as activity:
                     work.hear(item.envelope, activity)
-                case CustomersMerged() as merge:
+                case CustomersMerged() as merge if work.book.unites(merge):
                     work.merge(item.envelope, merge)
+                case CustomersMerged() | CustomersSplit():
+                    left = heard[place:]
+                    break
                 case OutreachAnswered() as answer:
                     work.answered(item.envelope, answer)
                 case CustomerState(merged_into=None) as state:
@@ -92,6 +106,29 @@ class Handlers:
                 case PolicyPublished(service="scoring") as published:
                     await_policy(unit, published)
         await self._save(unit, work)
+        return left
+
+    async def _follow(self, unit: Unit, item: Heard) -> None:
+        """Moves names as a merge or a split says, and decides again about all whom it concerns.
+
+        Which facts go where is known by identity in the database only: what came before is saved.
+        """
+        assert isinstance(item.payload, CustomersMerged | CustomersSplit)
+        moves = item.payload.moves
+        as_of = _as_of(item.envelope)
+        identities = {move.name for move in moves if is_identity(move.name)}
+        numbers = {move.customer for move in moves} | {m.name for m in moves} - identities
+        before = await self._begin(unit, identities=identities, numbers=numbers, instants=[as_of])
+        live = {customer.number for customer in before.book.live_customers}
+        before.catch_up_all(as_of)
+        await self._save(unit, before)
+        if await store.move(unit.connection, moves):
+            numbers |= {customer.number for customer in before.book.customers}
+            after = await self._begin(
+                unit, identities=identities, numbers=numbers, instants=[as_of], facts_moved=True
+            )
+            after.settle(live, as_of, item.envelope)
+            await self._save(unit, after)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """Rescores the customers whose next change is due, or for whom a policy takes effect."""
@@ -120,6 +157,7 @@ class Handlers:
         identities: Collection[str] = (),
         numbers: Collection[str],
         instants: Collection[datetime],
+        facts_moved: bool = False,
     ) -> "_Work":
         timeline = self._timeline()
         book = await store.load(
@@ -129,6 +167,7 @@ class Handlers:
             identities=identities,
             numbers=numbers,
             instants=instants,
+            facts_moved=facts_moved,
         )
         return _Work(unit, timeline, book)
 
@@ -190,6 +229,7 @@ class _Work:
     def merge(self, envelope: Envelope, merge: CustomersMerged) -> None:
         """The survivor has the facts of all; the absorbed are aliases, said for the last time."""
         book = self.book
+        book.note_moves(merge.moves)
         survivor = book.live(merge.customer)
         found = {customer.number: customer for customer in map(book.live, merge.absorbed)}
         found.pop(survivor.number, None)
@@ -205,6 +245,21 @@ class _Work:
             self._absorb(survivor, customer, as_of, envelope)
         if survivor.history.first_day != NEVER:
             self._decide(survivor, as_of, envelope, why="merge")
+
+    def catch_up_all(self, as_of: datetime) -> None:
+        """Everything that was due before something is decided about all these customers."""
+        for customer in self.book.live_customers:
+            self._catch_up(customer, customer.not_before(as_of))
+
+    def settle(self, live_before: Collection[str], as_of: datetime, cause: Envelope) -> None:
+        """Decides about each by the facts that it has now; an alias says so for the last time."""
+        for customer in self.book.customers:
+            at = customer.not_before(as_of)
+            if customer.merged_into is None:
+                if customer.published is not None or customer.history.first_day != NEVER:
+                    self._decide(customer, at, cause, why="split")
+            elif customer.number in live_before and customer.published is not None:
+                self._say_for_the_last_time(customer, customer.published, at, cause)
 
     def fire(self, timer: Due) -> None:
         """What changes by time alone changes at its own instant; then the next one is awaited."""
@@ -287,11 +342,17 @@ class _Work:
         decision = rulebook.decide(absorbed.history, self._day_of(as_of))
         self.book.absorb(survivor, absorbed)
         if absorbed.published is not None:
-            self.book.changed[absorbed.number] = absorbed
-            absorbed.as_of = as_of
-            absorbed.published = self._to_publish(absorbed, decision)._replace(next_change_at=None)
-            announce_score(self._unit, rulebook, absorbed, as_of=as_of, cause=cause)
-            self._unit.set_timer(RESCORE, absorbed.number, None)
+            published = self._to_publish(absorbed, decision)
+            self._say_for_the_last_time(absorbed, published, as_of, cause)
+
+    def _say_for_the_last_time(
+        self, absorbed: Customer, published: Published, as_of: datetime, cause: Envelope
+    ) -> None:
+        self.book.changed[absorbed.number] = absorbed
+        absorbed.as_of = as_of
+        absorbed.published = published._replace(next_change_at=None)
+        announce_score(self._unit, absorbed.rulebook, absorbed, as_of=as_of, cause=cause)
+        self._unit.set_timer(RESCORE, absorbed.number, None)
 
     def _to_publish(self, customer: Customer, decision: Decision) -> Published:
         return Published(

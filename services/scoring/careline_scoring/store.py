@@ -7,21 +7,23 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_contracts.events.profile import Move
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
-from careline_scoring.book import Book, Customer, Published
+from careline_scoring.book import Book, Customer, Published, is_identity
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact
 from careline_scoring.rules import Rulebook
 from careline_scoring.tags import read_tags, write_tags
 
 _MEMBERS = text("""
-    SELECT identity, customer FROM members WHERE identity = ANY(CAST(:identities AS text[]))
+    SELECT identity, customer, moves FROM members
+    WHERE identity = ANY(CAST(:identities AS text[]))
 """)
 # in order of number, so that two instances wait for each other and don't deadlock
 _LOCK = text("""
     SELECT number, version, revision, as_of, merged_into, saves,
-        CAST(record AS text), record_version,
+        CAST(record AS text), record_version, moves,
         points, value, need, risk, tier, CAST(tags AS text), next_change_at, policy_version
     FROM customers WHERE number = ANY(CAST(:numbers AS text[]))
     ORDER BY number FOR UPDATE
@@ -51,6 +53,30 @@ _MOVE_MEMBERS = text("""
     UPDATE members SET customer = moved.survivor
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
     WHERE members.customer = moved.absorbed
+""")
+# of two moves of a name the higher one holds, whichever is heard first
+_MOVE_IDENTITIES = text("""
+    INSERT INTO members AS known (identity, customer, moves)
+    SELECT * FROM unnest(
+        CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
+    ON CONFLICT (identity) DO UPDATE SET customer = excluded.customer, moves = excluded.moves
+    WHERE known.moves < excluded.moves
+    RETURNING identity
+""")
+# what an outreach brought is kept under the number itself
+_MOVE_NUMBERS_FACTS = text("""
+    UPDATE members SET customer = moved.customer, moves = moved.moves
+    FROM unnest(CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
+        AS moved (name, customer, moves)
+    WHERE members.identity = moved.name AND members.moves < moved.moves
+    RETURNING identity
+""")
+_MOVE_NUMBERS = text("""
+    UPDATE customers SET merged_into = nullif(moved.customer, moved.name), moves = moved.moves
+    FROM unnest(CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
+        AS moved (name, customer, moves)
+    WHERE customers.number = moved.name AND customers.moves < moved.moves
+    RETURNING number
 """)
 _ADD_FACTS = text("""
     INSERT INTO buckets AS b (
@@ -127,16 +153,21 @@ async def load(
     identities: Collection[str] = (),
     numbers: Collection[str],
     instants: Collection[datetime],
+    facts_moved: bool = False,
 ) -> Book:
     """The customers with these identities and numbers, locked until the unit ends.
 
     Numbers that nobody has yet become customers; survivors of merges come along. Each is ready to
-    be decided about as of `instants`, and as of whatever comes due before.
+    be decided about as of `instants`, and as of whatever comes due before. Where `facts_moved`,
+    those have facts, too, about whom nothing was ever published.
     """
     member_of: dict[str, str] = {}
+    move_of: dict[str, int] = {}
     if identities:
         found = await connection.execute(_MEMBERS, {"identities": list(identities)})
-        member_of = {identity: customer for identity, customer in found}  # noqa: C416 (rows)
+        for identity, customer, moves in found:
+            member_of[identity] = customer
+            move_of[identity] = moves
     customers: dict[str, Customer] = {}
     wanted = {*numbers, *member_of.values()}
     while missing := wanted - customers.keys():
@@ -146,12 +177,14 @@ async def load(
             customers |= {number: Customer(number) for number in await _open(connection, absent)}
         customers |= locked
         wanted |= {c.merged_into for c in locked.values() if c.merged_into is not None}
-    known = [c for c in customers.values() if c.published is not None and c.merged_into is None]
+    live = [c for c in customers.values() if c.merged_into is None]
+    known = [c for c in live if facts_moved or c.published is not None]
     will_change = _choose_rulebooks(timeline, customers.values(), instants)
     if unread := [c.number for c in known if will_change or not histories.take(c)]:
         for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
             customers[number].learn(Fact._make(fact))
-    return Book(customers, member_of)
+    move_of |= {number: customer.moves for number, customer in customers.items()}
+    return Book(customers, member_of, move_of)
 
 
 def _choose_rulebooks(
@@ -181,17 +214,18 @@ async def _lock(connection: AsyncConnection, numbers: Collection[str]) -> dict[s
 
 
 def _customer(row: Sequence[Any]) -> Customer:
-    number, version, revision, as_of, merged_into, saves, record, record_version = row[:8]
+    number, version, revision, as_of, merged_into, saves, record, record_version, moves = row[:9]
     return Customer(
         number,
         version,
         revision,
         as_of,
-        None if as_of is None else _published(*row[8:]),
+        None if as_of is None else _published(*row[9:]),
         merged_into,
         saves,
         record=read_tags(record),
         record_version=record_version,
+        moves=moves,
     )
 
 
@@ -216,6 +250,8 @@ async def save(connection: AsyncConnection, book: Book) -> None:
         moved = {"absorbed": [a for a, _ in absorbed], "survivors": [s for _, s in absorbed]}
         await connection.execute(_MOVE_MEMBERS, moved)
         await connection.execute(_SAVE_ABSORBED, moved)
+    if book.moves:
+        await move(connection, book.moves)
     if book.new_facts:
         await _add_facts(connection, book)
     if book.new_records:
@@ -231,6 +267,28 @@ async def save(connection: AsyncConnection, book: Book) -> None:
         await _save_customers(connection, changed)
         for customer in changed:
             customer.saves += 1
+
+
+async def move(connection: AsyncConnection, moves: Collection[Move]) -> bool:
+    """Lets each name lead where its latest move says; whether any leads elsewhere by it.
+
+    All numbers must be there (`load`).
+    """
+    ordered = sorted(moves, key=lambda move: move.name)
+    changed = False
+    for statement, chosen in (
+        (_MOVE_IDENTITIES, [m for m in ordered if is_identity(m.name)]),
+        (_MOVE_NUMBERS_FACTS, [m for m in ordered if not is_identity(m.name)]),
+        (_MOVE_NUMBERS, [m for m in ordered if not is_identity(m.name)]),
+    ):
+        if chosen:
+            columns = {
+                "names": [m.name for m in chosen],
+                "customers": [m.customer for m in chosen],
+                "moves": [m.move for m in chosen],
+            }
+            changed |= bool((await connection.execute(statement, columns)).all())
+    return changed
 
 
 async def _add_facts(connection: AsyncConnection, book: Book) -> None:

@@ -25,7 +25,9 @@ members = Table(
     metadata,
     Column("identity", Name, primary_key=True),
     Column("customer", Name, nullable=False, index=True),
-    comment="Which customer an identity belongs to; a merge moves these rows and no facts.",
+    Column("moves", Integer, nullable=False, server_default="0"),
+    comment="Which customer an identity belongs to; merges and splits move these rows, no facts. "
+    "Of two moves the one that profile counts higher holds.",
 )
 
 buckets = Table(
@@ -60,6 +62,7 @@ customers = Table(
     Column("next_change_at", Instant),
     Column("policy_version", Text),
     Column("merged_into", Name),
+    Column("moves", Integer, nullable=False, server_default="0"),
     Column("record", JSONB, nullable=False, server_default="{}"),
     Column("record_version", BigInteger, nullable=False, server_default="0"),
     Column("saves", BigInteger, nullable=False, server_default="0"),

@@ -1,7 +1,7 @@
 """A scoring that is fed by hand: real database, the shipped policy, no Kafka."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,8 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.operations import PolicyPublished
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.events.profile import (
+    Activity,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+    Move,
+)
 from careline_contracts.events.touchpoints import OutreachAnswered
+from careline_contracts.payload import Payload
 from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES
 from careline_runtime.followed_policy import BEFORE_ALL, Edition, Timeline
 from careline_runtime.policy import Loaded, load_policy
@@ -79,20 +86,32 @@ class Scoring(StageInTest):
         money = {"amount_minor": yuan * 100, "currency": currency}
         return self.activity(customer, type, day=day, **(money | more))  # type: ignore[arg-type]
 
-    def merge(self, survivor: str, *absorbed: str, day: int) -> ConsumerRecord:
+    def merge(
+        self, survivor: str, *absorbed: str, day: int, moves: Sequence[Move] = ()
+    ) -> ConsumerRecord:
         """Customers were found to be one."""
+        merged = CustomersMerged(
+            customer=survivor, version=1, absorbed=absorbed, moves=tuple(moves)
+        )
+        return self._from_profile(merged, survivor, day=day)
+
+    def split(self, *parts: str, day: int, moves: Sequence[Move]) -> ConsumerRecord:
+        """A customer was found to be several; said under the number of the last."""
+        split = CustomersSplit(customer=parts[-1], version=1, parts=parts, moves=tuple(moves))
+        return self._from_profile(split, parts[-1], day=day)
+
+    def _from_profile(self, payload: Payload, key: str, *, day: int) -> ConsumerRecord:
         self._named += 1
         instant = noon(day)
         envelope = Envelope(
             f"e{self._named}",
             "/careline/profile",
-            CustomersMerged.type,
+            payload.type,
             occurred_at=instant,
             recorded_at=instant,
-            key=survivor,
+            key=key,
         )
-        merged = CustomersMerged(customer=survivor, version=self._named, absorbed=absorbed)
-        return self.record(ACTIVITIES.name, envelope, merged)
+        return self.record(ACTIVITIES.name, envelope, payload)
 
     def answer(self, customer: str, result: str, *, day: int) -> ConsumerRecord:
         """What became of an outreach request, as the channel system says."""

@@ -2,7 +2,12 @@
 
 from datetime import datetime
 
-from careline_contracts.events.profile import Activity, CustomerErased, CustomersMerged
+from careline_contracts.events.profile import (
+    Activity,
+    CustomerErased,
+    CustomersMerged,
+    CustomersSplit,
+)
 from careline_contracts.events.scoring import TierChanged
 from careline_contracts.events.ticketing import TicketActed
 from careline_contracts.payload import Payload
@@ -24,7 +29,7 @@ class Heard:
 
     def __init__(self) -> None:
         self._types: dict[str, type[Payload]] = {
-            event.type: event for event in (CustomersMerged, CustomerErased)
+            event.type: event for event in (CustomersMerged, CustomersSplit, CustomerErased)
         }
         self.hears = (
             Hears(ACTIVITIES, self._types),

@@ -84,6 +84,11 @@ class Customer:
             self.knows(other.facts)
         return decisions + self._decide(as_of, recorded_at)
 
+    def settle(self, as_of: datetime, recorded_at: datetime) -> list[Decision]:
+        """Reads anew, after facts came from or went to other customers."""
+        self._reading, self.as_of = None, as_of
+        return self._decide(as_of, recorded_at)
+
     def next_due(self, ticket_id: str) -> datetime | None:
         """When time alone next changes this ticket."""
         said = self.said[ticket_id]
@@ -202,6 +207,23 @@ class Desk:
             self.survivors[number] = one.number
         united = [self.customers.pop(number) for number in sorted(others)]
         return one.unite(united, recorded_at=recorded_at)
+
+    def settle(self, *, recorded_at: datetime) -> list[Decision]:
+        """Facts lie with other customers than before: a ticket goes with what opened it."""
+        everyone = [customer for _, customer in sorted(self.customers.items())]
+        owners = {fact.key: customer for customer in everyone for fact in customer.facts}
+        for customer in everyone:
+            for ticket_id, said in sorted(customer.said.items()):
+                owner = owners.get(said.ticket.steps[0].key, customer)
+                if owner is not customer:
+                    owner.said[ticket_id] = customer.said.pop(ticket_id)
+        as_of = max([recorded_at, *(customer.as_of for customer in everyone)])
+        return [one for customer in everyone for one in customer.settle(as_of, recorded_at)]
+
+    @property
+    def as_of(self) -> datetime:
+        """The latest instant for which anybody's tickets were decided."""
+        return max((customer.as_of for customer in self.customers.values()), default=BEFORE_ALL)
 
     def fire(self, ticket_id: str, due_at: datetime) -> list[Decision]:
         """The timer of a ticket has come to its instant."""

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from careline_contracts.envelope import Envelope, to_text
-from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.profile import Activity, CustomersMerged, CustomersSplit
 from careline_contracts.events.scoring import TierChanged
 from careline_contracts.events.ticketing import TicketActed, TicketDigestRaised
 from careline_contracts.topics import TICKET_ACTIONS, TICKET_CHANGES, TICKET_DIGESTS, TICKETS
@@ -22,6 +22,7 @@ from careline_ticketing.model import FOLLOW_UPS, Fact
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.rules import digests
 from careline_ticketing.rules.digests import Notice
+from careline_ticketing.store import moves
 from careline_ticketing.store import notices as waiting_notices
 from careline_ticketing.store.crises import save_tiers
 
@@ -39,7 +40,8 @@ class News(NamedTuple):
     number: str
 
 
-Readable = tuple[Envelope, News | CustomersMerged]
+Moving = CustomersMerged | CustomersSplit
+Readable = tuple[Envelope, News | Moving]
 
 
 class Handlers:
@@ -62,9 +64,66 @@ class Handlers:
         await self._take(unit, [(envelope, done(envelope, acted))])
         return True
 
-    async def _take(
+    async def _take(self, unit: Unit, readable: Sequence[Readable]) -> None:
+        """In the order heard; where tickets may move, what came before is saved first."""
+        readable = await self._without_idle_moves(unit, readable)
+        together: list[tuple[Envelope, News | CustomersMerged]] = []
+        for envelope, news in readable:
+            if isinstance(news, CustomersSplit) or (
+                isinstance(news, CustomersMerged) and news.moves
+            ):
+                await self._take_together(unit, together)
+                await self._follow(unit, envelope, news)
+                together = []
+            else:
+                together.append((envelope, news))
+        await self._take_together(unit, together)
+
+    async def _without_idle_moves(
+        self, unit: Unit, readable: Sequence[Readable]
+    ) -> Sequence[Readable]:
+        """Most who merge have no tickets and nothing new: they are moved together, at once."""
+        moving = [news for _, news in readable if not isinstance(news, News) and news.moves]
+        if not moving:
+            return readable
+        known = await moves.known(unit.connection, {m.name for news in moving for m in news.moves})
+        busy = {name for name in known if moves.is_identity(name)}
+        for _, news in readable:
+            if isinstance(news, News):
+                busy.update((news.identity, news.number))
+        idle = {
+            id(news): news
+            for news in moving
+            if busy.isdisjoint(name for move in news.moves for name in (move.name, move.customer))
+        }
+        still = [move for news in idle.values() for move in news.moves]
+        await store.move_idle(unit.connection, still)
+        return [(envelope, news) for envelope, news in readable if id(news) not in idle]
+
+    async def _follow(self, unit: Unit, envelope: Envelope, moved: Moving) -> None:
+        """Moves names as a merge or a split says, and reads again for all whom it concerns."""
+        names = {move.name for move in moved.moves}
+        owners = await moves.known(unit.connection, names)
+        numbers = {move.customer for move in moved.moves}
+        numbers |= {name for name in names if not moves.is_identity(name)}
+        numbers |= {customer for _, customer in owners.values()}
+        before = Desk(self._in_force_at)
+        await store.open_desk(unit.connection, before, named={}, numbers=numbers)
+        recorded_at = envelope.recorded_at.astimezone(UTC)
+        notices = self._say(unit, before.catch_up(max(recorded_at, before.as_of)))
+        await _save(unit, before, notices)
+        if await moves.apply(unit.connection, moved.moves):
+            after = Desk(self._in_force_at)
+            numbers |= before.customers.keys()
+            await store.open_desk(unit.connection, after, named={}, numbers=numbers)
+            decisions = after.settle(recorded_at=recorded_at)
+            await _save(unit, after, self._say(unit, decisions, cause=envelope))
+
+    async def _take_together(
         self, unit: Unit, readable: Sequence[tuple[Envelope, News | CustomersMerged]]
     ) -> None:
+        if not readable:
+            return
         named: dict[str, str] = {}
         numbers: set[str] = set()
         for _, news in readable:
@@ -183,7 +242,7 @@ async def _wait(unit: Unit, notices: Sequence[Notice]) -> None:
 
 def _readable(unit: Unit, heard: Sequence[Heard]) -> Iterator[Readable]:
     for event in heard:
-        if isinstance(event.payload, CustomersMerged):
+        if isinstance(event.payload, CustomersMerged | CustomersSplit):
             yield event.envelope, event.payload
         elif isinstance(event.payload, TicketActed):
             yield event.envelope, done(event.envelope, event.payload)

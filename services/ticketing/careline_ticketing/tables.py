@@ -14,6 +14,7 @@ customers = Table(
     metadata,
     Column("number", Name, primary_key=True),
     Column("survivor", Name, comment="The number that this one is now, if it was merged."),
+    Column("moves", Integer, nullable=False, server_default="0"),
     Column("tier", Text, comment="As scoring said last; what the customer is worth in a crisis."),
     Column("as_of", Instant, comment="The latest instant for which its tickets were decided."),
     Index("ix_customers_survivor", "survivor", postgresql_where="survivor IS NOT NULL"),
@@ -25,7 +26,9 @@ members = Table(
     metadata,
     Column("identity", Name, primary_key=True),
     Column("customer", Name, nullable=False, index=True),
-    comment="The number that an identity came with first; customers.survivor leads on from it.",
+    Column("moves", Integer, nullable=False, server_default="0"),
+    comment="The number that an identity came with first, or where profile moved it last; "
+    "customers.survivor leads on from it.",
 )
 
 facts = Table(

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
-from careline_contracts.events.profile import Activity, CustomersMerged
+from careline_contracts.events.profile import Activity, CustomersMerged, CustomersSplit, Move
 from careline_contracts.events.scoring import Tier, TierChanged
 from careline_contracts.events.ticketing import Level, Party, TicketChange, TicketState
 from careline_contracts.events.touchpoints import Channel
@@ -50,7 +50,7 @@ class Event(NamedTuple):
     """One event on the activities topic."""
 
     envelope: Envelope
-    payload: Activity | CustomersMerged | TierChanged
+    payload: Activity | CustomersMerged | CustomersSplit | TierChanged
 
     @property
     def topic(self) -> str:
@@ -160,17 +160,30 @@ def tier(customer: str, to: Tier) -> Event:
     return Event(envelope, TierChanged.model_validate({**said, "to": to, "reasons": ()}))
 
 
-def merge(survivor: str, *absorbed: str, at: datetime) -> Event:
+def merge(survivor: str, *absorbed: str, at: datetime, moves: Iterable[Move] = ()) -> Event:
     """Profile found these customers to be one."""
+    merged = CustomersMerged(customer=survivor, version=2, absorbed=absorbed, moves=tuple(moves))
+    return _from_profile(f"{survivor} absorbs {absorbed}", merged, survivor, at)
+
+
+def split(*parts: str, at: datetime, moves: Iterable[Move]) -> Event:
+    """Profile found a customer to be several; said under the number of the last."""
+    parted = CustomersSplit(customer=parts[-1], version=3, parts=parts, moves=tuple(moves))
+    return _from_profile(f"split into {parts}", parted, parts[-1], at)
+
+
+def _from_profile(
+    id: str, payload: CustomersMerged | CustomersSplit, key: str, at: datetime
+) -> Event:
     envelope = Envelope(
-        id=f"{survivor} absorbs {absorbed}",
+        id=id,
         source="/careline/profile",
-        type=CustomersMerged.type,
+        type=payload.type,
         occurred_at=at,
         recorded_at=at,
-        key=survivor,
+        key=key,
     )
-    return Event(envelope, CustomersMerged(customer=survivor, version=2, absorbed=absorbed))
+    return Event(envelope, payload)
 
 
 def tickets(events: Iterable[Event], policy: Policy = POLICY) -> list[Ticket]:

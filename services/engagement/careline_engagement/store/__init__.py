@@ -15,6 +15,8 @@ from careline_engagement.store.heard import (
     add_records,
     decide_entries,
 )
+from careline_engagement.store.moves import note as note_moves
+from careline_engagement.store.moves import part
 from careline_engagement.store.standings import lock_standings, save_standings
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "decide_entries",
     "load_families",
     "lock_standings",
+    "note_moves",
+    "part",
     "save_cases",
     "save_contacts",
     "save_standings",

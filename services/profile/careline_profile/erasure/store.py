@@ -20,6 +20,8 @@ TRACES = Traces(
         "duplicates": ("a", "b"),
         "links": ("a", "b"),
         "reviews": ("a", "b"),
+        "verdicts": ("a", "b"),
+        "moves": ("ref",),
         "identities": ("ref",),
         "customers": ("number",),
         "protection.reasons": ("customer",),

@@ -10,12 +10,12 @@ from careline_contracts.envelope import Envelope
 from careline_profile import metrics, queries, store
 from careline_profile.announcements import announce_changes
 from careline_profile.handlers import Rules
-from careline_profile.model import Change, Customer, Graph, LookedAt
+from careline_profile.model import AboutTheRecord, Customer, Graph, LookedAt
 from careline_profile.record import store as record_store
 from careline_profile.record.model import STAFF, Book, Fact, Slot
 from careline_profile.record.rules.keeping import shared, take_in
 from careline_profile.record.telling import Teller, take_away, tell
-from careline_profile.store import Effects
+from careline_profile.store import Cause, Effects
 from careline_runtime.erasure import share
 from careline_runtime.unit_of_work import Unit
 
@@ -76,7 +76,7 @@ class Editor:
             return None
         # under the identity that the number began with, as far as it still has it
         [(ref, _), *_] = await queries.identities(unit.connection, found.number)
-        graph = await store.load(unit.connection, [[ref]], told_about=[ref])
+        graph = await store.load_around(unit.connection, [ref], self._by.links)
         customer = graph.customer_of(ref)
         cause = _cause(customer, request)
         teller = Teller(
@@ -104,7 +104,7 @@ class Editor:
         if found is None:
             return None
         refs = [ref for ref, _ in await queries.identities(unit.connection, found.number)]
-        graph = await store.load(unit.connection, [refs[:1]], told_about=refs[:1])
+        graph = await store.load_around(unit.connection, refs[:1], self._by.links)
         customer = graph.customer_of(refs[0])
         if not await record_store.clear_reminder(
             unit.connection, reminder, customer.refs, by=who, at=at
@@ -118,12 +118,19 @@ class Editor:
         return Edited(customer.number, customer.version, ())
 
     async def _save(
-        self, unit: Unit, graph: Graph, book: Book, changes: Sequence[Change], cause: Envelope
+        self,
+        unit: Unit,
+        graph: Graph,
+        book: Book,
+        changes: Sequence[AboutTheRecord],
+        cause: Envelope,
     ) -> None:
+        at = cause.recorded_at
+        graph.note_changes(changes)
         effects = Effects()
-        effects.changes += [(change, cause) for change in changes]
+        effects.changes += [(change, Cause(at)) for change in changes]
         attributes = partial(shared, book=book, rules=self._by.fields)
-        announce_changes(unit, changes, graph, cause, attributes=attributes)
+        announce_changes(unit, changes, graph, attributes=attributes, at=at, cause=cause)
         await store.save(unit.connection, effects, graph)
         await record_store.save(unit.connection, book.added)
         unit.after_commit(lambda: metrics.count(changes))

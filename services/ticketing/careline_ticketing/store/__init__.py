@@ -12,9 +12,11 @@ from pydantic import TypeAdapter
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_contracts.events.profile import Move
 from careline_runtime.errors import TryLater
 from careline_ticketing.desk import BEFORE_ALL, Customer, Desk
 from careline_ticketing.model import Fact, Said
+from careline_ticketing.store import moves
 
 SAID = TypeAdapter(Said)
 
@@ -46,7 +48,7 @@ _FACTS = text("""
     WHERE m.customer = ANY(CAST(:numbers AS text[]))
 """)
 _SAID = text("""
-    SELECT customer, CAST(said AS text) FROM tickets WHERE customer = ANY(CAST(:roots AS text[]))
+    SELECT customer, CAST(said AS text) FROM tickets WHERE customer = ANY(CAST(:numbers AS text[]))
 """)
 _OWNERS = text("SELECT customer FROM tickets WHERE id = ANY(CAST(:tickets AS text[]))")
 
@@ -105,6 +107,16 @@ async def open_desk(
     await _load(connection, desk, sorted({*everyone, *desk.members.values()}))
 
 
+async def move_idle(connection: AsyncConnection, idle: Collection[Move]) -> None:
+    """Moves names of customers about whom nothing is known yet."""
+    if idle:
+        latest = {move.name: move for move in sorted(idle, key=lambda move: move.move)}
+        numbers = {move.customer for move in idle}
+        numbers |= {name for name in latest if not moves.is_identity(name)}
+        await connection.execute(_ADD_CUSTOMERS, {"numbers": sorted(numbers)})
+        await moves.apply(connection, latest.values())
+
+
 async def open_desk_of_tickets(
     connection: AsyncConnection, desk: Desk, tickets: Collection[str]
 ) -> None:
@@ -127,9 +139,10 @@ async def _load(connection: AsyncConnection, desk: Desk, numbers: Sequence[str])
         facts.setdefault(desk.survivors.get(number, number), []).append(Fact(*fact))
     for root, known in facts.items():
         desk.customers[root].knows(known)
-    for root, document in await connection.execute(_SAID, {"roots": roots}):
+    # a customer who was moved just now has tickets that say so only when they are read again
+    for number, document in await connection.execute(_SAID, known_as):
         said = SAID.validate_json(document)
-        desk.customers[root].said[said.ticket.id] = said
+        desk.customer(number).said[said.ticket.id] = said
 
 
 async def save_desk(connection: AsyncConnection, desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from careline_profile.model import Change, Customer, RecordChanged, Reminded, Reminder
+from careline_profile.model import AboutTheRecord, Customer, RecordChanged, Reminded, Reminder
 from careline_profile.record.model import Book, Fact, Slot
 from careline_profile.record.rules.fold import FieldRules, attributes, differing, fold
 
@@ -12,7 +12,7 @@ ACCOUNT_MANAGER = "account_manager"
 
 def take_in(
     told: Sequence[Fact], customer: Customer, book: Book, rules: FieldRules
-) -> tuple[Change, ...]:
+) -> tuple[AboutTheRecord, ...]:
     """Brings `book` up to date; a record that reads otherwise by it is a change of the customer."""
     before = fold(book.about(customer.refs), rules)
     book.add(told)
@@ -25,7 +25,7 @@ def take_in(
 
 def remind(
     reminder: Reminder, customer: Customer, book: Book, rules: FieldRules
-) -> tuple[Change, ...]:
+) -> tuple[AboutTheRecord, ...]:
     """The account manager, as the record names them now, is to look at it again."""
     manager = fold(book.about(customer.refs), rules).get(Slot(ACCOUNT_MANAGER))
     customer.version += 1
