@@ -233,6 +233,14 @@ async def test_a_warning_that_opens_nothing_is_kept_with_the_reason(engagement: 
     ]
 
 
+async def test_a_warning_about_somebody_whom_no_playbook_is_for_sets_no_timer(
+    engagement: Engagement,
+) -> None:
+    await engagement.hear([engagement.tier("A", 0, "edge"), engagement.need("A", 1, "dormant")])
+    assert await rows(engagement, "SELECT outcome FROM entries") == [("condition_unmet",)]
+    assert await rows(engagement, "SELECT kind, key FROM timers") == []
+
+
 async def test_merged_customers_keep_the_older_case(engagement: Engagement) -> None:
     await engagement.hear(
         [

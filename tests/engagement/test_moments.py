@@ -6,7 +6,13 @@ import pytest
 
 from careline_engagement.model import ALWAYS, Alias, Entry, Fact, Family, Record, Ruling
 from careline_engagement.rules import Progress, advance
-from careline_engagement.rules.moments import contract_ends, first_look, next_contact
+from careline_engagement.rules.moments import (
+    CONTACT_DUE,
+    contract_ends,
+    days_to_come,
+    first_look,
+    next_contact,
+)
 from careline_engagement.testing import START, a_book, after, shipped_with
 
 CREATED = datetime(2024, 2, 29, 3, tzinfo=UTC)
@@ -21,8 +27,14 @@ def a_family(*facts: Fact, entries: list[Entry], tier: str = "core", **more: str
     return Family(frozenset("A"), {}, facts, entries=entries, rulings=rulings, records=records)
 
 
-def looked_at(trigger: str, at: datetime = START) -> list[Entry]:
-    return list(first_look("A", at, trigger, POLICY))
+def days_ahead(trigger: str, **attributes: str) -> list[Entry]:
+    """What a record of `attributes` that is said at the start leads to."""
+    record = Record(START, 1, CREATED, attributes)
+    return [entry for entry in days_to_come("A", record, BOOK) if entry.trigger == trigger]
+
+
+def contact_due() -> list[Entry]:
+    return list(first_look("A", START, CONTACT_DUE, POLICY))
 
 
 def opened(progress: Progress) -> list[str]:
@@ -65,7 +77,7 @@ def opened(progress: Progress) -> list[str]:
     ],
 )
 def test_a_day_comes(trigger: str, more: dict[str, str], days: int, expected: list[str]) -> None:
-    family = a_family(entries=looked_at(trigger), **more)
+    family = a_family(entries=days_ahead(trigger, **more), **more)
     assert opened(advance(family, until=after(24 * days), book=BOOK)) == expected
 
 
@@ -82,7 +94,7 @@ def a_call(days: float) -> Fact:
     ],
 )
 def test_a_contact_is_due(calls: list[Fact], expected_days: list[float]) -> None:
-    family = a_family(*calls, entries=looked_at("moment/contact_due"))
+    family = a_family(*calls, entries=contact_due())
     progress = advance(family, until=after(24 * 25), book=BOOK)
     days = [
         (n.move.at - START) / timedelta(days=1) for n in progress.news if n.move.kind == "opened"
@@ -91,7 +103,7 @@ def test_a_contact_is_due(calls: list[Fact], expected_days: list[float]) -> None
 
 
 def test_nobody_contacted_the_customer_in_time_and_it_is_said() -> None:
-    family = a_family(a_call(-14), entries=looked_at("moment/contact_due"))
+    family = a_family(a_call(-14), entries=contact_due())
     progress = advance(family, until=after(24 * 5), book=BOOK)
     said = [(n.move.kind, n.move.subject) for n in progress.news]
     assert said == [("opened", "open"), ("begun", "call"), ("breached", "call")]
@@ -134,7 +146,7 @@ def test_a_contract_ends(
 
 
 def test_two_numbers_of_one_customer_have_one_birthday() -> None:
-    [mine] = looked_at("moment/birthday")
+    [mine] = days_ahead("moment/birthday", birthday="--06-07")
     records = {n: [Record(ALWAYS, 1, CREATED, {"birthday": "--06-07"})] for n in "AB"}
     family = Family(
         frozenset("AB"),

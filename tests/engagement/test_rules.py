@@ -18,11 +18,12 @@ from careline_engagement.model import (
     Ruling,
 )
 from careline_engagement.rules import Progress, advance, decide, next_at
-from careline_engagement.rules.entry import open_case
+from careline_engagement.rules.entry import is_out_of_question, open_case
 from careline_engagement.testing import a_book, after, shipped_policy
 
 BOOK = a_book(shipped_policy())
-RETENTION = BOOK.at(after(0)).policy.by_name["retention"]
+POLICY = BOOK.at(after(0)).policy
+RETENTION = POLICY.by_name["retention"]
 DAY = 24.0
 WINDOW = RETENTION.window_days * DAY
 COOL_DOWN = RETENTION.again.after_days * DAY
@@ -201,7 +202,10 @@ def test_cause_and_offer_are_kept_with_their_step() -> None:
     ],
 )
 def test_whom_a_warning_is_worth_a_case(trigger: str, tier: str | None, expected: str) -> None:
-    assert decide(a_warning(trigger=trigger), a_family(tier=tier), RETENTION) == expected
+    warning, family = a_warning(trigger=trigger), a_family(tier=tier)
+    assert decide(warning, family, RETENTION) == expected
+    is_out = is_out_of_question(warning, family.rulings.get("A", ()), POLICY)
+    assert is_out == (expected == "condition_unmet"), "known before its instant has come"
 
 
 @pytest.mark.parametrize(

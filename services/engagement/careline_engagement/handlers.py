@@ -88,12 +88,9 @@ class Handlers:
         if news.records:
             await store.add_records(unit.connection, news.records)
         followed = await self._follow(unit, news.changes) if news.changes else []
-        entries = [*news.entries, *entries_of(followed, book)]
-        if entries:
-            await store.add_entries(unit.connection, entries)
+        begun = await _begin(unit, news.entries, followed, book)
         for alias in news.aliases:
             unit.set_timer(CARE, alias.absorbed, None)
-        begun = {entry.number for entry in entries}
         begun |= {number for alias in news.aliases for number in alias[:2]} | parted
         touched = {fact.number for fact in news.facts} | {c.number for c in news.consents}
         touched |= {number for number, _ in news.records}
@@ -156,8 +153,7 @@ class Handlers:
             followed.append((standing, found))
             unit.after_commit(metrics.changes_missing.inc)
         await store.save_standings(unit.connection, [standing for standing, _ in followed])
-        if entries := list(entries_of(followed, book)):
-            await store.add_entries(unit.connection, entries)
+        await _begin(unit, (), followed, book)
 
     async def _save(self, unit: Unit, progress: Sequence[Progress], book: Book) -> None:
         last: dict[str, News] = {}
@@ -180,11 +176,38 @@ class Handlers:
             await store.save_cases(unit.connection, [news.case for news in last.values()])
         if asked:
             await store.save_contacts(unit.connection, asked)
-        if scheduled:
-            await store.add_entries(unit.connection, scheduled)
+        gone = {entry for entry, outcome in decided if rules.says_nothing(entry, outcome)}
+        if left := [entry for entry in scheduled if entry not in gone]:
+            await store.add_entries(unit.connection, left)
         if decided:
             await store.decide_entries(unit.connection, decided)
             unit.after_commit(lambda: _count(decided))
+
+
+async def _begin(
+    unit: Unit,
+    entries: Iterable[Entry],
+    followed: Sequence[tuple[Standing, list[Change]]],
+    book: Book,
+) -> set[str]:
+    """Keeps what may begin a case; returns the customers of whom something is to be decided.
+
+    A warning about somebody whom no playbook is for needs no timer to find that out.
+    """
+    rulings = {standing.number: standing.rulings for standing, _ in followed}
+    said = list(entries_of(followed, book))
+    unmet = {
+        entry
+        for entry in said
+        if entry.version
+        and rules.is_out_of_question(entry, rulings[entry.number], book.at(entry.at).policy)
+    }
+    if unmet:
+        await store.add_entries(unit.connection, unmet, outcome="condition_unmet")
+        unit.after_commit(lambda: _count((entry, "condition_unmet") for entry in unmet))
+    if open_ones := [*entries, *(entry for entry in said if entry not in unmet)]:
+        return await store.add_entries(unit.connection, open_ones)
+    return set()
 
 
 async def _regroup(unit: Unit, news: Hearing) -> set[str]:

@@ -143,15 +143,14 @@ def _detail(body: Mapping[str, Any]) -> str:
 
 
 def _record(news: News, envelope: Envelope, state: CustomerState, book: Book) -> None:
-    """What is known of a customer, and a look at the moments that follow from it."""
+    """What is known of a customer, and the days to come that follow from it."""
     at, number = known_at(envelope), state.customer
     policy = book.at(at).policy
     if state.merged_into or not (state.attributes or policy.moments):
         return
     record = Record(at, state.version, state.created_at, state.attributes)
     news.records.append((number, record))
-    for trigger in sorted(policy.moments - {moments.CONTRACT_END, moments.CONTACT_DUE}):
-        news.entries += moments.first_look(number, at, trigger, policy)
+    news.entries += moments.days_to_come(number, record, book)
 
 
 def _consent(envelope: Envelope, activity: Activity, at: datetime) -> Consent:

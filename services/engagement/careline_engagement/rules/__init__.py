@@ -18,7 +18,13 @@ from careline_engagement.rules import moments
 from careline_engagement.rules.book import Book, Edition
 from careline_engagement.rules.budget import Spent
 from careline_engagement.rules.course import View, course, evidence_for
-from careline_engagement.rules.entry import decide, entries, open_case
+from careline_engagement.rules.entry import (
+    decide,
+    entries,
+    is_out_of_question,
+    open_case,
+    says_nothing,
+)
 
 __all__ = [
     "Book",
@@ -29,7 +35,9 @@ __all__ = [
     "course",
     "decide",
     "entries",
+    "is_out_of_question",
     "next_at",
+    "says_nothing",
 ]
 
 

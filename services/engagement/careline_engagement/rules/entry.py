@@ -1,11 +1,11 @@
 """Who enters a playbook: one case at a time, a time of peace after it, and a few left alone."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from careline_engagement.model import Case, Entry, Family, Outcome
+from careline_engagement.model import Case, Entry, Family, Outcome, Ruling
 from careline_engagement.policy import EngagementPolicy, Playbook
 from careline_engagement.policy.steps import When
 
@@ -67,6 +67,26 @@ def decide(entry: Entry, family: Family, playbook: Playbook) -> Outcome:
     return "held_out" if is_held_out(playbook, entry.number) else "opened"
 
 
+def says_nothing(entry: Entry, outcome: Outcome) -> bool:
+    """A moment that has moved was never the time; a purchase of somebody whom no playbook is for is
+    no news, and would leave a row for each. What scoring said is kept: it is rare, and a warning.
+    """
+    return outcome == "superseded" or (outcome == "condition_unmet" and not entry.version)
+
+
+def is_out_of_question(entry: Entry, rulings: Sequence[Ruling], policy: EngagementPolicy) -> bool:
+    """Whether scoring's verdicts alone say, up to the change that an entry is, that it can't open.
+
+    They have been followed in their order up to there: nothing that is heard later adds to them.
+    """
+    known = Family(frozenset([entry.number]), {}, rulings={entry.number: rulings})
+    return not any(
+        rule.trigger == entry.trigger
+        and _fits_verdicts(rule.when, known, entry.number, entry.at, entry.version)
+        for rule in policy.by_name[entry.playbook].enter
+    )
+
+
 def holds(when: When, entry: Entry, family: Family) -> bool:
     """Whether a condition fits the customer as an entry finds them."""
     return fits(when, family, entry.number, entry.at, entry.version)
@@ -74,17 +94,23 @@ def holds(when: When, entry: Entry, family: Family) -> bool:
 
 def fits(when: When, family: Family, number: str, at: datetime, version: int = 0) -> bool:
     """Whether a condition fits what scoring had said of a customer by an instant."""
+    if not _fits_verdicts(when, family, number, at, version):
+        return False
+    record = family.record(number, at)
+    return all(
+        record is not None and wanted & set(record.values(name))
+        for name, wanted in when.attributes.items()
+    )
+
+
+def _fits_verdicts(when: When, family: Family, number: str, at: datetime, version: int) -> bool:
     for name in ("tier", "value", "need", "risk"):
         wanted = getattr(when, name)
         if wanted is not None and family.verdict(number, name, at, version) not in wanted:
             return False
-    record = family.record(number, at)
     return all(
         wanted & set((family.verdict(number, tag, at, version) or "").split(", "))
         for tag, wanted in when.tags.items()
-    ) and all(
-        record is not None and wanted & set(record.values(name))
-        for name, wanted in when.attributes.items()
     )
 
 

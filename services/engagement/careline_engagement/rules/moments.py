@@ -7,7 +7,7 @@ is known then: if it has moved, the entry is dropped for one at the new instant.
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from careline_engagement.model import Entry, Fact, Family
+from careline_engagement.model import Entry, Fact, Family, Record
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.words import FOLLOW_UP, MOMENT
 from careline_engagement.rules.book import Book
@@ -26,6 +26,16 @@ def first_look(
     """Entries at once that find out when a moment really comes."""
     for playbook in policy.triggers.get(trigger, ()):
         yield _entry(number, playbook.playbook, trigger, at)
+
+
+def days_to_come(number: str, record: Record, book: Book) -> Iterator[Entry]:
+    """The next of each day that follows from a record: which it is needs nothing else."""
+    policy = book.at(record.at).policy
+    known = Family(frozenset([number]), {}, records={number: [record]})
+    for trigger in sorted(policy.moments - {CONTRACT_END, CONTACT_DUE}):
+        for look in first_look(number, record.at, trigger, policy):
+            if at := comes_at(look, known, book):
+                yield moved(look, at)
 
 
 def contract_ends(

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.engagement import FollowUpRecorded
-from careline_engagement import rows
+from careline_engagement import rows, rules
 from careline_engagement.model import Alias, Consent, Entry, Fact, Outcome, Record
 
 # the earliest wins: a number is absorbed once, but named again when its survivor is absorbed
@@ -71,9 +71,9 @@ _ADD_FOLLOW_UPS = text("""
 """)
 _ADD_ENTRIES = text("""
     INSERT INTO entries (
-        number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
+        number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent, outcome)
     SELECT number, playbook, name, at, trigger, key, version, CAST(reasons AS jsonb), event_id,
-        traceparent
+        traceparent, CAST(:outcome AS text)
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[]),
         CAST(:ats AS timestamptz[]), CAST(:triggers AS text[]), CAST(:keys AS text[]),
@@ -81,6 +81,7 @@ _ADD_ENTRIES = text("""
         CAST(:traceparents AS text[])
     ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
     ON CONFLICT DO NOTHING
+    RETURNING number
 """)
 _DROP_ENTRIES = text("""
     DELETE FROM entries USING unnest(
@@ -182,9 +183,11 @@ async def add_follow_ups(
     )
 
 
-async def add_entries(connection: AsyncConnection, entries: Collection[Entry]) -> None:
-    """Adds what may begin a case, not yet decided."""
-    await connection.execute(
+async def add_entries(
+    connection: AsyncConnection, entries: Collection[Entry], *, outcome: Outcome | None = None
+) -> set[str]:
+    """Adds what may begin a case, decided or not; returns the numbers for which it was new."""
+    added = await connection.execute(
         _ADD_ENTRIES,
         {
             "numbers": [e.number for e in entries],
@@ -197,16 +200,20 @@ async def add_entries(connection: AsyncConnection, entries: Collection[Entry]) -
             "reasons": [rows.from_reasons(e.reasons) for e in entries],
             "events": [e.event_id for e in entries],
             "traceparents": [e.traceparent for e in entries],
+            "outcome": outcome,
         },
     )
+    return set(added.scalars())
 
 
 async def decide_entries(
     connection: AsyncConnection, decided: Sequence[tuple[Entry, Outcome]]
 ) -> None:
     """Saves what entries led to; those that say nothing of the customer are forgotten."""
-    dropped = [entry for entry, outcome in decided if _says_nothing(entry, outcome)]
-    decided = [(entry, outcome) for entry, outcome in decided if not _says_nothing(entry, outcome)]
+    dropped = [entry for entry, outcome in decided if rules.says_nothing(entry, outcome)]
+    decided = [
+        (entry, outcome) for entry, outcome in decided if not rules.says_nothing(entry, outcome)
+    ]
     if dropped:
         await connection.execute(
             _DROP_ENTRIES,
@@ -216,19 +223,13 @@ async def decide_entries(
                 "names": [e.name for e in dropped],
             },
         )
-    await connection.execute(
-        _DECIDE_ENTRIES,
-        {
-            "numbers": [entry.number for entry, _ in decided],
-            "playbooks": [entry.playbook for entry, _ in decided],
-            "names": [entry.name for entry, _ in decided],
-            "outcomes": [outcome for _, outcome in decided],
-        },
-    )
-
-
-def _says_nothing(entry: Entry, outcome: Outcome) -> bool:
-    """A moment that has moved was never the time; a purchase of somebody whom no playbook is for is
-    no news, and would leave a row for each. What scoring said is kept: it is rare, and a warning.
-    """
-    return outcome == "superseded" or (outcome == "condition_unmet" and not entry.version)
+    if decided:
+        await connection.execute(
+            _DECIDE_ENTRIES,
+            {
+                "numbers": [entry.number for entry, _ in decided],
+                "playbooks": [entry.playbook for entry, _ in decided],
+                "names": [entry.name for entry, _ in decided],
+                "outcomes": [outcome for _, outcome in decided],
+            },
+        )
