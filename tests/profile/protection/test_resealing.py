@@ -10,6 +10,7 @@ from careline_profile.protection.audit import Deed
 from careline_profile.protection.reading import Protection
 from careline_profile.protection.resealing import PLACES, left_under, reseal
 from careline_profile.record.editing import REASON
+from careline_profile.reviews.deciding import VERDICT_REASON
 from careline_profile.testing import KEYRING, RULES, Profile, ref
 from careline_runtime.access.policy import load_access_policy
 from careline_runtime.keyring import CannotOpen, KeyFile, Keyring
@@ -35,7 +36,8 @@ BOTH, NEW_ONLY = keyring(k1=OLD, k2=NEW), keyring(k2=NEW)
 
 @pytest.fixture
 async def people(profile: Profile) -> Profile:
-    """Four hundred people with names, one birthday that is none, one entry in the audit."""
+    """Four hundred people with names, one birthday that is none, one verdict, one entry in
+    the audit."""
     await profile.hear(
         [
             profile.details(f"member_card:{n}", personal={"name": f"Person {n}"}, at=n)
@@ -46,6 +48,10 @@ async def people(profile: Profile) -> Profile:
     async with profile.engine.begin() as connection:
         why = {"ref": ref("member_card:1"), "sealed": KEYRING.seal(REASON, "she said so")}
         await connection.execute(text("UPDATE facts SET reason = :sealed WHERE ref = :ref"), why)
+        await connection.execute(
+            text("INSERT INTO verdicts VALUES ('a', 'b', now(), false, '{}', 'ann', :sealed)"),
+            {"sealed": KEYRING.seal(VERDICT_REASON, "two sisters")},
+        )
     protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
     async with profile.stage.unit() as unit:
         await protection.note(unit, Deed("ann", ("agent",), "fields.read", "C1"), "she asked")
@@ -77,6 +83,7 @@ async def test_what_was_begun_by_somebody_who_was_killed_is_finished_by_another(
     assert await left(people) == {
         "identities": CUSTOMERS,
         "facts": CUSTOMERS + 3,
+        "verdicts": 1,
         "protection.reasons": 1,
     }
     async for _ in reseal(people.engine, BOTH):
@@ -93,7 +100,7 @@ async def test_a_second_go_finds_nothing_and_changes_nothing(people: Profile) ->
     first = [step.resealed async for step in reseal(people.engine, BOTH)]
     again = [step.resealed async for step in reseal(people.engine, BOTH)]
 
-    assert sum(first) == 2 * CUSTOMERS + 4
+    assert sum(first) == 2 * CUSTOMERS + 5
     assert sum(again) == 0
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from careline_profile.protection.reading import SEALED_REASON, SEALED_SECOND_FACTOR
 from careline_profile.record.editing import REASON
+from careline_profile.reviews.deciding import VERDICT_REASON
 from careline_runtime.keyring import Keyring
 
 PAGES_A_STEP = 64
@@ -34,6 +35,7 @@ PLACES = (
     Place("identities", "sealed", "split_part(ref, ':', 1)"),
     Place("facts", "value", "field", "value <> '' AND (token IS NOT NULL OR flaw IS NOT NULL)"),
     Place("facts", "reason", f"'{REASON}'", "reason IS NOT NULL"),
+    Place("verdicts", "reason", f"'{VERDICT_REASON}'"),
     Place("protection.reasons", "sealed", f"'{SEALED_REASON}'"),
     Place("protection.second_factors", "sealed", f"'{SEALED_SECOND_FACTOR}'"),
 )

@@ -14,7 +14,7 @@ from careline_profile import queries as customer_queries
 from careline_profile.handlers import Rules
 from careline_profile.model import Pair
 from careline_profile.reviews import queries
-from careline_profile.reviews.deciding import SEALED_REASON, Outcome, Undecidable, Word, decide
+from careline_profile.reviews.deciding import VERDICT_REASON, Outcome, Undecidable, Word, decide
 from careline_profile.rules import kind_of, link_name
 from careline_runtime.access import Caller, requires
 from careline_runtime.unit_of_work import Unit
@@ -249,7 +249,7 @@ async def _views(
                     is_one=is_one,
                     at=at,
                     by=by,
-                    reason=rulebook.keyring.open(SEALED_REASON, sealed),
+                    reason=rulebook.keyring.open(VERDICT_REASON, sealed),
                 )
                 for is_one, at, by, sealed in verdicts[one.link]
             ],

@@ -16,7 +16,7 @@ from careline_runtime.unit_of_work import Unit
 
 Word = Literal["approved", "refused", "cut"]
 
-SEALED_REASON = "verdict_reason"
+VERDICT_REASON = "verdict_reason"
 """Under what kind reasons are sealed: people name people there."""
 
 
@@ -53,7 +53,7 @@ async def decide(
     book = await record_store.load(unit.connection, members)
     attributes = partial(shared, book=book, rules=rulebook.fields)
     announce_changes(unit, changes, graph, attributes=attributes, at=at, by=by)
-    sealed = rulebook.keyring.seal(SEALED_REASON, reason)
+    sealed = rulebook.keyring.seal(VERDICT_REASON, reason)
     await store.save_verdict(unit.connection, link, verdict, by=by, reason=sealed)
     effects = Effects()
     effects.changes = [(change, Cause(at)) for change in changes]
