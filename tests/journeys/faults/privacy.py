@@ -46,9 +46,12 @@ def in_files(directory: Path) -> Iterator[str]:
 
 
 async def in_valkey(url: str) -> AsyncIterator[str]:
-    """Where Valkey holds personal data; all that it holds here is sets."""
+    """Where Valkey holds personal data: ingest keeps sets there, profile texts."""
     async with Redis.from_url(url) as valkey:
         async for key in valkey.scan_iter():
-            members = cast(set[bytes], await valkey.smembers(key))
-            if found := personal(b"\n".join((key, *members))):
+            if await valkey.type(key) == b"set":
+                kept = cast(set[bytes], await valkey.smembers(key))
+            else:
+                kept = {cast(bytes, await valkey.get(key))}
+            if found := personal(b"\n".join((key, *kept))):
                 yield f"Valkey {key!r}: {found}"
