@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from careline_contracts.topics import (
     REMINDERS,
     Topic,
 )
+from careline_engagement import store
 from careline_engagement.tables import metadata
 from careline_engagement.testing import Engagement, after, fresh_engagement, shipped_policy
 from careline_runtime.tables import metadata as runtime_metadata
@@ -368,6 +370,18 @@ async def test_ticks_do_not_show(admin_url: str) -> None:
             await other.tick(after(24 * day))
         await other.tick(EVER_AFTER)
         assert sorted(await one.said()) == sorted(await other.said())
+
+
+async def test_a_look_is_decided_by_how_the_cases_of_any_playbook_ended(admin_url: str) -> None:
+    async with fresh_engagement(admin_url, "account-call") as stage:
+        await stage.hear([stage.tier("A", 0, "core")])
+        await stage.tick(after(24 * 29))
+        async with stage.engine.connect() as connection:
+            [family] = await store.load_families(
+                connection, {"A"}, always={"A"}, kept=timedelta(days=60)
+            )
+    assert [entry.playbook for entry in family.entries] == [""]
+    assert sorted(case.is_open for case in family.cases) == [False, True]
 
 
 def _time(record: ConsumerRecord) -> str:

@@ -7,10 +7,9 @@ import pytest
 from careline_engagement.model import ALWAYS, Alias, Entry, Fact, Family, Record, Ruling
 from careline_engagement.rules import Progress, advance
 from careline_engagement.rules.moments import (
-    CONTACT_DUE,
+    contact_look,
     contract_ends,
     days_to_come,
-    first_look,
     next_contact,
 )
 from careline_engagement.testing import START, a_book, after, shipped_with
@@ -34,7 +33,7 @@ def days_ahead(trigger: str, **attributes: str) -> list[Entry]:
 
 
 def contact_due() -> list[Entry]:
-    return list(first_look("A", START, CONTACT_DUE, POLICY))
+    return list(contact_look("A", START, POLICY))
 
 
 def opened(progress: Progress) -> list[str]:

@@ -233,9 +233,7 @@ def entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) ->
         for change in changes:
             if change.verdict == "tier":
                 policy = book.at(change.at).policy
-                yield from moments.first_look(
-                    standing.number, change.at, moments.CONTACT_DUE, policy
-                )
+                yield from moments.contact_look(standing.number, change.at, policy)
             yield from rules.entries(
                 f"{change.verdict}/{change.to}",
                 book.at(change.at).policy,
@@ -287,4 +285,6 @@ def _contact(
 
 def _count(decided: Iterable[tuple[Entry, Outcome]]) -> None:
     for entry, outcome in decided:
+        if not entry.playbook:
+            continue  # a look is nobody's entry
         metrics.entries_decided.labels(entry.playbook, entry.trigger, outcome).inc()

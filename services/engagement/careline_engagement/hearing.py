@@ -198,7 +198,7 @@ def _follow_up(news: News, envelope: Envelope, said: FollowUpRecorded, book: Boo
             facts.append(Fact(at, number, f"{OUTREACH}/{name}", envelope.id, detail, amount, case))
     news.facts |= dict.fromkeys(facts, "")
     policy = book.at(at).policy
-    news.entries += moments.first_look(number, at, moments.CONTACT_DUE, policy)
+    news.entries += moments.contact_look(number, at, policy)
 
 
 def _ticket(

@@ -92,6 +92,7 @@ class Entry(NamedTuple):
 
     number: str
     playbook: str
+    """Empty if it only looks, for all of them, whether the time has come."""
     name: str
     """With `number` and `playbook` the name of the case that it may open."""
     at: datetime

@@ -115,6 +115,8 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
 
 def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
     family = family._replace(entries=[one for one in family.entries if one != entry])
+    if not entry.playbook:
+        return _with_entries(family, moments.looked(entry, family, book)), "superseded"
     edition = book.at(entry.at)
     playbook = edition.policy.by_name.get(entry.playbook)
     if playbook is None:

@@ -20,12 +20,28 @@ CONTRACT = "contract.changed"
 TERMINATED = "terminated"
 
 
-def first_look(
-    number: str, at: datetime, trigger: str, policy: EngagementPolicy
-) -> Iterator[Entry]:
-    """Entries at once that find out when a moment really comes."""
-    for playbook in policy.triggers.get(trigger, ()):
-        yield _entry(number, playbook.playbook, trigger, at)
+def contact_look(number: str, at: datetime, policy: EngagementPolicy) -> Iterator[Entry]:
+    """A look at when the customer is to be contacted: one for all playbooks that ask for it."""
+    if CONTACT_DUE in policy.triggers:
+        yield _entry(number, "", CONTACT_DUE, at)
+
+
+def looked(look: Entry, family: Family, book: Book) -> Iterator[Entry]:
+    """What a look finds: nothing, a later look, or that a contact is due; then the next look too.
+
+    A look is on behalf of every playbook: each is asked only when the contact is due.
+    """
+    due_at = next_contact(family, look.number, look.at, book)
+    playbooks = book.at(look.at).policy.triggers.get(CONTACT_DUE, ())
+    if due_at is None or not playbooks:
+        return
+    if due_at > look.at:
+        yield moved(look, due_at)
+        return
+    for playbook in playbooks:
+        yield _entry(look.number, playbook.playbook, CONTACT_DUE, look.at)
+    if days := _due_after(family, look.number, look.at, book):
+        yield moved(look, look.at + days)
 
 
 def days_to_come(number: str, record: Record, book: Book) -> Iterator[Entry]:
@@ -33,9 +49,10 @@ def days_to_come(number: str, record: Record, book: Book) -> Iterator[Entry]:
     policy = book.at(record.at).policy
     known = Family(frozenset([number]), {}, records={number: [record]})
     for trigger in sorted(policy.moments - {CONTRACT_END, CONTACT_DUE}):
-        for look in first_look(number, record.at, trigger, policy):
-            if at := comes_at(look, known, book):
-                yield moved(look, at)
+        for playbook in policy.triggers[trigger]:
+            entry = _entry(number, playbook.playbook, trigger, record.at)
+            if at := comes_at(entry, known, book):
+                yield moved(entry, at)
 
 
 def contract_ends(
@@ -63,13 +80,9 @@ def comes_at(entry: Entry, family: Family, book: Book) -> datetime | None:
 
 def following(entry: Entry, family: Family, book: Book) -> Entry | None:
     """The next time after one that has come."""
-    if entry.trigger == CONTRACT_END:
+    if entry.trigger in (CONTRACT_END, CONTACT_DUE):
         return None
-    if entry.trigger == CONTACT_DUE:
-        days = _due_after(family, entry.number, entry.at, book)
-        at = entry.at + days if days else None
-    else:
-        at = _next_day(entry, family, book, since=entry.at)
+    at = _next_day(entry, family, book, since=entry.at)
     return _entry(entry.number, entry.playbook, entry.trigger, at) if at else None
 
 

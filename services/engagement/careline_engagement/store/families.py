@@ -39,7 +39,8 @@ _ALIASES = text("""
     WHERE absorbed = ANY(CAST(:numbers AS text[])) AND survivor = ANY(CAST(:numbers AS text[]))
 """)
 # one statement, because in a small unit a round trip costs more than what it brings. Of the cases
-# that have ended only the last of a playbook matters, and only to an entry that is to be decided.
+# that have ended only the last of a playbook matters, and only to an entry that is to be decided;
+# a look, which has no playbook, may come to one of any.
 # What these entries are about is gathered once: asked for each number anew it takes the square of
 # the batch
 _KNOWN = text(f"""
@@ -62,7 +63,8 @@ _KNOWN = text(f"""
             UNION ALL
             (SELECT DISTINCT ON (playbook, key) ({CASE_COLUMNS}) FROM cases
             WHERE cases.number = c.number AND closed_at IS NOT NULL
-                AND (playbook, key) IN (SELECT playbook, key FROM undecided)
+                AND ((playbook, key) IN (SELECT playbook, key FROM undecided)
+                    OR key = '' AND EXISTS (SELECT FROM undecided WHERE playbook = ''))
             ORDER BY playbook, key, opened_at DESC)),
         ARRAY(
             SELECT (at, number, case_id, step, channel, purpose) FROM contacts
