@@ -120,6 +120,7 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
     for row in scoring:
         times[row["identity"]] += row["times"]
         money[row["identity"]] += row["amount_minor"]
+    heard_by_scoring = _keys("profile", [*activities, *evidence.said[CUSTOMERS.name]])
     contacts = {
         (row["ref"], row["channel"]): (row["touchpoints"], row["first_at"], row["last_at"])
         for row in evidence.tables["profile"]["contacts"]
@@ -128,7 +129,7 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
         *_differ("touchpoints", ids, touchpoints),
         *_differ("profile's inbox", sent.event_keys, inbox),
         *_differ("activities", sent.event_keys, activities.keys() - merges),
-        *_differ("scoring's inbox", _keys("profile", activities), _inbox(evidence, "scoring")),
+        *_differ("scoring's inbox", heard_by_scoring, _inbox(evidence, "scoring")),
         *_unequal("scoring's buckets", sent.sums(), {r: (n, money[r]) for r, n in times.items()}),
         *_unequal("profile's contacts", sent.contacts(), contacts),
     ]
@@ -254,12 +255,15 @@ def _profile(evidence: Evidence, steady: frozenset[str]) -> State:
     }
 
 
+_BUCKET = ("identity", "day", "kind", "currency", "channel", "product", "hour")
+
+
 def _scoring(evidence: Evidence, steady: frozenset[str]) -> State:
     tables, name_of = evidence.tables["scoring"], evidence.components
     return {
         "members": {row["identity"]: name_of[row["customer"]] for row in tables["members"]},
         "buckets": {
-            (row["identity"], row["day"], row["kind"], row["currency"]): _rest(row)
+            tuple(row[column] for column in _BUCKET): (row["times"], row["amount_minor"])
             for row in tables["buckets"]
         },
         # versions, revisions, saves and as-ofs count what was said and saved on the way
@@ -295,6 +299,8 @@ def _engagement(evidence: Evidence, steady: frozenset[str]) -> State:
         "facts": {
             (name, row["at"], row["kind"], row["event_id"]): row["detail"]
             for name, row in mine("facts")
+            # named after what ticketing said on the way
+            if not row["kind"].startswith("ticket.")
         },
         "entries": {
             (name, row["at"], row["playbook"], row["trigger"]): _rest(
@@ -317,6 +323,7 @@ def _last_tier(rulings: str) -> str | None:
 
 def _ticketing(evidence: Evidence, steady: frozenset[str]) -> State:
     tables, name_of = evidence.tables["ticketing"], evidence.components
+    told_of = {row["identity"] for row in tables["facts"]}
 
     def ticket(row: Mapping[str, Any]) -> dict[str, Any]:
         said = orjson.loads(row["said"])
@@ -330,7 +337,12 @@ def _ticketing(evidence: Evidence, steady: frozenset[str]) -> State:
 
     return {
         "facts": {row["key"]: _rest(row) for row in tables["facts"]},
-        "members": {row["identity"]: name_of[row["customer"]] for row in tables["members"]},
+        # of identities without a fact it knows only what merges on the way told it
+        "members": {
+            row["identity"]: name_of[row["customer"]]
+            for row in tables["members"]
+            if row["identity"] in told_of
+        },
         # one that was opened by an event that came before an older one, and merged then, is only a
         # second name
         "tickets": {
@@ -381,6 +393,7 @@ def state_topics(evidence: Evidence) -> list[str]:
     cases = {
         row["id"]: tuple(row[name] for name in ("version", "status", "opened_at", "closed_at"))
         for row in evidence.tables["engagement"]["cases"]
+        if not row["held_out"]  # nothing is done for these, and nothing said
     }
     customers = {
         row["number"]: tuple(row[name] for name in ("version", "created_at", "merged_into"))

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 
@@ -72,6 +74,9 @@ class LinkedStack(LocalStack):
                 await asyncio.to_thread(self.stop)
 
 
+ENGAGEMENT_POLICY = files("careline_cli") / "demo_data/policies/engagement.yaml"
+
+
 class Channels:
     """The ways in: HTTP for some customers, Kafka for the others."""
 
@@ -109,9 +114,18 @@ def play(
 ) -> Evidence:
     """Starts a stack, lets the load and the silence after it happen, and reads what came of it.
 
-    All runs share a keyring, so that an identity has the same token in each.
+    All runs share a keyring, so that an identity has the same token in each. Engagement runs the
+    demo's playbook alone, retention: where several want one customer, which of them gets the slot
+    depends on what was known when (services/engagement/README.md), and runs can't be compared.
     """
-    environment = {**os.environ, "CARELINE_KEYRING": str(keyring)}
+    policies = directory / "policies"
+    policies.mkdir(exist_ok=True)
+    shutil.copy(str(ENGAGEMENT_POLICY), policies)
+    environment = {
+        **os.environ,
+        "CARELINE_KEYRING": str(keyring),
+        "CARELINE_POLICIES": str(policies),
+    }
 
     async def run() -> Evidence:
         stack = LinkedStack(directory / name, environment=environment)
