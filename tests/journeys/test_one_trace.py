@@ -52,6 +52,8 @@ async def said_in_traces(kafka: str) -> dict[str, set[str]]:
         while any([await consumer.position(p) < ends[p] for p in partitions]):
             for partition, records in (await consumer.getmany(timeout_ms=1_000)).items():
                 for record in records:
+                    if record.value is None:  # somebody was erased
+                        continue
                     envelope = from_headers(record.headers)
                     thing = envelope.type.removeprefix("careline.").removesuffix(".v1")
                     trace = envelope.traceparent.split("-")[1]
