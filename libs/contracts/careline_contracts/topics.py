@@ -317,7 +317,7 @@ POLICIES = Topic(
     "service and instant: `scoring/2026-11-24T08:00:00Z`",
     "state",
     (operations.PolicyPublished,),
-    ("scoring",),
+    ("scoring", "engagement", "ticketing"),
     partitions=1,
     personal="none",
 )

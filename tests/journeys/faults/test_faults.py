@@ -15,7 +15,8 @@ gives the others no order). What is kept is compared between all three, without 
 publications (versions, revisions, ids made of them), with customers named by their least identity,
 and retention cases again for those customers only: a case depends on what was known when. For the
 same reason the load's late events come on their own day and not after a later complaint
-(`careline_cli.load`); within the day they overtake at will.
+(`careline_cli.load`); within the day they overtake at will. And engagement runs retention alone:
+where several playbooks want one customer, what was known when decides between them.
 
 A failure names its numbers: put them before pytest to see it again. The load and the faults are
 then the same; how far each server had come is not, so it may need several runs. For a long run only
