@@ -1,11 +1,17 @@
 """One PostgreSQL engine a service: time limits on all that it runs, no values in its errors."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
 from asyncpg import PostgresError
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from careline_runtime.errors import Misconfigured
+
+Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+"""How an API that reads gets to its service's database."""
 
 
 def create_engine(database_url: str, *, service: str) -> AsyncEngine:

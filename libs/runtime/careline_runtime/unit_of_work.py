@@ -4,6 +4,7 @@ Nobody commits but the runtime, and publishing means adding to the unit.
 """
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from aiokafka import ConsumerRecord
@@ -125,3 +126,7 @@ class Unit:
         callbacks, self._after_commit = self._after_commit, []
         for callback in callbacks:
             callback()
+
+
+Work = Callable[[], AbstractAsyncContextManager[Unit]]
+"""How an API that changes something gets a unit of its own."""

@@ -11,10 +11,11 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from careline_contracts.events.touchpoints import IdentityKind
 from careline_profile import queries
-from careline_profile.card import NOW, Cards, Connect, CustomerView, FutureUnknown, Instant
+from careline_profile.card import NOW, Cards, CustomerView, FutureUnknown, Instant
 from careline_profile.card_cache import CardCache
 from careline_profile.numbers import Number
 from careline_runtime.access import requires
+from careline_runtime.database import Connect
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import Keyring
 

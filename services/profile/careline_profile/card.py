@@ -1,7 +1,7 @@
 """A customer as it is shown: numbers, identities, contacts and the record, now or as it was."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
 
@@ -20,10 +20,9 @@ from careline_profile.record.queries import (
 from careline_profile.record.rules.fold import FieldRules, changes, fold, known
 from careline_profile.record.views import ChangeView, RecordView, history_view, record_view
 from careline_profile.rules import kind_of
-from careline_runtime.unit_of_work import Unit
+from careline_runtime.database import Connect
+from careline_runtime.unit_of_work import Work
 
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-Work = Callable[[], AbstractAsyncContextManager[Unit]]
 Now = Callable[[], datetime]
 
 

@@ -1,17 +1,16 @@
 """What scoring answers over HTTP: a customer's score taken apart to the point, and the sums."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Annotated, get_args
 
 import structlog
 from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import AwareDatetime, BaseModel
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_runtime.access import requires
+from careline_runtime.database import Connect
 from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
 from careline_scoring.explanation import ScoreView, explain
@@ -29,7 +28,6 @@ from careline_scoring.rules.wording import Language
 
 log = structlog.get_logger(__name__)
 
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 Number = Annotated[str, Path(min_length=1, max_length=200, description="Customer number")]
 
 AsOf = Annotated[

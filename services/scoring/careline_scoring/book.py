@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from careline_contracts.events.profile import CustomersMerged, Move
+from careline_contracts.events.profile import CustomersMerged, Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_scoring.model import Fact, History, Tags
 from careline_scoring.rules import Rulebook
@@ -74,11 +74,6 @@ class Customer:
     def not_before(self, instant: datetime) -> datetime:
         """The as-of of a decision that `instant` causes: never before an earlier decision."""
         return instant if self.as_of is None else max(self.as_of, instant)
-
-
-def is_identity(name: str) -> bool:
-    """Whether a name that moves is an identity; else it is a customer's number."""
-    return ":" in name
 
 
 class BucketKey(NamedTuple):

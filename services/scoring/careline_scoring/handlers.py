@@ -19,6 +19,7 @@ from careline_contracts.events.profile import (
     CustomersMerged,
     CustomersSplit,
     CustomerState,
+    is_identity,
 )
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES
@@ -29,7 +30,7 @@ from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store
 from careline_scoring.announcements import announce_changes, announce_score
-from careline_scoring.book import Book, Customer, Published, TierMove, is_identity
+from careline_scoring.book import Book, Customer, Published, TierMove
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact, kind_of
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_contracts.events.profile import Move
+from careline_contracts.events.profile import Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
-from careline_scoring.book import Book, Customer, Published, is_identity
+from careline_scoring.book import Book, Customer, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact
 from careline_scoring.rules import Rulebook

@@ -5,7 +5,6 @@ which it counts, so a replay of the topics knows it, and it counts once however 
 """
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -18,7 +17,7 @@ from careline_contracts.payload import ShortText
 from careline_contracts.topics import TICKET_ACTIONS
 from careline_runtime.access import Caller, requires
 from careline_runtime.erasure import is_any_erased, share
-from careline_runtime.unit_of_work import Unit
+from careline_runtime.unit_of_work import Unit, Work
 from careline_ticketing import queries
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.model import FOLLOW_UPS, MOVES, Act, Said
@@ -26,7 +25,6 @@ from careline_ticketing.policy import InForceAt
 from careline_ticketing.views import TicketView
 
 Now = Callable[[], datetime]
-UnitOfWork = Callable[[], AbstractAsyncContextManager[Unit]]
 Verb = Literal[
     "reply",
     "respond",
@@ -115,7 +113,7 @@ class Opening(BaseModel):
 class Desk:
     """Lets people's actions count: each in a unit of work of its own."""
 
-    def __init__(self, unit: UnitOfWork, handlers: Handlers, policies: InForceAt, now: Now) -> None:
+    def __init__(self, unit: Work, handlers: Handlers, policies: InForceAt, now: Now) -> None:
         self._unit, self._handlers, self._policies, self._now = unit, handlers, policies, now
 
     async def open(self, opening: Opening, caller: Caller, key: str | None) -> TicketView:
@@ -217,7 +215,7 @@ def _envelope(acted: TicketActed, id: str, now: datetime) -> Envelope:
     )
 
 
-def router(unit: UnitOfWork, handlers: Handlers, policies: InForceAt, now: Now) -> APIRouter:
+def router(unit: Work, handlers: Handlers, policies: InForceAt, now: Now) -> APIRouter:
     """The routes of people's actions."""
     routes = APIRouter(prefix="/v1", tags=["actions"])
     desk = Desk(unit, handlers, policies, now)

@@ -5,21 +5,19 @@ has fired yet.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.ticketing import Level, TicketStatus
 from careline_runtime.access import requires
+from careline_runtime.database import Connect
 from careline_ticketing import queries
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.views import TicketView
 
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 Now = Callable[[], datetime]
 
 

@@ -1,25 +1,22 @@
 """What ticketing answers about crises over HTTP, and how one is closed with what was learned."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.ticketing import CrisisState
 from careline_contracts.payload import ShortText
 from careline_runtime.access import Caller, requires
-from careline_runtime.unit_of_work import Unit
+from careline_runtime.database import Connect
+from careline_runtime.unit_of_work import Work
 from careline_ticketing import crises, queries
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.store.crises import find
 
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-UnitOfWork = Callable[[], AbstractAsyncContextManager[Unit]]
 Now = Callable[[], datetime]
 CrisisNumber = Annotated[str, Path(max_length=40)]
 
@@ -40,7 +37,7 @@ class PostMortem(BaseModel):
     actions: Annotated[tuple[ShortText, ...], Field(max_length=50)] = ()
 
 
-def router(connect: Connect, unit: UnitOfWork, policies: InForceAt, now: Now) -> APIRouter:
+def router(connect: Connect, unit: Work, policies: InForceAt, now: Now) -> APIRouter:
     """The routes about crises."""
     routes = APIRouter(prefix="/v1", tags=["crises"], dependencies=[requires("tickets.read")])
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from careline_contracts.envelope import Envelope, to_text
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomersSplit
+from careline_contracts.events.profile import Activity, CustomersMerged, CustomersSplit, is_identity
 from careline_contracts.events.scoring import TierChanged
 from careline_contracts.events.ticketing import TicketActed, TicketDigestRaised
 from careline_contracts.topics import TICKET_ACTIONS, TICKET_CHANGES, TICKET_DIGESTS, TICKETS
@@ -87,7 +87,7 @@ class Handlers:
         if not moving:
             return readable
         known = await moves.known(unit.connection, {m.name for news in moving for m in news.moves})
-        busy = {name for name in known if moves.is_identity(name)}
+        busy = {name for name in known if is_identity(name)}
         for _, news in readable:
             if isinstance(news, News):
                 busy.update((news.identity, news.number))
@@ -105,7 +105,7 @@ class Handlers:
         names = {move.name for move in moved.moves}
         owners = await moves.known(unit.connection, names)
         numbers = {move.customer for move in moved.moves}
-        numbers |= {name for name in names if not moves.is_identity(name)}
+        numbers |= {name for name in names if not is_identity(name)}
         numbers |= {customer for _, customer in owners.values()}
         before = Desk(self._in_force_at)
         await store.open_desk(unit.connection, before, named={}, numbers=numbers)

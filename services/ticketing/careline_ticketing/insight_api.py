@@ -1,17 +1,16 @@
 """What tickets teach and what is about to go wrong, over HTTP: causes and the forecast."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_calendar.working import AROUND_THE_CLOCK, Timetable
 from careline_contracts.events.ticketing import Level
 from careline_runtime.access import requires
+from careline_runtime.database import Connect
 from careline_ticketing import queries
 from careline_ticketing.model import Said, Ticket
 from careline_ticketing.policy import InForceAt, Policy
@@ -24,7 +23,6 @@ from careline_ticketing.rules.learning import (
     root_causes,
 )
 
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 Now = Callable[[], datetime]
 REPEATS_WITHIN = timedelta(days=30)
 """Who has the same problem again later than this has a new one."""

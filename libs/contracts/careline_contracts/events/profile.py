@@ -26,6 +26,11 @@ class Move(BaseModel):
     move: PositiveInt
 
 
+def is_identity(name: str) -> bool:
+    """Whether a name that moves is an identity; else it is a customer's number."""
+    return ":" in name
+
+
 class Activity(Payload):
     """A touchpoint with its customer; keeps the CloudEvents type that the channel gave.
 

@@ -10,12 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_profile.erasure import store
 from careline_profile.erasure.orders import erase
 from careline_profile.erasure.receipts import Receipt, receipt
-from careline_profile.protection.api import Connect, Given, Number, Work
+from careline_profile.numbers import Number
+from careline_profile.protection.api import Given
 from careline_profile.protection.audit import Deed
 from careline_profile.protection.reading import Protection
 from careline_runtime.access import Caller, requires
+from careline_runtime.database import Connect
 from careline_runtime.erasure import hold
 from careline_runtime.keyring import Keyring
+from careline_runtime.unit_of_work import Work
 
 
 def router(

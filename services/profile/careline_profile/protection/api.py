@@ -1,25 +1,20 @@
 """Protected reads, second factors and the audit over HTTP."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_profile.numbers import Number
 from careline_profile.protection import codes, store
 from careline_profile.protection.reading import SEALED_REASON, Protection, Request
 from careline_runtime.access import Caller, requires
 from careline_runtime.access.policy import View
+from careline_runtime.database import Connect
 from careline_runtime.keyring import Keyring
-from careline_runtime.unit_of_work import Unit
+from careline_runtime.unit_of_work import Work
 
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-Work = Callable[[], AbstractAsyncContextManager[Unit]]
-
-Number = Annotated[str, Path(pattern="^C[0-9A-HJKMNP-TV-Z]{12}$", description="Customer number")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=500)]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 MOST_ENTRIES = 1_000

@@ -8,13 +8,15 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_profile.card import Connect, Now, Work
+from careline_profile.card import Now
 from careline_profile.numbers import Number
 from careline_profile.quality import queries, store
 from careline_profile.quality.checking import Checker
 from careline_profile.quality.model import Check, Report, Trend
 from careline_profile.quality.page import page
 from careline_runtime.access import Caller, requires
+from careline_runtime.database import Connect
+from careline_runtime.unit_of_work import Work
 
 Month = Annotated[
     str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="Default: this month.")

@@ -1,11 +1,8 @@
 """The weekly check: counts everything, looks for duplicates, and keeps what it found."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime, timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_profile import metrics
 from careline_profile.quality import queries, store
@@ -14,13 +11,11 @@ from careline_profile.quality.namesakes import namesakes
 from careline_profile.quality.policy import QualityPolicy
 from careline_profile.quality.rules import check, duplicates
 from careline_profile.record.rules.fold import FieldRules
+from careline_runtime.database import Connect
 from careline_runtime.keyring import Keyring
-from careline_runtime.unit_of_work import Unit
+from careline_runtime.unit_of_work import Work
 
 log = structlog.get_logger(__name__)
-
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-Work = Callable[[], AbstractAsyncContextManager[Unit]]
 
 
 class Checker:

@@ -7,13 +7,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from careline_contracts.events.touchpoints import FieldName
-from careline_profile.card import Cards, Connect, HistoryView, Now, ReminderOfCustomer, Work
+from careline_profile.card import Cards, HistoryView, Now, ReminderOfCustomer
 from careline_profile.numbers import Number
 from careline_profile.record.editing import Edit, Editor, Flawed, Request
 from careline_profile.record.exporting import Export, Exporter
 from careline_profile.record.rules.forms import NoValue
 from careline_profile.record.search import Search
 from careline_runtime.access import Caller, requires
+from careline_runtime.database import Connect
+from careline_runtime.unit_of_work import Work
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=500)]

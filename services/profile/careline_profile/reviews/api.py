@@ -1,7 +1,6 @@
 """The review queue over HTTP: links with their evidence side by side, approved, refused or cut."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -13,17 +12,15 @@ from careline_contracts.events.profile import Apart
 from careline_profile import queries as customer_queries
 from careline_profile.handlers import Rules
 from careline_profile.model import Pair
+from careline_profile.numbers import Number
 from careline_profile.reviews import queries
 from careline_profile.reviews.deciding import VERDICT_REASON, Outcome, Undecidable, Word, decide
 from careline_profile.rules import kind_of, link_name
 from careline_runtime.access import Caller, requires
-from careline_runtime.unit_of_work import Unit
-
-Connect = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-Work = Callable[[], AbstractAsyncContextManager[Unit]]
+from careline_runtime.database import Connect
+from careline_runtime.unit_of_work import Work
 
 NAME = "^L[0-9A-HJKMNP-TV-Z]{12}$"
-Number = Annotated[str, Path(pattern="^C[0-9A-HJKMNP-TV-Z]{12}$", description="Customer number")]
 LinkName = Annotated[str, Path(pattern=NAME, description="The name of a link")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=500)]
 MOST_REVIEWS = 500

@@ -8,12 +8,12 @@ from pydantic import AwareDatetime, BaseModel
 
 from careline_contracts.events.touchpoints import Channel
 from careline_profile import queries
-from careline_profile.card import Connect
 from careline_profile.numbers import Number
 from careline_profile.timeline.model import Cursor, Wanted
 from careline_profile.timeline.queries import page
 from careline_profile.timeline.store import TOKEN_LENGTH
 from careline_runtime.access import requires
+from careline_runtime.database import Connect
 
 
 class TouchpointView(BaseModel):

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_contracts.events.profile import Move
+from careline_contracts.events.profile import Move, is_identity
 from careline_runtime.errors import TryLater
 from careline_ticketing.desk import BEFORE_ALL, Customer, Desk
 from careline_ticketing.model import Fact, Said
@@ -112,7 +112,7 @@ async def move_idle(connection: AsyncConnection, idle: Collection[Move]) -> None
     if idle:
         latest = {move.name: move for move in sorted(idle, key=lambda move: move.move)}
         numbers = {move.customer for move in idle}
-        numbers |= {name for name in latest if not moves.is_identity(name)}
+        numbers |= {name for name in latest if not is_identity(name)}
         await connection.execute(_ADD_CUSTOMERS, {"numbers": sorted(numbers)})
         await moves.apply(connection, latest.values())
 

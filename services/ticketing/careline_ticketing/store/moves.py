@@ -8,7 +8,7 @@ from collections.abc import Collection
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_contracts.events.profile import Move
+from careline_contracts.events.profile import Move, is_identity
 
 _COUNTS = text("""
     SELECT identity, moves, customer FROM members WHERE identity = ANY(CAST(:names AS text[]))
@@ -30,11 +30,6 @@ _MOVE_NUMBERS = text("""
     WHERE customers.number = moved.name AND customers.moves < moved.moves
     RETURNING number
 """)
-
-
-def is_identity(name: str) -> bool:
-    """Whether a name that moves is an identity; else it is a customer's number."""
-    return ":" in name
 
 
 async def known(connection: AsyncConnection, names: Collection[str]) -> dict[str, tuple[int, str]]:
