@@ -39,8 +39,9 @@ async def refused(pipeline: Pipeline, careline: Careline) -> dict[str, Any]:
     body = json.dumps(event).encode()
     await pipeline.publish([Record(RAW["store"].name, b"\xff till", headers, body)])
     await pipeline.drain()
-    letters: list[dict[str, Any]] = careline("deadletter", "list", "--json", "--waiting")
-    for letter in letters:
+    ours = ("--service", "ingest", "--reason", "missing_identity", "--waiting")
+    letters: list[dict[str, Any]] = careline("deadletter", "list", "--json", *ours)
+    for letter in reversed(letters):
         shown = careline("deadletter", "show", letter["id"], "--json")
         if shown["content"].get("data", {}).get("id") == event["id"]:
             return letter
