@@ -230,6 +230,7 @@ CASE_CHANGES = Topic(
         engagement.OutreachSuppressed,
         engagement.OfferHeld,
         engagement.CaseClosed,
+        engagement.CaseRevised,
     ),
 )
 REMINDERS = Topic(

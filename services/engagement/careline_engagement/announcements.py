@@ -10,6 +10,7 @@ from careline_contracts.envelope import Envelope
 from careline_contracts.events.engagement import (
     CaseClosed,
     CaseOpened,
+    CaseRevised,
     CaseState,
     CaseStepBreached,
     CaseStepDone,
@@ -83,6 +84,9 @@ def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> No
             _breached(unit, news, playbook, context.manager)
         case "closed":
             _closed(unit, news)
+        case "revised":
+            revised = CaseRevised(**_change(news), since=news.move.until, reason="split")
+            _say(unit, CASE_CHANGES, revised, news)
 
 
 def announce_state(unit: Unit, news: News) -> None:
