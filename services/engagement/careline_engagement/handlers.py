@@ -228,7 +228,9 @@ async def _regroup(unit: Unit, news: Hearing, book: Book) -> set[str]:
         hold = [move for move in split.moves if holding.get(move.name) == move]
         if not hold:
             continue
-        numbers, parting = await store.part(unit.connection, hold, split.parts, at=split.at)
+        numbers, parting = await store.part(
+            unit.connection, hold, split.parts, at=split.at, kept=book.facts_kept
+        )
         concerned |= numbers
         for number in numbers:
             news.entries.append(look(number, parting))

@@ -134,13 +134,14 @@ def _take_back(
         if case.opened_at >= parted.at - book.facts_kept
     }
     alone = family._replace(cases=[rewound.get(case.id, case) for case in family.cases])
-    redone = {
-        case.id: case
-        for case in advance(alone, until=max(until, parted.at), book=book).family.cases
-    }
+    until = max(until, parted.at)
+    going_on, redone = (
+        {case.id: case for case in advance(one, until=until, book=book).family.cases}
+        for one in (family, alone)
+    )
     cases, news = [], []
     for case in family.cases:
-        if case.id in rewound and not parting.is_same(redone[case.id], case):
+        if case.id in rewound and not parting.is_same(redone[case.id], going_on[case.id]):
             move = parting.revision(case, parted)
             case = rewound[case.id]._replace(version=case.version + 1)
             news.append(News(move, case, family.holder(case.number, parted.at)))

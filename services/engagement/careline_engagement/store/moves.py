@@ -7,13 +7,13 @@ higher one holds, so that a merge heard after its split changes nothing.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.profile import Move, is_identity
-from careline_engagement.model import ALWAYS, Parting
+from careline_engagement.model import Parting
 from careline_engagement.store.standings import lock
 
 _TAKE = text("""
@@ -131,17 +131,23 @@ async def settle(connection: AsyncConnection, moves: Collection[Move]) -> set[st
 
 
 async def part(
-    connection: AsyncConnection, moves: Sequence[Move], parts: Collection[str], *, at: datetime
+    connection: AsyncConnection,
+    moves: Sequence[Move],
+    parts: Collection[str],
+    *,
+    at: datetime,
+    kept: timedelta,
 ) -> tuple[set[str], Parting]:
     """The names lead where these moves say; returns all whom it concerns, and since when.
 
-    Numbers are their own again, and everything lies where it would had they never been one.
+    Numbers are their own again, and everything lies where it would had they never been one. Those
+    who were never heard to become one were it as long as facts are `kept`.
     """
     named = {*parts, *(move.name for move in moves if not is_identity(move.name))}
     concerned = {"numbers": await _related(connection, named)}
     await lock(connection, concerned["numbers"])
     numbers = _columns([move for move in moves if not is_identity(move.name)])
-    since = min((await connection.execute(_PART, numbers)).scalars(), default=ALWAYS)
+    since = min((await connection.execute(_PART, numbers)).scalars(), default=at - kept)
     await connection.execute(_REDIRECT, {**numbers, "since": at})
     await connection.execute(_SETTLE, {"names": [m.name for m in moves if is_identity(m.name)]})
     for statement in (
