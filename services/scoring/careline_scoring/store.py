@@ -1,5 +1,6 @@
 """Every statement by which scoring decides: one for a batch, never one for an event."""
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.profile import Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
-from careline_scoring.book import Book, Customer, Published
+from careline_scoring.book import Book, Customer, Published, Told
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact
 from careline_scoring.rules import Rulebook
@@ -107,6 +108,22 @@ _SAVE_CUSTOMERS = text("""
         next_change_at, policy_version)
     WHERE customers.number = saved.number
 """)
+# after the rest, in which a ticket took back what it had said
+_DROP_FACTS_TAKEN_BACK = text("""
+    DELETE FROM buckets WHERE identity = ANY(CAST(:identities AS text[])) AND times = 0
+""")
+_TOLD = text("""
+    SELECT ticket, version, identity, CAST(facts AS text) FROM tickets
+    WHERE ticket = ANY(CAST(:tickets AS text[]))
+""")
+_SAVE_TOLD = text("""
+    INSERT INTO tickets (ticket, version, identity, facts)
+    SELECT ticket, version, identity, CAST(facts AS jsonb) FROM unnest(
+        CAST(:tickets AS text[]), CAST(:versions AS int[]), CAST(:identities AS text[]),
+        CAST(:facts AS text[])) AS told (ticket, version, identity, facts)
+    ON CONFLICT (ticket) DO UPDATE
+    SET version = excluded.version, identity = excluded.identity, facts = excluded.facts
+""")
 _SAVE_ABSORBED = text("""
     UPDATE customers SET merged_into = moved.survivor
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
@@ -152,6 +169,7 @@ async def load(
     *,
     identities: Collection[str] = (),
     numbers: Collection[str],
+    tickets: Collection[str] = (),
     instants: Collection[datetime],
     facts_moved: bool = False,
 ) -> Book:
@@ -184,7 +202,19 @@ async def load(
         for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
             customers[number].learn(Fact._make(fact))
     move_of |= {number: customer.moves for number, customer in customers.items()}
-    return Book(customers, member_of, move_of)
+    # read again: what they said is certain only now that their customers are locked
+    return Book(customers, member_of, move_of, await told(connection, tickets))
+
+
+async def told(connection: AsyncConnection, tickets: Collection[str]) -> dict[str, Told]:
+    """What these tickets have said so far; those that never told of anything are left out."""
+    if not tickets:
+        return {}
+    rows = await connection.execute(_TOLD, {"tickets": sorted(tickets)})
+    return {
+        ticket: Told(version, identity, tuple(Fact(*fact) for fact in json.loads(facts)))
+        for ticket, version, identity, facts in rows
+    }
 
 
 def _choose_rulebooks(
@@ -254,6 +284,8 @@ async def save(connection: AsyncConnection, book: Book) -> None:
         await move(connection, book.moves)
     if book.new_facts:
         await _add_facts(connection, book)
+    if book.newly_told:
+        await _save_told(connection, book.newly_told)
     if book.new_records:
         await _save_records(connection, [c for _, c in sorted(book.new_records.items())])
     if book.tier_moves:
@@ -291,6 +323,19 @@ async def move(connection: AsyncConnection, moves: Collection[Move]) -> bool:
     return changed
 
 
+async def _save_told(connection: AsyncConnection, told: dict[str, Told]) -> None:
+    ordered = sorted(told.items())
+    await connection.execute(
+        _SAVE_TOLD,
+        {
+            "tickets": [ticket for ticket, _ in ordered],
+            "versions": [now.version for _, now in ordered],
+            "identities": [now.identity for _, now in ordered],
+            "facts": [json.dumps(now.facts) for _, now in ordered],
+        },
+    )
+
+
 async def _add_facts(connection: AsyncConnection, book: Book) -> None:
     added = sorted(book.new_facts.items())
     identities, days, kinds, currencies, channels, products, hours = zip(
@@ -310,6 +355,8 @@ async def _add_facts(connection: AsyncConnection, book: Book) -> None:
             "amounts": [amount for _, (_, amount) in added],
         },
     )
+    if any(times <= 0 for _, (times, _) in added):
+        await connection.execute(_DROP_FACTS_TAKEN_BACK, {"identities": identities})
 
 
 async def _save_records(connection: AsyncConnection, customers: Collection[Customer]) -> None:
