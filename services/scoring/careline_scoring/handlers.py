@@ -36,6 +36,7 @@ from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
 from careline_scoring.rules import Rulebook
+from careline_scoring.store.told import told
 from careline_scoring.tags import all_of, of_record
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ class Handlers:
         answers = [h.payload for h in heard if isinstance(h.payload, OutreachAnswered)]
         states = [h.payload for h in heard if isinstance(h.payload, CustomerState)]
         tickets = [h.payload for h in heard if isinstance(h.payload, TicketState)]
-        known = await store.told(unit.connection, {ticket.ticket for ticket in tickets})
+        known = await told(unit.connection, {ticket.ticket for ticket in tickets})
         day_of = self._timeline().editions[0].made.calendar.day_of
         telling = {t.ticket for t in tickets if t.ticket in known or of_ticket(t, day_of)}
         tickets = [ticket for ticket in tickets if ticket.ticket in telling]

@@ -1,9 +1,8 @@
 """Every statement by which scoring decides: one for a batch, never one for an event."""
 
-import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.profile import Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
-from careline_scoring.book import Book, Customer, Published, Told
+from careline_scoring.book import Book, Customer, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact
 from careline_scoring.rules import Rulebook
+from careline_scoring.store.told import save_told, told
 from careline_scoring.tags import read_tags, write_tags
 
 _MEMBERS = text("""
@@ -112,18 +112,6 @@ _SAVE_CUSTOMERS = text("""
 _DROP_FACTS_TAKEN_BACK = text("""
     DELETE FROM buckets WHERE identity = ANY(CAST(:identities AS text[])) AND times = 0
 """)
-_TOLD = text("""
-    SELECT ticket, version, identity, CAST(facts AS text) FROM tickets
-    WHERE ticket = ANY(CAST(:tickets AS text[]))
-""")
-_SAVE_TOLD = text("""
-    INSERT INTO tickets (ticket, version, identity, facts)
-    SELECT ticket, version, identity, CAST(facts AS jsonb) FROM unnest(
-        CAST(:tickets AS text[]), CAST(:versions AS int[]), CAST(:identities AS text[]),
-        CAST(:facts AS text[])) AS told (ticket, version, identity, facts)
-    ON CONFLICT (ticket) DO UPDATE
-    SET version = excluded.version, identity = excluded.identity, facts = excluded.facts
-""")
 _SAVE_ABSORBED = text("""
     UPDATE customers SET merged_into = moved.survivor
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
@@ -140,25 +128,6 @@ _SAVE_RECORDS = text("""
     FROM unnest(CAST(:numbers AS text[]), CAST(:records AS text[]), CAST(:versions AS bigint[]))
         AS saved (number, record, version)
     WHERE customers.number = saved.number
-""")
-_RESCORING = text("""
-    SELECT cursor, customers, rescored FROM rescorings WHERE effective_at = :effective_at FOR UPDATE
-""")
-_BEGIN_RESCORING = text("""
-    INSERT INTO rescorings (effective_at, version, customers)
-    SELECT :effective_at, :version, count(*) FROM customers
-    WHERE merged_into IS NULL AND as_of IS NOT NULL
-    RETURNING cursor, customers, rescored
-""")
-_SAVE_RESCORING = text("""
-    UPDATE rescorings
-    SET cursor = :cursor, rescored = rescored + :rescored, is_done = :is_done
-    WHERE effective_at = :effective_at
-""")
-_CUSTOMERS_AFTER = text("""
-    SELECT number, as_of, policy_version FROM customers
-    WHERE number > :cursor AND merged_into IS NULL AND as_of IS NOT NULL
-    ORDER BY number LIMIT :limit
 """)
 
 
@@ -204,17 +173,6 @@ async def load(
     move_of |= {number: customer.moves for number, customer in customers.items()}
     # read again: what they said is certain only now that their customers are locked
     return Book(customers, member_of, move_of, await told(connection, tickets))
-
-
-async def told(connection: AsyncConnection, tickets: Collection[str]) -> dict[str, Told]:
-    """What these tickets have said so far; those that never told of anything are left out."""
-    if not tickets:
-        return {}
-    rows = await connection.execute(_TOLD, {"tickets": sorted(tickets)})
-    return {
-        ticket: Told(version, identity, tuple(Fact(*fact) for fact in json.loads(facts)))
-        for ticket, version, identity, facts in rows
-    }
 
 
 def _choose_rulebooks(
@@ -285,7 +243,7 @@ async def save(connection: AsyncConnection, book: Book) -> None:
     if book.new_facts:
         await _add_facts(connection, book)
     if book.newly_told:
-        await _save_told(connection, book.newly_told)
+        await save_told(connection, book.newly_told)
     if book.new_records:
         await _save_records(connection, [c for _, c in sorted(book.new_records.items())])
     if book.tier_moves:
@@ -321,19 +279,6 @@ async def move(connection: AsyncConnection, moves: Collection[Move]) -> bool:
             }
             changed |= bool((await connection.execute(statement, columns)).all())
     return changed
-
-
-async def _save_told(connection: AsyncConnection, told: dict[str, Told]) -> None:
-    ordered = sorted(told.items())
-    await connection.execute(
-        _SAVE_TOLD,
-        {
-            "tickets": [ticket for ticket, _ in ordered],
-            "versions": [now.version for _, now in ordered],
-            "identities": [now.identity for _, now in ordered],
-            "facts": [json.dumps(now.facts) for _, now in ordered],
-        },
-    )
 
 
 async def _add_facts(connection: AsyncConnection, book: Book) -> None:
@@ -390,51 +335,3 @@ async def _save_customers(connection: AsyncConnection, customers: Collection[Cus
             "policies": [p.policy_version for _, p in decided],
         },
     )
-
-
-class Progress(NamedTuple):
-    """How far a policy has been applied."""
-
-    cursor: str
-    customers: int
-    rescored: int
-
-
-class Standing(NamedTuple):
-    """As of when a customer was last decided, and by which policy."""
-
-    number: str
-    as_of: datetime
-    policy_version: str
-
-
-async def rescoring(
-    connection: AsyncConnection, effective_at: datetime, *, version: str
-) -> Progress:
-    """How far the policy of this instant has been applied; begins with it where nobody has."""
-    at = {"effective_at": effective_at}
-    row = (await connection.execute(_RESCORING, at)).one_or_none()
-    if row is None:
-        row = (await connection.execute(_BEGIN_RESCORING, at | {"version": version})).one()
-    return Progress._make(row)
-
-
-async def save_rescoring(
-    connection: AsyncConnection,
-    effective_at: datetime,
-    *,
-    cursor: str,
-    rescored: int,
-    is_done: bool,
-) -> None:
-    """So many customers more, up to the number `cursor`."""
-    moved = {"cursor": cursor, "rescored": rescored, "is_done": is_done}
-    await connection.execute(_SAVE_RESCORING, moved | {"effective_at": effective_at})
-
-
-async def customers_after(
-    connection: AsyncConnection, cursor: str, *, limit: int
-) -> list[Standing]:
-    """The next customers in order of number."""
-    rows = await connection.execute(_CUSTOMERS_AFTER, {"cursor": cursor, "limit": limit})
-    return [Standing._make(row) for row in rows]
