@@ -244,7 +244,14 @@ FOLLOW_UPS = Topic(
     (engagement.FollowUpRecorded, engagement.OfferDecided),
     ("engagement",),
 )
-TICKETS = Topic("careline.tickets.v1", "ticketing", "ticket", "state", (ticketing.TicketState,))
+TICKETS = Topic(
+    "careline.tickets.v1",
+    "ticketing",
+    "ticket",
+    "state",
+    (ticketing.TicketState,),
+    ("scoring",),
+)
 TICKET_CHANGES = Topic(
     "careline.ticket-changes.v1",
     "ticketing",
