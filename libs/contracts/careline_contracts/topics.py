@@ -209,7 +209,14 @@ ABSENCES = Topic(
     partitions=1,
     personal="none",
 )
-TICKETS = Topic("careline.tickets.v1", "ticketing", "ticket", "state", (ticketing.TicketState,))
+TICKETS = Topic(
+    "careline.tickets.v1",
+    "ticketing",
+    "ticket",
+    "state",
+    (ticketing.TicketState,),
+    ("scoring",),
+)
 TICKET_CHANGES = Topic(
     "careline.ticket-changes.v1",
     "ticketing",
