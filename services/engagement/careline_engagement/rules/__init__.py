@@ -128,7 +128,7 @@ def _take_back(
     if parted is None:
         return family, []
     rewound = {
-        case.id: parting.rewound(case, parted.since)
+        case.id: parting.rewound(case, parted.since, family)
         for case in family.cases
         # of older ones the facts are gone that would say
         if case.opened_at >= parted.at - book.facts_kept

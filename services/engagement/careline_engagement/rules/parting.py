@@ -8,6 +8,7 @@ time. An outreach that should have gone meanwhile goes at the first free instant
 from datetime import datetime
 
 from careline_engagement.model import Case, Entry, Family, Move, Parting, Step
+from careline_engagement.rules.owners import MOMENT, owner_of
 
 PARTED = "parted"
 
@@ -18,10 +19,14 @@ def look(number: str, parting: Parting) -> Entry:
     return Entry(number, "", name, parting.since, PARTED, "", 0, (PARTED,), "")
 
 
-def rewound(case: Case, since: datetime) -> Case:
+def rewound(case: Case, since: datetime, family: Family) -> Case:
     """The case as it was before an instant, but for the outreach that has gone out."""
     steps = {name: _rewound(step, since) for name, step in case.steps.items()}
     case = case._replace(steps={name: step for name, step in steps.items() if step})
+    if case.owned_since is not None and case.owned_since >= since:
+        before = since - MOMENT
+        owner = owner_of(family, case.number, before) or ""
+        case = case._replace(owner=owner, owned_since=before)
     if case.closed_at is None or case.closed_at < since:
         return case
     return case._replace(status="open", closed_at=None, closed_reason="")

@@ -19,7 +19,9 @@ from careline_engagement.model import (
     Parting,
     Record,
 )
+from careline_engagement.rules.owners import MANAGER
 from careline_engagement.rules.parting import PARTED
+from careline_engagement.store.absences import absences_of
 from careline_engagement.store.cases import CASE_COLUMNS, to_case
 from careline_engagement.store.standings import lock
 
@@ -163,8 +165,11 @@ async def _read(
             Record(at, version, created_at, rows.to_attributes(fields))
             for at, version, created_at, fields in said
         ]
+    # most customers have no account manager, and then nobody's absence is asked for
+    managers = {name for said in records.values() for r in said for name in r.values(MANAGER)}
+    absences = await absences_of(connection, managers) if managers else {}
     families = [
-        _family(members, rulings, records, partings, *known[root])
+        _family(members, rulings, records, partings, *known[root])._replace(absences=absences)
         for root, members in sorted(found)
     ]
     return [await _with_what_may_be_taken_back(connection, family) for family in families]
@@ -199,7 +204,7 @@ def _family(
         contacts,
         consents,
         {number: records[number] for number in members},
-        max((partings[number] for number in members if number in partings), default=None),
+        parting=max((partings[number] for number in members if number in partings), default=None),
     )
 
 
