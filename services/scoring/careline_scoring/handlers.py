@@ -6,7 +6,7 @@ where a batch ended.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -74,27 +74,12 @@ class Handlers:
 
     async def _take(self, unit: Unit, heard: Sequence[Heard]) -> Sequence[Heard]:
         """Handles events up to one that moves facts between customers; returns from that on."""
-        activities = [h.payload for h in heard if isinstance(h.payload, Activity)]
-        merges = [h.payload for h in heard if isinstance(h.payload, CustomersMerged)]
-        answers = [h.payload for h in heard if isinstance(h.payload, OutreachAnswered)]
-        states = [h.payload for h in heard if isinstance(h.payload, CustomerState)]
-        tickets = [h.payload for h in heard if isinstance(h.payload, TicketState)]
-        known = await told(unit.connection, {ticket.ticket for ticket in tickets})
-        day_of = self._timeline().editions[0].made.calendar.day_of
-        telling = {t.ticket for t in tickets if t.ticket in known or of_ticket(t, day_of)}
-        tickets = [ticket for ticket in tickets if ticket.ticket in telling]
+        telling = await self._telling(unit, heard)
+        identities, numbers = _whom(heard, telling)
         work = await self._begin(
             unit,
-            identities={activity.identity for activity in activities}
-            | {move.name for merge in merges for move in merge.moves}
-            | {answer.customer for answer in answers}
-            | {told.identity for told in known.values()}
-            | {ticket.identity for ticket in tickets if ticket.identity},
-            numbers={activity.customer for activity in activities}
-            | {number for merge in merges for number in (merge.customer, *merge.absorbed)}
-            | {answer.customer for answer in answers}
-            | {state.customer for state in states if not state.merged_into}
-            | {ticket.customer for ticket in tickets},
+            identities=identities,
+            numbers=numbers,
             tickets=telling,
             instants=[_as_of(h.envelope) for h in heard],
         )
@@ -118,6 +103,14 @@ class Handlers:
                     await_policy(unit, published)
         await self._save(unit, work)
         return left
+
+    async def _telling(self, unit: Unit, heard: Sequence[Heard]) -> dict[str, str]:
+        """The tickets that tell of promises or satisfaction, or did, with the identity they had."""
+        tickets = [h.payload for h in heard if type(h.payload) is TicketState]
+        known = await told(unit.connection, {ticket.ticket for ticket in tickets})
+        day_of = self._timeline().editions[0].made.calendar.day_of
+        telling = {t.ticket: t.identity or "" for t in tickets if of_ticket(t, day_of)}
+        return telling | {ticket: before.identity for ticket, before in known.items()}
 
     async def _follow(self, unit: Unit, item: Heard) -> None:
         """Moves names as a merge or a split says, and decides again about all whom it concerns.
@@ -392,6 +385,28 @@ class _Work:
             self._calendar.begins(decision.change_day),
             customer.rulebook.version,
         )
+
+
+def _whom(heard: Iterable[Heard], telling: Mapping[str, str]) -> tuple[set[str], set[str]]:
+    """Identities and numbers that events are about."""
+    identities, numbers = set(telling.values()), set()
+    for item in heard:
+        match item.payload:  # the most frequent first: whether it is of a model takes a while
+            case Activity(customer=number, identity=identity):
+                identities.add(identity)
+                numbers.add(number)
+            case CustomersMerged() as merge:
+                identities.update(move.name for move in merge.moves)
+                numbers.update((merge.customer, *merge.absorbed))
+            case OutreachAnswered(customer=number):
+                identities.add(number)
+                numbers.add(number)
+            case CustomerState(customer=number, merged_into=None):
+                numbers.add(number)
+            case TicketState() as ticket if ticket.ticket in telling and ticket.identity:
+                identities.add(ticket.identity)
+                numbers.add(ticket.customer)
+    return identities, numbers
 
 
 def _as_of(envelope: Envelope) -> datetime:
