@@ -87,7 +87,7 @@ CUSTOMERS = Topic(
     "customer",
     "state",
     (profile.CustomerState,),
-    ("scoring", "engagement"),
+    ("scoring", "engagement", "ticketing"),
 )
 CUSTOMER_CHANGES = Topic(
     "careline.customer-changes.v1",
@@ -252,13 +252,18 @@ TICKET_CHANGES = Topic(
     ),
     ("engagement",),
 )
-CRISES = Topic(
-    "careline.crises.v1",
+AGENTS = Topic(
+    "careline.agents.v1",
     "ticketing",
-    "crisis",
+    "agent",
     "state",
-    (ticketing.CrisisState,),
+    (ticketing.AgentState,),
+    ("ticketing",),
+    partitions=1,
     personal="none",
+)
+CRISES = Topic(
+    "careline.crises.v1", "ticketing", "crisis", "state", (ticketing.CrisisState,), personal="none"
 )
 CRISIS_CHANGES = Topic(
     "careline.crisis-changes.v1",
@@ -359,6 +364,7 @@ CATALOGUE: tuple[Topic, ...] = (
     TICKET_CHANGES,
     TICKET_ACTIONS,
     TICKET_DIGESTS,
+    AGENTS,
     CRISES,
     CRISIS_CHANGES,
     POLICIES,
