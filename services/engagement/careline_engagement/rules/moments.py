@@ -43,7 +43,7 @@ class _Plan(NamedTuple):
 
 def contact_look(number: str, at: datetime, policy: EngagementPolicy) -> Iterator[Entry]:
     """A look at when the customer is to be contacted: one for all playbooks that ask for it."""
-    if policy.cadence.tiers:
+    if CONTACT_DUE in policy.triggers:
         yield _entry(number, "", CONTACT_DUE, at)
 
 
