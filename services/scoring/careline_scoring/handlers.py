@@ -6,7 +6,7 @@ where a batch ended.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 import structlog
@@ -31,7 +31,7 @@ from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store
 from careline_scoring.announcements import announce_changes, announce_score
 from careline_scoring.book import Book, Customer, Published, TierMove
-from careline_scoring.facts import of_activity, of_answer, of_ticket
+from careline_scoring.facts import of_activity, of_answer, of_ticket, whom
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
@@ -75,7 +75,7 @@ class Handlers:
     async def _take(self, unit: Unit, heard: Sequence[Heard]) -> Sequence[Heard]:
         """Handles events up to one that moves facts between customers; returns from that on."""
         telling = await self._telling(unit, heard)
-        identities, numbers = _whom(heard, telling)
+        identities, numbers = whom(heard, telling)
         work = await self._begin(
             unit,
             identities=identities,
@@ -385,28 +385,6 @@ class _Work:
             self._calendar.begins(decision.change_day),
             customer.rulebook.version,
         )
-
-
-def _whom(heard: Iterable[Heard], telling: Mapping[str, str]) -> tuple[set[str], set[str]]:
-    """Identities and numbers that events are about."""
-    identities, numbers = set(telling.values()), set()
-    for item in heard:
-        match item.payload:  # the most frequent first: whether it is of a model takes a while
-            case Activity(customer=number, identity=identity):
-                identities.add(identity)
-                numbers.add(number)
-            case CustomersMerged() as merge:
-                identities.update(move.name for move in merge.moves)
-                numbers.update((merge.customer, *merge.absorbed))
-            case OutreachAnswered(customer=number):
-                identities.add(number)
-                numbers.add(number)
-            case CustomerState(customer=number, merged_into=None):
-                numbers.add(number)
-            case TicketState() as ticket if ticket.ticket in telling and ticket.identity:
-                identities.add(ticket.identity)
-                numbers.add(ticket.customer)
-    return identities, numbers
 
 
 def _as_of(envelope: Envelope) -> datetime:
