@@ -161,7 +161,8 @@ def state_of(case: Case, holder: str) -> CaseState:
 def _begun(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
     match playbook.by_name.get(news.move.subject):
         case Assign(to=to):
-            why = f"{news.case.tier} 客户 / a {news.case.tier} customer: {'; '.join(news.case.reasons)}"
+            tier, reasons = news.case.tier, "; ".join(news.case.reasons)
+            why = f"{tier} 客户 / a {tier} customer: {reasons}"
         case Task(to=to, what=why) | Escalate(to=to, reason=why):
             pass
         case _:
