@@ -26,11 +26,3 @@ contacts = Counter(
     "Outreach that cases asked for: sent, held for a while or suppressed, and what stood against.",
     ["playbook", "verdict", "reason"],
 )
-changes_early = Counter(
-    "careline_changes_early_total",
-    "Changes of scoring that had to wait for one before them on another topic.",
-)
-changes_missing = Counter(
-    "careline_changes_missing_total",
-    "Times that a change of scoring never came and the ones after it were followed without it.",
-)

@@ -44,9 +44,7 @@ customers = Table(
     Column("number", name, primary_key=True),
     Column("version", Integer, nullable=False, server_default="0"),
     Column("rulings", JSONB, nullable=False, server_default="[]"),
-    Column("early", JSONB, nullable=False, server_default="[]"),
-    comment="How far scoring's changes were followed, and what they said; `early` wait for one "
-    "that is missing. "
+    comment="What scoring said of each; no decision up to `version` is missing. "
     "Locked by whoever changes what is known of the customer.",
 )
 

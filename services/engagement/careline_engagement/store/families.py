@@ -8,9 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_engagement import rows
-from careline_engagement.model import Alias, Consent, Contact, Entry, Fact, Family, Record
+from careline_engagement.model import Alias, Consent, Contact, Entry, Fact, Family, Record, Ruling
 from careline_engagement.store.cases import CASE_COLUMNS, to_case
-from careline_engagement.store.standings import lock
+from careline_engagement.store.standings import lock_standings
 
 # up from the numbers to those that absorbed them, down again to all that these absorbed. Most
 # customers have no open case and end here: what is heard of them moves no instant
@@ -93,8 +93,9 @@ async def load_families(
         return []
     found = await _find(connection, numbers, always=always)
     members = {number for _, all_of_one in found for number in all_of_one}
-    locked = await lock(connection, members) if members else ()
-    return await _read(connection, found, {number: said for number, _, said, _ in locked}, kept)
+    standings = await lock_standings(connection, members) if members else {}
+    rulings = {number: standing.rulings for number, standing in standings.items()}
+    return await _read(connection, found, rulings, kept)
 
 
 async def read_families(
@@ -103,7 +104,8 @@ async def read_families(
     """The customers with these numbers, to look at: nothing is locked."""
     found = await _find(connection, numbers, always=numbers)
     members = [number for _, all_of_one in found for number in all_of_one]
-    rulings: dict[str, str] = dict((await connection.execute(_RULINGS, {"numbers": members})).all())
+    rows_of_all = await connection.execute(_RULINGS, {"numbers": members})
+    rulings = {number: rows.to_rulings(said) for number, said in rows_of_all}
     return await _read(connection, found, rulings, kept)
 
 
@@ -118,13 +120,12 @@ async def _find(
 async def _read(
     connection: AsyncConnection,
     found: Sequence[tuple[str, Sequence[str]]],
-    said_by_scoring: Mapping[str, str],
+    rulings: Mapping[str, Sequence[Ruling]],
     kept: timedelta,
 ) -> list[Family]:
     if not found:
         return []
     root_of = {number: root for root, members in found for number in members}
-    rulings = {n: rows.to_rulings(said_by_scoring.get(n, "[]")) for n in root_of}
     known: dict[str, Any] = {root: ({}, [], [], [], [], []) for root, _ in found}
     if len(root_of) > len(found):
         for row in await connection.execute(_ALIASES, {"numbers": list(root_of)}):
@@ -155,7 +156,7 @@ def _family(members: Collection[str], rulings: Any, records: Any, *known: Any) -
         facts,
         entries,
         cases,
-        {number: rulings[number] for number in members},
+        {number: rulings.get(number, ()) for number in members},
         contacts,
         consents,
         {number: records[number] for number in members},
