@@ -256,6 +256,7 @@ TICKET_CHANGES = Topic(
         ticketing.TicketPaused,
         ticketing.TicketResumed,
         ticketing.TicketAssigned,
+        ticketing.TicketUnassignable,
         ticketing.TicketPrioritised,
         ticketing.TicketNoted,
         ticketing.TicketLinked,
