@@ -7,7 +7,7 @@ waits until the clock has passed its instant: then whatever belongs before it ha
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from careline_contracts.events.engagement import FollowUpRecorded, OfferDecided
+from careline_contracts.events.engagement import AbsenceNoted, FollowUpRecorded, OfferDecided
 from careline_contracts.events.profile import (
     CustomerErased,
     CustomersMerged,
@@ -17,6 +17,7 @@ from careline_contracts.events.profile import (
 from careline_contracts.events.scoring import VerdictsChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
+    ABSENCES,
     ACTIVITIES,
     CUSTOMERS,
     FOLLOW_UPS,
@@ -40,6 +41,8 @@ from careline_runtime.unit_of_work import Unit
 
 CARE = "care"
 """Timer of a customer: an entry is to be decided, or a case moves."""
+ABSENCE = "absence"
+"""Timer of an account manager: from now on somebody else has their work, or no longer."""
 
 
 class Handlers:
@@ -66,6 +69,7 @@ class Handlers:
                 types={event.type: event for event in (FollowUpRecorded, OfferDecided)},
             ),
             Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
+            Hears(ABSENCES, types={AbsenceNoted.type: AbsenceNoted}),
         )
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
@@ -81,6 +85,10 @@ class Handlers:
             await store.add_follow_ups(unit.connection, news.follow_ups)
         if news.records:
             await store.add_records(unit.connection, news.records)
+        if news.absences:
+            await store.add_absences(unit.connection, news.absences)
+            for absence in news.absences:
+                unit.set_timer(ABSENCE, absence.owner, absence.at)
         standings = await _follow(unit, news.changes, book) if news.changes else {}
         begun = await _begin(unit, news, standings, book)
         for alias in news.aliases:
@@ -96,10 +104,12 @@ class Handlers:
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """Decides and says what is due, each at its own instant."""
         book = self._book()
-        until = {timer.key: timer.due_at for timer in due}
+        until = {timer.key: timer.due_at for timer in due if timer.kind == CARE}
         progress: list[Progress] = []
+        numbers = set(until)
+        handed_over = await _hand_over(unit, due, until)
         for family in await store.load_families(
-            unit.connection, until, always=until, kept=book.facts_kept
+            unit.connection, numbers | handed_over, always=numbers, kept=book.facts_kept
         ):
             instant = max(until[number] for number in family.numbers if number in until)
             moved = rules.advance(family, until=instant, book=book)
@@ -171,6 +181,19 @@ async def _begin(
     if open_ones := [*news.entries, *(entry for entry in said if entry not in unmet)]:
         return await store.add_entries(unit.connection, open_ones)
     return set()
+
+
+async def _hand_over(unit: Unit, due: Sequence[Due], until: dict[str, datetime]) -> set[str]:
+    """The customers of those who go or come back; adds until when they are to be looked at."""
+    turns = {timer.key: timer.due_at for timer in due if timer.kind == ABSENCE}
+    if not turns:
+        return set()
+    looked_after = await store.looked_after_by(unit.connection, turns)
+    for number, owner in looked_after:
+        until[number] = max(turns[owner], until.get(number, turns[owner]))
+    for owner, at in (await store.next_turns(unit.connection, turns)).items():
+        unit.set_timer(ABSENCE, owner, at)
+    return {number for number, _ in looked_after}
 
 
 async def _regroup(unit: Unit, news: Hearing) -> set[str]:

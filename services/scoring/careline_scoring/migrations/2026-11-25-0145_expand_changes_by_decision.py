@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "scoring_0009"
-down_revision = "scoring_0008"
+revision = "scoring_0010"
+down_revision = "scoring_0009"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "engagement_0010"
-down_revision = "engagement_0009"
+revision = "engagement_0011"
+down_revision = "engagement_0010"
 
 
 def upgrade() -> None:
