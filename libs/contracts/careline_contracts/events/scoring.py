@@ -1,7 +1,7 @@
 """What scoring says: the score as state, and every change of a verdict with its reasons.
 
 A decision that changes something is said as a whole, and in parts: tier, tags, risk
-(docs/decisions/0019).
+(docs/decisions/0020).
 """
 
 from decimal import Decimal

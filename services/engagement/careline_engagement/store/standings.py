@@ -1,6 +1,7 @@
-"""The customers' rows: what scoring said of them, and the lock on all that is known of them."""
+"""The customers' rows: how each stands with scoring, and the lock on all that is known of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +14,7 @@ _ADD_CUSTOMERS = text("""
     ON CONFLICT DO NOTHING
 """)
 _LOCK_CUSTOMERS = text("""
-    SELECT number, version, CAST(rulings AS text) FROM customers
+    SELECT number, version, CAST(rulings AS text), parted_at, parted_since FROM customers
     WHERE number = ANY(CAST(:numbers AS text[]))
     ORDER BY number FOR UPDATE
 """)
@@ -28,18 +29,21 @@ _SAVE_STANDINGS = text("""
 async def lock_standings(
     connection: AsyncConnection, numbers: Collection[str]
 ) -> dict[str, Standing]:
-    """What scoring said of each customer; locked until the unit ends.
+    """What scoring said of each customer; locked until the unit ends."""
+    return {
+        number: Standing(version, rows.to_rulings(rulings))
+        for number, version, rulings, _, _ in await lock(connection, numbers)
+    }
 
-    The rows are nearly always there, so they are added only where missing.
-    """
+
+async def lock(connection: AsyncConnection, numbers: Collection[str]) -> Sequence[Sequence[Any]]:
+    """The customers' rows; they are nearly always there, so they are added only where missing."""
     wanted = {"numbers": sorted(numbers)}
     locked = (await connection.execute(_LOCK_CUSTOMERS, wanted)).all()
     if len(locked) < len(numbers):
         await connection.execute(_ADD_CUSTOMERS, wanted)
         locked = (await connection.execute(_LOCK_CUSTOMERS, wanted)).all()
-    return {
-        number: Standing(version, rows.to_rulings(rulings)) for number, version, rulings in locked
-    }
+    return locked
 
 
 async def save_standings(connection: AsyncConnection, standings: Mapping[str, Standing]) -> None:
