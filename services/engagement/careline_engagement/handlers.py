@@ -26,7 +26,12 @@ from careline_contracts.topics import (
     TICKET_CHANGES,
 )
 from careline_engagement import metrics, rules, store
-from careline_engagement.announcements import announce, announce_state, context_of
+from careline_engagement.announcements import (
+    announce,
+    announce_missed,
+    announce_state,
+    context_of,
+)
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.hearing import News as Hearing
 from careline_engagement.model import Entry, Outcome
@@ -129,6 +134,7 @@ class Handlers:
         asked: list[Asked] = []
         for family in progress:
             decided += family.decided
+            announce_missed(unit, family.missed, book)
             scheduled += family.scheduled
             for news in family.news:
                 playbook = book.playbook_of(news.case)
