@@ -41,8 +41,8 @@ def middle(stage: Engagement, bob: str) -> list[ConsumerRecord]:
         stage.touchpoint(hours=8, type="call.completed", direction="outbound", **as_bob),
         stage.touchpoint(hours=9, type="enquiry.made", enquiry="e1", **as_bob),
         stage.touchpoint(hours=10, type="sms.opted-out", purpose="care", **as_bob),
-        stage.answer("C1", 11, "delivered", request="C1-retention-2-outreach", cause="price"),
-        stage.answer(bob, 12, "delivered", request="C2-retention-2-outreach", cause="service"),
+        stage.answer("C1", 11, "delivered", request="C1-retention-2-risk-outreach", cause="price"),
+        stage.answer(bob, 12, "delivered", request="C2-retention-2-risk-outreach", cause="service"),
         stage.touchpoint(hours=14, type="purchase.completed", **as_bob),
     ]
 
