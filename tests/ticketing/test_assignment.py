@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careline_contracts.events.ticketing import TicketAssigned, TicketDigestRaised
+from careline_contracts.events.ticketing import (
+    TicketAssigned,
+    TicketDigestRaised,
+    TicketUnassignable,
+)
 from careline_contracts.topics import TICKET_DIGESTS
 from careline_runtime.testing import fresh_database
 from careline_ticketing.desk import BEFORE_ALL
@@ -139,8 +143,11 @@ async def test_what_nobody_can_take_is_a_state_that_on_call_hears_of_once(desk: 
     for hours in (1, 2, 30, 60):
         await desk.tick(at(hours=hours))
 
-    since = await desk.rows("SELECT unassignable_since FROM tickets")
-    assert since == [(at(),)]
+    changes = [c for c in await desk.changes() if isinstance(c, TicketUnassignable)]
+    assert [(c.team, c.as_of) for c in changes] == [("sales", at())]
+    [state] = (await desk.states()).values()
+    assert state.unassignable_since == at()
+    assert await desk.rows("SELECT unassignable_since FROM tickets") == [(at(),)]
     said = [s for s in await desk.said() if s.topic == TICKET_DIGESTS.name]
     told = [
         (digest.person, entry.what)

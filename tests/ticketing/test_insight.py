@@ -31,7 +31,7 @@ HOUR = timedelta(hours=1)
 
 
 def told(*events: Event, customer: str = "C1") -> list[Said]:
-    return [Said(ticket, customer, 1) for ticket in tickets(events)]
+    return [Said(ticket, customer, f"phone:of-{customer}", 1) for ticket in tickets(events)]
 
 
 def solved(day: float, cause: str, customer: str = "C1", category: str = "late") -> list[Said]:

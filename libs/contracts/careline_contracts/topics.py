@@ -258,6 +258,7 @@ TICKET_CHANGES = Topic(
         ticketing.TicketPaused,
         ticketing.TicketResumed,
         ticketing.TicketAssigned,
+        ticketing.TicketUnassignable,
         ticketing.TicketPrioritised,
         ticketing.TicketNoted,
         ticketing.TicketLinked,

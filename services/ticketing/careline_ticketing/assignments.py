@@ -4,12 +4,13 @@ Who takes a ticket depends on how busy everybody is at that instant, which no cu
 say; so the choice itself is said on `careline.ticket-actions.v1`, like what people do.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.ticketing import (
     TicketActed,
+    TicketClosed,
     TicketOpened,
     TicketReopened,
     TicketResolved,
@@ -17,7 +18,7 @@ from careline_contracts.events.ticketing import (
 from careline_runtime.unit_of_work import Unit
 from careline_ticketing import metrics
 from careline_ticketing.desk import Decision
-from careline_ticketing.model import Said, Ticket
+from careline_ticketing.model import Ticket
 from careline_ticketing.policy import Policy
 from careline_ticketing.rules.assignment import (
     Assignment,
@@ -26,7 +27,6 @@ from careline_ticketing.rules.assignment import (
     is_on_leave,
     next_shift,
 )
-from careline_ticketing.rules.digests import Notice, unassignable
 from careline_ticketing.store import turns as store
 from careline_ticketing.store.turns import Place
 
@@ -38,36 +38,27 @@ BY = "careline"
 Acted = tuple[Envelope, TicketActed]
 
 
-class Served(NamedTuple):
-    """What the queue came to: who was given what, and who must hear that nobody could."""
-
-    acted: list[Acted]
-    notices: list[Notice]
-
-
 def watch(unit: Unit, decision: Decision, policy: Policy) -> None:
     """Somebody may be needed, or free: the queue is looked at, at once."""
-    moves = (TicketOpened, TicketReopened, TicketResolved)
+    moves = (TicketOpened, TicketReopened, TicketResolved, TicketClosed)
     if policy.agents and any(change.event in moves for change in decision.changes):
         unit.set_timer(ASSIGN, QUEUE, decision.as_of)
 
 
-async def serve(unit: Unit, policy: Policy, as_of: datetime) -> Served:
+async def serve(unit: Unit, policy: Policy, as_of: datetime) -> list[Acted]:
     """Who takes which ticket of the queue; what nobody takes is looked at with the next shift."""
     turns = await store.turns(unit.connection, sorted(policy.agents))
     away = [name for name, agent in policy.agents.items() if is_on_leave(agent, policy, as_of)]
     places = {place.said.ticket.id: place for place in await store.queue(unit.connection, away)}
-    said = {id: place.said for id, place in places.items()}
     queue = [_waiting(place.said.ticket, place.tier) for place in places.values()]
     found = assign(queue, turns, policy, as_of)
     given = [one for one in found if one.agent is not None]
     await store.take_turns(unit.connection, [one.agent for one in given if one.agent], as_of)
     nobody = [one for one in found if one.agent is None]
-    notices = await _call(unit, nobody, said, policy, as_of)
+    newly = _newly_unassignable(nobody, places, policy, as_of)
     unit.set_timer(ASSIGN, QUEUE, next_shift(policy, as_of))
     unit.after_commit(lambda: metrics.unassignable.set(len(nobody)))
-    acted = [_acted(one, places[one.ticket], as_of) for one in given]
-    return Served(acted, notices)
+    return [_acted(one, places[one.ticket], as_of) for one in (*given, *newly)]
 
 
 def _waiting(ticket: Ticket, tier: str | None) -> Waiting:
@@ -75,39 +66,37 @@ def _waiting(ticket: Ticket, tier: str | None) -> Waiting:
     return Waiting(ticket.id, ticket.kind, ticket.level, *about, tier)
 
 
-async def _call(
-    unit: Unit, nobody: list[Assignment], said: dict[str, Said], policy: Policy, as_of: datetime
-) -> list[Notice]:
-    """Marks what nobody can take, and lets the team's on-call hear of it, once.
+def _newly_unassignable(
+    nobody: Sequence[Assignment], places: Mapping[str, Place], policy: Policy, as_of: datetime
+) -> list[Assignment]:
+    """What nobody can take and the team's on-call does not know yet.
 
     By night most tickets wait for the morning: only what is told at once is called for then.
     """
     is_day = policy.timetable(policy.digests.hours).is_open(as_of)
-    urgent = policy.digests.at_once
-    ids = sorted(one.ticket for one in nobody if is_day or said[one.ticket].ticket.level in urgent)
-    newly = await store.mark_unassignable(unit.connection, ids, as_of)
+    tickets = ((one, places[one.ticket].said.ticket) for one in nobody)
     return [
-        notice
-        for one in nobody
-        if one.ticket in newly
-        for notice in unassignable(said[one.ticket], policy.teams[one.team].on_call, as_of, policy)
+        one
+        for one, ticket in tickets
+        if ticket.unassignable_since is None and (is_day or ticket.level in policy.digests.at_once)
     ]
 
 
 def _acted(one: Assignment, place: Place, as_of: datetime) -> Acted:
     # what was heard of the customer in the meantime came before
     said, at = place.said, max(as_of, place.as_of)
+    act = "unassignable" if one.agent is None else "assigned"
     acted = TicketActed(
         customer=said.customer,
-        identity=place.identity,
-        act="issue.assigned",
+        identity=said.identity,
+        act=f"issue.{act}",
         by=BY,
         ticket=one.ticket,
         agent=one.agent,
         team=one.team,
     )
     envelope = Envelope(
-        id=f"{one.ticket} assigned {said.version}",
+        id=f"{one.ticket} {act} {said.version}",
         source="/careline/ticketing",
         type=acted.type,
         occurred_at=at,

@@ -154,6 +154,7 @@ class Customer:
         said = Said(
             ticket=ticket,
             customer=self.number,
+            identity=before.identity if before else self._desk.identities[ticket.steps[0].key],
             version=(before.version if before else 0) + len(told),
             breached=tuple(breached(ticket, self.as_of)),
             merged_into=merged_into,
@@ -173,6 +174,8 @@ class Desk:
         """Absorbed number → the number that it is now."""
         self.members: dict[str, str] = {}
         """Identity → a number of its customer."""
+        self.identities: dict[str, str] = {}
+        """Key of a fact → the identity that it is kept under."""
         self.customers: dict[str, Customer] = {}
         self.heard: list[tuple[str, Fact]] = []
         """New facts, each with the identity that it is kept under."""
@@ -193,6 +196,7 @@ class Desk:
         """A fact about whoever has `identity`; `number` is the customer the event names."""
         customer = self.customer(self.members.setdefault(identity, number))
         self.heard.append((identity, fact))
+        self.identities[fact.key] = identity
         return customer.hear(fact, recorded_at=recorded_at)
 
     def unite(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -144,12 +144,21 @@ class Handlers:
         await _save(unit, desk, notices)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
-        """The instant has come at which time brings something to a ticket, or a digest is due."""
+        """The instant has come at which time brings something to a ticket, or a digest is due.
+
+        The queue is looked at in its turn: after a stop what came due before it is said first.
+        """
+        looks = [n for n, timer in enumerate(due) if timer.kind == assignments.ASSIGN]
+        for start, end in pairwise([0, *looks, len(due)]):
+            await self._fire_in_order(unit, due[start:end])
+
+    async def _fire_in_order(self, unit: Unit, due: Sequence[Due]) -> None:
+        """A look at the queue, if it is one's turn, and the alarms and digests after it."""
+        if due and due[0].kind == assignments.ASSIGN:
+            await self._assign(unit, due[0].due_at)
         digests_due = [timer for timer in due if timer.kind == DIGEST]
         await self._fire_alarms(unit, [timer for timer in due if timer.kind == BREACH], digests_due)
         await _say_digests(unit, digests_due)
-        if queue := [timer for timer in due if timer.kind == assignments.ASSIGN]:
-            await self._assign(unit, queue[-1].due_at)
         for timer in due:
             if timer.kind == crises.CRISIS:
                 await crises.look(unit, timer.due_at, self._in_force_at(timer.due_at))
@@ -160,7 +169,7 @@ class Handlers:
         if not policy.agents:
             return
         served = await assignments.serve(unit, policy, as_of)
-        for envelope, acted in served.acted:
+        for envelope, acted in served:
             unit.say(
                 TICKET_ACTIONS,
                 acted,
@@ -168,9 +177,8 @@ class Handlers:
                 id=envelope.id,
                 recorded_at=envelope.recorded_at,
             )
-        if served.acted:
-            await self._take(unit, [(both[0], done(*both)) for both in served.acted])
-        await _wait(unit, served.notices)
+        if served:
+            await self._take(unit, [(both[0], done(*both)) for both in served])
 
     async def _fire_alarms(
         self, unit: Unit, alarms: Sequence[Due], digests_due: Sequence[Due]

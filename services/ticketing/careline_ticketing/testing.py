@@ -265,6 +265,7 @@ class DeskInMemory:
         fresh = Desk(self._in_force_at)
         fresh.survivors.update(self._desk.survivors)
         fresh.members.update(self._desk.members)
+        fresh.identities.update(self._desk.identities)
         for customer in self._desk.customers.values():
             copy = fresh.customers[customer.number] = Customer(customer.number, fresh)
             copy.as_of = customer.as_of

@@ -96,6 +96,8 @@ class TicketView(BaseModel):
     waiting_for: Party | None
     agent: str | None
     team: str | None
+    unassignable_since: datetime | None
+    """Since when nobody fits who could take it."""
     opened_at: datetime
     resolved_at: datetime | None
     merged_into: str | None

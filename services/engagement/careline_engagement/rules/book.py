@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
+from careline_calendar.working import AROUND_THE_CLOCK, Timetable
 from careline_engagement.model import Case
 from careline_engagement.policy import EngagementPolicy, Playbook
 from careline_engagement.policy.budget import BudgetPolicy
@@ -64,6 +65,17 @@ class Book:
         editions = [self.at(at), *reversed(self.editions)]
         found = (edition.policy.scripts.get(name) for edition in editions)
         return next(filter(None, found), None)
+
+    def timetable(self, name: str | None, at: datetime) -> Timetable:
+        """The working hours of a calendar, as it is written at `at`; without one, all hours.
+
+        The past of a calendar is never rewritten, so what was due stays due.
+        """
+        if name is None:
+            return AROUND_THE_CLOCK
+        editions = [self.at(at), *reversed(self.editions)]
+        found = (edition.policy.calendars.get(name) for edition in editions)
+        return next(calendar.working for calendar in found if calendar)
 
     def playbook_of(self, case: Case) -> Playbook:
         """The wording that a case runs on.

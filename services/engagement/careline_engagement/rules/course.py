@@ -110,12 +110,15 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
             at = said.began_at
         match step:
             case OfferStep():
-                yield from _begun(step, said, at)
-                yield from _offer(step, said, at, case, view)
+                due_at = _due_at(step, said, at, view)
+                yield from _begun(step, said, at, due_at)
+                yield from _offer(step, said, at, due_at, case, view)
                 way = _Way(at, below)
             case Obligation():
-                yield from _begun(step, said, at)
-                yield from _obligation(step, said, at, _first(view.evidence, step.done_by, at))
+                due_at = _due_at(step, said, at, view)
+                yield from _begun(step, said, at, due_at)
+                done = _first(view.evidence, step.done_by, at)
+                yield from _obligation(step, said, due_at, done)
                 way = _Way(at, below)
             case OutreachStep():
                 moves, way = _outreach(step, said, at, below, case, playbook, view)
@@ -138,18 +141,26 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
         at, name = way.at, way.step
 
 
-def _begun(step: Obligation, said: Step | None, at: datetime) -> Iterator[Move]:
+def _due_at(step: Obligation, said: Step | None, at: datetime, view: View) -> datetime:
+    """The deadline that was given when the step began, in its calendar's hours."""
+    if said is not None and said.due_at is not None:
+        return said.due_at
+    if step.calendar is None:
+        return at + step.within
+    return view.book.timetable(step.calendar, at).after(at, step.within)
+
+
+def _begun(step: Obligation, said: Step | None, at: datetime, due_at: datetime) -> Iterator[Move]:
     if said is None:
-        yield Move(at, "begun", step.step, until=at + step.within)
+        yield Move(at, "begun", step.step, until=due_at)
 
 
 def _obligation(
-    step: Obligation, said: Step | None, at: datetime, done: Fact | None
+    step: Obligation, said: Step | None, due_at: datetime, done: Fact | None
 ) -> Iterator[Move]:
     """Done by the first evidence; missed if there is none by the deadline."""
     if said is not None and said.done_at is not None:
         return
-    due_at = said.due_at if said and said.due_at else at + step.within
     if done is not None:
         yield Move(done.at, "done", step.step, done.detail, done.event_id)
     if (done is None or done.at > due_at) and not (said and said.breached_at):
@@ -157,7 +168,7 @@ def _obligation(
 
 
 def _offer(
-    step: OfferStep, said: Step | None, at: datetime, case: Case, view: View
+    step: OfferStep, said: Step | None, at: datetime, due_at: datetime, case: Case, view: View
 ) -> Iterator[Move]:
     """Done by the first offer that may be made: a small one, or one that was approved."""
     limit = step.limit_minor.get(case.tier, 0) if case.tier else 0
@@ -181,7 +192,7 @@ def _offer(
         reason = "above_limit" if held.amount_minor > limit else "needs_approval"
         detail = f"{reason} {held.amount_minor}"
         yield Move(held.at, "offer_held", step.step, detail, held.event_id, until=held.at)
-    yield from _obligation(step, said, at, done)
+    yield from _obligation(step, said, due_at, done)
 
 
 def _outreach(
@@ -226,13 +237,17 @@ def _way(step: Wait | WaitUntil | Branch, at: datetime, below: str, case: Case, 
                 return _Way(fact.at, step.then or below)
             return _Way(at + step.span, step.timeout or below)
         case WaitUntil():
-            return _Way(_next_local(at, step, view.zone(at)), below)
+            return _Way(_next_turn(at, step, view), below)
         case Branch():
             ways = (w.go for w in step.ways if fits(w.when, view.family, case.number, at))
             return _Way(at, next(ways, below))
 
 
-def _next_local(at: datetime, step: WaitUntil, zone: tzinfo) -> datetime:
+def _next_turn(at: datetime, step: WaitUntil, view: View) -> datetime:
+    """The next such time of the customer's day, or the next instant that is worked."""
+    if step.local_time is None:
+        return view.book.timetable(step.calendar, at).next_open(at)
+    zone = view.zone(at)
     local = at.astimezone(zone)
     days = 0 if local.time() <= step.local_time else 1
     there = datetime.combine(local.date() + timedelta(days=days), step.local_time, tzinfo=zone)

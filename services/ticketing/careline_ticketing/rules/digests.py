@@ -12,10 +12,11 @@ from careline_contracts.events.ticketing import (
     DigestEntry,
     TicketBreached,
     TicketEscalated,
+    TicketUnassignable,
     TicketWarned,
 )
-from careline_ticketing.model import Said, Ticket
-from careline_ticketing.policy import Digests, Policy
+from careline_ticketing.model import Clock, Said, Ticket
+from careline_ticketing.policy import Policy
 from careline_ticketing.rules.changes import Change
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,27 +40,9 @@ def notices(said: Said, told: Sequence[Change], at: datetime, policy: Policy) ->
         if (entry := _entry(said, change)) is None:
             continue
         due_at = due_at or digest_at(at, policy)
-        person = _person(said.ticket, change, policy.digests)
+        person = _person(said.ticket, change, policy)
         found.append(Notice(person, due_at, f"{said.ticket.id}-{version}", entry))
     return found
-
-
-def unassignable(said: Said, on_call: str, at: datetime, policy: Policy) -> list[Notice]:
-    """Nobody fits a ticket: its team's on-call hears of it, with the promise that is due first."""
-    running = [clock for clock in said.ticket.clocks if clock.stopped_at is None]
-    if not running:
-        return []
-    first = min(running, key=lambda clock: clock.due_at)
-    entry = DigestEntry(
-        what="unassignable",
-        ticket=said.ticket.id,
-        customer=said.customer,
-        level=said.ticket.level,
-        target=first.target,
-        due_at=first.due_at,
-    )
-    due_at = at if said.ticket.level in policy.digests.at_once else digest_at(at, policy)
-    return [Notice(on_call, due_at, f"{said.ticket.id}-{said.version}-unassignable", entry)]
 
 
 def digest_at(at: datetime, policy: Policy) -> datetime:
@@ -69,11 +52,13 @@ def digest_at(at: datetime, policy: Policy) -> datetime:
     return policy.timetable(policy.digests.hours).next_open(full)
 
 
-def _person(ticket: Ticket, change: Change, digests: Digests) -> str:
+def _person(ticket: Ticket, change: Change, policy: Policy) -> str:
     if change.event is TicketEscalated:
         return str(change.fields["to"])
+    if change.event is TicketUnassignable:
+        return policy.teams[change.fields["team"]].on_call
     holder = ticket.holder
-    return (holder and (holder.agent or holder.team)) or digests.unheld
+    return (holder and (holder.agent or holder.team)) or policy.digests.unheld
 
 
 def _entry(said: Said, change: Change) -> DigestEntry | None:
@@ -85,4 +70,12 @@ def _entry(said: Said, change: Change) -> DigestEntry | None:
         return DigestEntry(what="breached", **common, **promise)
     if change.event is TicketEscalated:
         return DigestEntry(what="escalated", step=change.fields["step"], **common, **promise)
+    if change.event is TicketUnassignable and (first := _first_due(said.ticket)):
+        return DigestEntry(what="unassignable", target=first.target, due_at=first.due_at, **common)
     return None
+
+
+def _first_due(ticket: Ticket) -> Clock | None:
+    """The running promise that is due first."""
+    running = (clock for clock in ticket.clocks if clock.stopped_at is None)
+    return min(running, key=lambda clock: clock.due_at, default=None)

@@ -42,8 +42,8 @@ _ABSORBED = text("""
     SELECT number, survivor FROM customers WHERE survivor = ANY(CAST(:roots AS text[]))
 """)
 _FACTS = text("""
-    SELECT m.customer, f.occurred_at, replace(CAST(f.key AS text), '-', ''), f.type, f.channel,
-        f.impact, f.category, f.product, f.reference, f.ticket, f.agent, f.team, f.detail
+    SELECT m.customer, m.identity, f.occurred_at, replace(CAST(f.key AS text), '-', ''), f.type,
+        f.channel, f.impact, f.category, f.product, f.reference, f.ticket, f.agent, f.team, f.detail
     FROM members m JOIN facts f USING (identity)
     WHERE m.customer = ANY(CAST(:numbers AS text[]))
 """)
@@ -75,17 +75,21 @@ _SAVE_SURVIVORS = text("""
     WHERE customers.number = merged.number AND customers.survivor IS DISTINCT FROM merged.survivor
 """)
 _SAVE_TICKETS = text("""
-    INSERT INTO tickets (id, customer, status, level, opened_at, breaches, agent, label, said)
-    SELECT id, customer, status, level, opened_at, breaches, agent, label, CAST(said AS jsonb)
+    INSERT INTO tickets (id, customer, status, level, opened_at, breaches, agent,
+        unassignable_since, label, said)
+    SELECT id, customer, status, level, opened_at, breaches, agent,
+        unassignable_since, label, CAST(said AS jsonb)
     FROM unnest(
         CAST(:id AS text[]), CAST(:customer AS text[]), CAST(:status AS text[]),
         CAST(:level AS text[]), CAST(:opened_at AS timestamptz[]), CAST(:breaches AS int[]),
-        CAST(:agent AS text[]), CAST(:label AS text[]), CAST(:said AS text[]))
-        AS ticket (id, customer, status, level, opened_at, breaches, agent, label, said)
+        CAST(:agent AS text[]), CAST(:unassignable_since AS timestamptz[]),
+        CAST(:label AS text[]), CAST(:said AS text[]))
+        AS ticket (id, customer, status, level, opened_at, breaches, agent,
+            unassignable_since, label, said)
     ON CONFLICT (id) DO UPDATE SET
         customer = excluded.customer, status = excluded.status, level = excluded.level,
         opened_at = excluded.opened_at, breaches = excluded.breaches, agent = excluded.agent,
-        unassignable_since = CASE WHEN excluded.agent IS NULL THEN tickets.unassignable_since END,
+        unassignable_since = excluded.unassignable_since,
         label = excluded.label, said = excluded.said
 """)
 
@@ -135,8 +139,10 @@ async def _load(connection: AsyncConnection, desk: Desk, numbers: Sequence[str])
     desk.survivors.update(await _pairs(connection, _ABSORBED, roots=roots))
     facts: dict[str, list[Fact]] = {}
     known_as = {"numbers": [*roots, *desk.survivors]}
-    for number, *fact in await connection.execute(_FACTS, known_as):
-        facts.setdefault(desk.survivors.get(number, number), []).append(Fact(*fact))
+    for number, identity, *columns in await connection.execute(_FACTS, known_as):
+        fact = Fact(*columns)
+        facts.setdefault(desk.survivors.get(number, number), []).append(fact)
+        desk.identities[fact.key] = identity
     for root, known in facts.items():
         desk.customers[root].knows(known)
     # a customer who was moved just now has tickets that say so only when they are read again
@@ -171,6 +177,7 @@ def _row(said: Said) -> dict[str, Any]:
         "opened_at": said.ticket.opened_at,
         "breaches": len(said.breached),
         "agent": holder.agent if (holder := said.ticket.holder) else None,
+        "unassignable_since": said.ticket.unassignable_since,
         "label": " ".join(filter(None, (said.ticket.category, said.ticket.product))),
         "said": SAID.dump_json(said).decode(),
     }

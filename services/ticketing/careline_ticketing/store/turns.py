@@ -26,10 +26,8 @@ _LOADS = text("""
     WHERE agent IS NOT NULL AND status IN ('open', 'waiting') GROUP BY agent
 """)
 _QUEUE = text("""
-    SELECT CAST(t.said AS text) AS said, c.tier, f.identity, c.as_of
-    FROM tickets t
-        JOIN customers c ON c.number = t.customer
-        JOIN facts f ON f.key = CAST(t.said #>> '{ticket,steps,0,2}' AS uuid)
+    SELECT CAST(t.said AS text) AS said, c.tier, c.as_of
+    FROM tickets t JOIN customers c ON c.number = t.customer
     WHERE t.status IN ('open', 'waiting')
         AND (t.agent IS NULL OR t.agent = ANY(CAST(:away AS text[])))
     ORDER BY t.opened_at, t.id LIMIT :limit
@@ -39,10 +37,6 @@ _TAKE_TURNS = text("""
     FROM unnest(CAST(:agents AS text[]), CAST(:lasts AS timestamptz[])) AS taken (agent, last_at)
     WHERE turns.agent = taken.agent
 """)
-_MARK = text("""
-    UPDATE tickets SET unassignable_since = :now
-    WHERE id = ANY(CAST(:tickets AS text[])) AND unassignable_since IS NULL RETURNING id
-""")
 
 
 class Place(NamedTuple):
@@ -50,8 +44,6 @@ class Place(NamedTuple):
 
     said: Said
     tier: str | None
-    identity: str
-    """Under which its report is kept."""
     as_of: datetime
     """Up to which its customer was decided."""
 
@@ -77,11 +69,3 @@ async def take_turns(connection: AsyncConnection, agents: Sequence[str], as_of: 
         names = sorted(lasts)
         values = {"agents": names, "lasts": [lasts[name] for name in names]}
         await connection.execute(_TAKE_TURNS, values)
-
-
-async def mark_unassignable(
-    connection: AsyncConnection, tickets: Sequence[str], now: datetime
-) -> set[str]:
-    """Marks tickets that nobody fits; returns those that were not marked before."""
-    rows = await connection.execute(_MARK, {"tickets": tickets, "now": now})
-    return set(rows.scalars())
