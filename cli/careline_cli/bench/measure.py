@@ -46,7 +46,9 @@ class Stopwatch:
         self._used_before, self._started = _cpu_of(self._process), time.perf_counter()
 
     def pace(self, events: int) -> Pace:
-        """Of `events` until now."""
+        """Of `events` until now; zero where none was left to watch."""
+        if events == 0:
+            return Pace(0.0, 0.0)
         seconds = time.perf_counter() - self._started
         return Pace(events / seconds, 1e6 * (_cpu_of(self._process) - self._used_before) / events)
 
