@@ -250,7 +250,7 @@ async def test_an_answer_to_an_outreach_is_evidence_and_makes_nobody_up(scoring:
     )
     scores = await said_on(scoring, SCORES)
     assert {score["customer"] for score in scores} == {ANN}
-    assert scores[-1]["dimensions"]["interaction"] == "16.00"  # nobody complained; a quick reply
+    assert scores[-1]["dimensions"]["interaction"] == "15.00"  # nobody complained; a quick reply
     assert await rows(scoring, "SELECT kind FROM buckets WHERE identity = 'C-ann'") == [
         ("outreach.answered/delivered",),
         ("outreach.answered/replied",),

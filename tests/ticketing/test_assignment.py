@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from careline_calendar.working import MOMENT
 from careline_contracts.events.ticketing import (
     TicketAssigned,
     TicketDigestRaised,
@@ -80,6 +81,24 @@ def test_a_ticket_goes_to(policy: Policy, loads: dict[str, int], expected: str |
     assert taken([a_ticket()], policy, loads=loads) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("ticket", "loads", "expected"),
+    [
+        pytest.param({"kind": "complaint"}, {}, "mei", id="a complaint is the manager's"),
+        pytest.param({"kind": "complaint"}, {"mei": 3}, "li", id="who has enough takes no more"),
+        pytest.param({"kind": "fault"}, {}, "wang", id="a fault is for who can mend it"),
+        pytest.param({"account_manager": "zhao"}, {}, "li", id="who doesn't work tickets"),
+    ],
+)
+def test_whose_a_ticket_of_an_account_manager_s_customer_is(
+    ticket: dict[str, Any], loads: dict[str, int], expected: str
+) -> None:
+    policy = staffed(mei=an_agent(team="sales"), li=an_agent(team="after_sales"), wang=an_agent())
+    usual = {"kind": "complaint", "account_manager": "mei"}
+
+    assert taken([a_ticket(**{**usual, **ticket})], policy, loads=loads) == [expected]
+
+
 def test_nobody_is_given_work_outside_the_shift() -> None:
     assert taken([a_ticket()], staffed(li=an_agent()), loads={}, as_of=at(hours=12)) == [None]
 
@@ -144,10 +163,10 @@ async def test_what_nobody_can_take_is_a_state_that_on_call_hears_of_once(desk: 
         await desk.tick(at(hours=hours))
 
     changes = [c for c in await desk.changes() if isinstance(c, TicketUnassignable)]
-    assert [(c.team, c.as_of) for c in changes] == [("sales", at())]
+    assert [(c.team, c.as_of) for c in changes] == [("sales", at() + MOMENT)]
     [state] = (await desk.states()).values()
-    assert state.unassignable_since == at()
-    assert await desk.rows("SELECT unassignable_since FROM tickets") == [(at(),)]
+    assert state.unassignable_since == at() + MOMENT
+    assert await desk.rows("SELECT unassignable_since FROM tickets") == [(at() + MOMENT,)]
     said = [s for s in await desk.said() if s.topic == TICKET_DIGESTS.name]
     told = [
         (digest.person, entry.what)

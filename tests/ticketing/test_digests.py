@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careline_contracts.events.ticketing import TicketDigestRaised
+from careline_contracts.events.ticketing import TicketBreached, TicketDigestRaised
 from careline_contracts.topics import TICKET_DIGESTS
 from careline_ticketing.rules.digests import digest_at
 from careline_ticketing.testing import (
@@ -68,6 +68,22 @@ async def test_trap_five_hundred_tickets_are_not_five_hundred_mails(stage: Stage
     assert [entry.what for entry in mine] == ["warned", "breached"]
     ids = [s.envelope.id for s in await stage.said() if s.topic == TICKET_DIGESTS.name]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.stack
+async def test_trap_what_came_due_while_the_service_stood_still_is_said_in_its_place(
+    stage: Stage,
+) -> None:
+    """After six hours: each breach at its own instant, and no more digests than if it had run."""
+    await stage.play([complaint(at(minutes=n), customer=f"C{n}") for n in range(50)])
+    await stage.tick(at(hours=6))
+
+    breaches = [c for c in await stage.changes() if isinstance(c, TicketBreached)]
+    assert [b.as_of for b in breaches] == [at(minutes=60 + n) for n in range(50)]
+    told = [digest for digest in await digests(stage) if digest.person == "dispatcher"]
+    assert len({digest.due_at for digest in told}) == len(told) <= 4, "one each half hour"
+    entries = [(entry.ticket, entry.what) for digest in told for entry in digest.entries]
+    assert len(set(entries)) == len(entries) == 100, "a warning and a breach of each"
 
 
 @pytest.mark.stack

@@ -1,7 +1,6 @@
 """The topic catalogue: every topic's owner, key, retention, readers and what may be said on it."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from careline_contracts.events import engagement, operations, profile, scoring, ticketing
 from careline_contracts.events.ingest import (
@@ -16,55 +15,11 @@ from careline_contracts.events.touchpoints import (
     Channel,
     OutreachAnswered,
 )
-from careline_contracts.payload import Payload
+from careline_contracts.topic import Topic as Topic
 
-DAY_MS = 24 * 3600 * 1000
-COMPACTED_WITHIN_DAYS = 7
 SERVICES = ("ingest", "profile", "scoring", "engagement", "ticketing")
 WITH_DATABASE = ("profile", "scoring", "engagement", "ticketing")
 """All but the edge: docs/decisions/0003-ingest-without-a-database.md."""
-
-Personal = Literal["clear", "sealed", "pseudonymous", "none"]
-"""Personal data on a topic: readable; tokens and sealed values; customer numbers only; none."""
-
-
-@dataclass(frozen=True)
-class Topic:
-    """One Kafka topic. `state` topics are compacted: the last record of a key is the present.
-
-    On `dead-letters` lie records of other topics as they came (see `dead_letters.py`).
-    """
-
-    name: str
-    owner: str
-    key: str
-    kind: Literal["events", "state", "dead-letters"]
-    says: tuple[type[Payload], ...]
-    readers: tuple[str, ...] = ()
-    partitions: int = 6
-    retention_days: int = 28
-    personal: Personal = "pseudonymous"
-    max_message_bytes: int = 4 * 1024 * 1024
-    """Larger than what comes in: tokens, sealed values and dead letters' headers take room."""
-
-    @property
-    def config(self) -> dict[str, str]:
-        """Kafka's topic configuration."""
-        size = {"max.message.bytes": str(self.max_message_bytes)}
-        if self.kind == "state":
-            return {
-                "cleanup.policy": "compact",
-                "min.compaction.lag.ms": str(3600 * 1000),
-                # what a tombstone erased is gone by then, however quiet the topic is
-                "max.compaction.lag.ms": str(COMPACTED_WITHIN_DAYS * DAY_MS),
-                **size,
-            }
-        return {
-            "cleanup.policy": "delete",
-            "retention.ms": str(self.retention_days * DAY_MS),
-            **size,
-        }
-
 
 RAW = {
     channel: Topic(
@@ -132,7 +87,7 @@ CUSTOMERS = Topic(
     "customer",
     "state",
     (profile.CustomerState,),
-    ("scoring", "engagement"),
+    ("scoring", "engagement", "ticketing"),
 )
 CUSTOMER_CHANGES = Topic(
     "careline.customer-changes.v1",
@@ -229,6 +184,7 @@ CASE_CHANGES = Topic(
         engagement.OutreachHeld,
         engagement.OutreachSuppressed,
         engagement.OfferHeld,
+        engagement.CaseHandedOver,
         engagement.CaseClosed,
     ),
 )
@@ -243,7 +199,24 @@ FOLLOW_UPS = Topic(
     (engagement.FollowUpRecorded, engagement.OfferDecided),
     ("engagement",),
 )
-TICKETS = Topic("careline.tickets.v1", "ticketing", "ticket", "state", (ticketing.TicketState,))
+ABSENCES = Topic(
+    "careline.absences.v1",
+    "engagement",
+    "owner",
+    "events",
+    (engagement.AbsenceNoted,),
+    ("engagement",),
+    partitions=1,
+    personal="none",
+)
+TICKETS = Topic(
+    "careline.tickets.v1",
+    "ticketing",
+    "ticket",
+    "state",
+    (ticketing.TicketState,),
+    ("scoring",),
+)
 TICKET_CHANGES = Topic(
     "careline.ticket-changes.v1",
     "ticketing",
@@ -275,13 +248,18 @@ TICKET_CHANGES = Topic(
     ),
     ("engagement",),
 )
-CRISES = Topic(
-    "careline.crises.v1",
+AGENTS = Topic(
+    "careline.agents.v1",
     "ticketing",
-    "crisis",
+    "agent",
     "state",
-    (ticketing.CrisisState,),
+    (ticketing.AgentState,),
+    ("ticketing",),
+    partitions=1,
     personal="none",
+)
+CRISES = Topic(
+    "careline.crises.v1", "ticketing", "crisis", "state", (ticketing.CrisisState,), personal="none"
 )
 CRISIS_CHANGES = Topic(
     "careline.crisis-changes.v1",
@@ -377,10 +355,12 @@ CATALOGUE: tuple[Topic, ...] = (
     CASE_CHANGES,
     REMINDERS,
     FOLLOW_UPS,
+    ABSENCES,
     TICKETS,
     TICKET_CHANGES,
     TICKET_ACTIONS,
     TICKET_DIGESTS,
+    AGENTS,
     CRISES,
     CRISIS_CHANGES,
     POLICIES,

@@ -4,11 +4,13 @@ Ids are made of the case's id and its version or step, so every replay says the 
 names. Of a case that is held out nothing is said: nobody may treat it as a case.
 """
 
+from datetime import datetime
 from typing import NamedTuple
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.engagement import (
     CaseClosed,
+    CaseHandedOver,
     CaseOpened,
     CaseState,
     CaseStepBreached,
@@ -27,6 +29,7 @@ from careline_engagement.policy import Playbook
 from careline_engagement.policy.scripts import Rendered
 from careline_engagement.policy.steps import Assign, Escalate, Obligation, OutreachStep, Task
 from careline_engagement.rules import Book, News
+from careline_engagement.rules.owners import owner_of
 from careline_runtime.unit_of_work import Unit
 
 SHOWN = ("due_at", "done_at", "breached_at", "sent_at")
@@ -37,13 +40,14 @@ class Context(NamedTuple):
     """What is said besides the move: who is in charge, and of an outreach its words."""
 
     manager: str | None
+    """The account manager, or whoever stands in."""
     words: Rendered | None
 
 
 def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Context:
-    """The customer's account manager, and an outreach in the customer's language."""
+    """Who looks after the customer, and an outreach in the customer's language."""
     at, number = news.move.at, news.case.number
-    manager = family.attribute(number, "account_manager", at)
+    manager = owner_of(family, number, at)
     if news.move.kind != "sent":
         return Context(manager, None)
     step = playbook.by_name[news.move.subject]
@@ -81,6 +85,8 @@ def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> No
             _done(unit, news)
         case "breached":
             _breached(unit, news, playbook, context.manager)
+        case "handed_over":
+            _handed_over(unit, news, playbook)
         case "closed":
             _closed(unit, news)
 
@@ -109,6 +115,7 @@ def state_of(case: Case, holder: str) -> CaseState:
         closed_at=case.closed_at,
         policy_version=case.policy_version,
         playbook=case.playbook,
+        owner=case.owner or None,
     )
 
 
@@ -186,9 +193,10 @@ def _done(unit: Unit, news: News) -> None:
     done = CaseStepDone(**_change(news), step=step, detail=news.move.detail or None)
     _say(unit, CASE_CHANGES, done, news)
     playbook, took = news.case.playbook, news.move.at - news.case.opened_at
+    verdict = "late" if news.case.steps[step].breached_at else "done"
 
     def count() -> None:
-        metrics.case_steps.labels(playbook, step, "done").inc()
+        metrics.case_steps.labels(playbook, step, verdict).inc()
         metrics.case_step_seconds.labels(playbook, step).observe(took.total_seconds())
 
     unit.after_commit(count)
@@ -205,6 +213,33 @@ def _breached(unit: Unit, news: News, playbook: Playbook, manager: str | None) -
     unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, name, "breached").inc())
 
 
+def _handed_over(unit: Unit, news: News, playbook: Playbook) -> None:
+    """Whoever has the work now hears of what is open, with the deadline that it had."""
+    reason, _, before = news.move.detail.partition(" ")
+    owner = news.case.owner or None
+    handed_over = CaseHandedOver(
+        **_change(news), from_owner=before or None, to_owner=owner, reason=reason
+    )
+    _say(unit, CASE_CHANGES, handed_over, news)
+    if tasks := _open_tasks(news.case, playbook):
+        why = f"taken over from {before or 'nobody'} ({reason}): {'; '.join(tasks.values())}"
+        due_at = min(step.due_at for name in tasks if (step := news.case.steps[name]).due_at)
+        _remind(unit, news, "account_manager", why, owner=owner, due_at=due_at)
+    unit.after_commit(lambda: metrics.handovers.labels(news.case.playbook, reason).inc())
+
+
+def _open_tasks(case: Case, playbook: Playbook) -> dict[str, str]:
+    """What the account manager still has to do, by step."""
+    return {
+        step.step: step.what if isinstance(step, Task) else f"lead case {case.id}"
+        for step in playbook.steps
+        if isinstance(step, Task | Assign)
+        and step.to == "account_manager"
+        and (begun := case.steps.get(step.step))
+        and not begun.done_at
+    }
+
+
 def _closed(unit: Unit, news: News) -> None:
     case = news.case
     closed = CaseClosed(**_change(news), status=case.status, reason=case.closed_reason)
@@ -212,12 +247,21 @@ def _closed(unit: Unit, news: News) -> None:
     unit.after_commit(lambda: metrics.cases_closed.labels(case.playbook, case.status).inc())
 
 
-def _remind(unit: Unit, news: News, to: str, reason: str, *, owner: str | None = None) -> None:
+def _remind(
+    unit: Unit,
+    news: News,
+    to: str,
+    reason: str,
+    *,
+    owner: str | None = None,
+    due_at: datetime | None = None,
+) -> None:
     reminder = ReminderRaised(
         customer=news.holder,
         to=to,
         about=f"case {news.case.id}",
         reason=reason,
+        due_at=due_at,
         owner=owner if to == "account_manager" else None,
     )
     _say(unit, REMINDERS, reminder, news, suffix="-reminder")

@@ -53,6 +53,8 @@ class CaseView(BaseModel):
     closed_at: datetime | None = None
     closed_reason: str | None = None
     policy_version: str
+    owner: str | None = None
+    """Who has its open work, if it asks something of the account manager."""
 
 
 class CaseList(BaseModel):
@@ -174,6 +176,7 @@ def _view(holder: str, case: Case) -> CaseView:
         closed_at=case.closed_at,
         closed_reason=case.closed_reason or None,
         policy_version=case.policy_version,
+        owner=case.owner or None,
     )
 
 

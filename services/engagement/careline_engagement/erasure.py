@@ -16,5 +16,6 @@ TRACES = Traces(
         "aliases": ("absorbed", "survivor"),
         "moved": ("name", "customer"),
     },
+    nobody=frozenset({"absences"}),
     states={CASES: "SELECT id FROM cases WHERE number = ANY(CAST(:names AS text[]))"},
 )

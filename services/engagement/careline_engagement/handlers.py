@@ -7,7 +7,7 @@ waits until the clock has passed its instant: then whatever belongs before it ha
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
-from careline_contracts.events.engagement import FollowUpRecorded, OfferDecided
+from careline_contracts.events.engagement import AbsenceNoted, FollowUpRecorded, OfferDecided
 from careline_contracts.events.profile import (
     CustomerErased,
     CustomersMerged,
@@ -17,6 +17,7 @@ from careline_contracts.events.profile import (
 from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
+    ABSENCES,
     ACTIVITIES,
     CUSTOMERS,
     FOLLOW_UPS,
@@ -42,6 +43,8 @@ from careline_runtime.unit_of_work import Unit
 
 CARE = "care"
 """Timer of a customer: an entry is to be decided, or a case moves."""
+ABSENCE = "absence"
+"""Timer of an account manager: from now on somebody else has their work, or no longer."""
 MISSING_CHANGE = "missing_change"
 """Timer of a number: a change of scoring has been waited for long enough."""
 
@@ -72,6 +75,7 @@ class Handlers:
                 types={event.type: event for event in (FollowUpRecorded, OfferDecided)},
             ),
             Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
+            Hears(ABSENCES, types={AbsenceNoted.type: AbsenceNoted}),
         )
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
@@ -87,6 +91,10 @@ class Handlers:
             await store.add_follow_ups(unit.connection, news.follow_ups)
         if news.records:
             await store.add_records(unit.connection, news.records)
+        if news.absences:
+            await store.add_absences(unit.connection, news.absences)
+            for absence in news.absences:
+                unit.set_timer(ABSENCE, absence.owner, absence.at)
         followed = await self._follow(unit, news.changes) if news.changes else []
         begun = await _begin(unit, news.entries, followed, book)
         for alias in news.aliases:
@@ -107,9 +115,10 @@ class Handlers:
             await self._give_up_waiting(unit, missing, book)
         until = {timer.key: timer.due_at for timer in due if timer.kind == CARE}
         progress: list[Progress] = []
-        numbers = {timer.key for timer in due}
+        numbers = {timer.key for timer in due if timer.kind != ABSENCE}
+        handed_over = await _hand_over(unit, due, until)
         for family in await store.load_families(
-            unit.connection, numbers, always=numbers, kept=book.facts_kept
+            unit.connection, numbers | handed_over, always=numbers, kept=book.facts_kept
         ):
             instants = [until[number] for number in family.numbers if number in until]
             if not instants:
@@ -208,6 +217,19 @@ async def _begin(
     if open_ones := [*entries, *(entry for entry in said if entry not in unmet)]:
         return await store.add_entries(unit.connection, open_ones)
     return set()
+
+
+async def _hand_over(unit: Unit, due: Sequence[Due], until: dict[str, datetime]) -> set[str]:
+    """The customers of those who go or come back; adds until when they are to be looked at."""
+    turns = {timer.key: timer.due_at for timer in due if timer.kind == ABSENCE}
+    if not turns:
+        return set()
+    looked_after = await store.looked_after_by(unit.connection, turns)
+    for number, owner in looked_after:
+        until[number] = max(turns[owner], until.get(number, turns[owner]))
+    for owner, at in (await store.next_turns(unit.connection, turns)).items():
+        unit.set_timer(ABSENCE, owner, at)
+    return {number for number, _ in looked_after}
 
 
 async def _regroup(unit: Unit, news: Hearing) -> set[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from careline_contracts.envelope import Envelope, to_text
-from careline_contracts.events.engagement import FollowUpRecorded, OfferDecided
+from careline_contracts.events.engagement import AbsenceNoted, FollowUpRecorded, OfferDecided
 from careline_contracts.events.profile import (
     Activity,
     CustomersMerged,
@@ -24,7 +24,7 @@ from careline_contracts.events.ticketing import (
 from careline_contracts.events.touchpoints import ConsentChanged, OutreachAnswered, SmsOptedOut
 from careline_contracts.payload import Payload
 from careline_engagement import rules
-from careline_engagement.model import Alias, Consent, Entry, Fact, Record
+from careline_engagement.model import Absence, Alias, Consent, Entry, Fact, Record
 from careline_engagement.policy.words import FOLLOW_UP, OUTREACH
 from careline_engagement.rules import Book, moments, tickets
 from careline_engagement.rules.course import APPROVED
@@ -73,6 +73,7 @@ class News:
     records: list[tuple[str, Record]] = field(default_factory=list)
     follow_ups: list[tuple[datetime, str, FollowUpRecorded]] = field(default_factory=list)
     """When, and the event's id."""
+    absences: list[Absence] = field(default_factory=list)
 
 
 def hear(heard: Sequence[Heard], book: Book) -> News:
@@ -95,6 +96,8 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
                 news.parting.append((known_at(envelope), payload.moves))
             case FollowUpRecorded():
                 _follow_up(news, envelope, payload, book)
+            case AbsenceNoted():
+                news.absences.append(_absence(envelope, payload))
             case OfferDecided(approved=True):
                 fact = Fact(known_at(envelope), payload.customer, APPROVED, envelope.id)
                 news.facts[fact._replace(request=payload.case)] = ""
@@ -199,6 +202,18 @@ def _follow_up(news: News, envelope: Envelope, said: FollowUpRecorded, book: Boo
     news.facts |= dict.fromkeys(facts, "")
     policy = book.at(at).policy
     news.entries += moments.contact_look(number, at, policy)
+
+
+def _absence(envelope: Envelope, said: AbsenceNoted) -> Absence:
+    return Absence(
+        said.owner,
+        said.absence,
+        known_at(envelope),
+        envelope.id,
+        said.begins_at,
+        said.ends_at,
+        said.deputy,
+    )
 
 
 def _ticket(

@@ -9,7 +9,7 @@ entries_decided = Counter(
 )
 case_steps = Counter(
     "careline_case_steps_total",
-    "Steps of cases that were done, or not done by their deadline (breached).",
+    "Steps of cases that were done in time, not done by their deadline (breached), done late.",
     ["playbook", "step", "verdict"],
 )
 case_step_seconds = Histogram(
@@ -25,6 +25,11 @@ contacts = Counter(
     "careline_contacts_total",
     "Outreach that cases asked for: sent, held for a while or suppressed, and what stood against.",
     ["playbook", "verdict", "reason"],
+)
+handovers = Counter(
+    "careline_case_handovers_total",
+    "Cases whose open work became somebody else's: away, back, or reassigned.",
+    ["playbook", "reason"],
 )
 changes_early = Counter(
     "careline_changes_early_total",

@@ -111,6 +111,18 @@ class Entry(NamedTuple):
         return f"{self.number}-{self.playbook}-{self.name}"
 
 
+class Absence(NamedTuple):
+    """Somebody is away, as was said at `at`; what is said later of the same absence holds."""
+
+    owner: str
+    name: str
+    at: datetime
+    event_id: str
+    begins_at: datetime
+    ends_at: datetime
+    deputy: str
+
+
 Outcome = Literal["opened", "held_out", "condition_unmet", "case_open", "cool_down", "superseded"]
 """What an entry led to: a case, one that is only measured, or why none."""
 
@@ -150,6 +162,7 @@ MoveKind = Literal[
     "offer_held",
     "done",
     "breached",
+    "handed_over",
     "closed",
 ]
 SILENT: frozenset[MoveKind] = frozenset({"begun", "passed", "sent"})
@@ -162,9 +175,9 @@ class Move(NamedTuple):
     at: datetime
     kind: MoveKind
     subject: str
-    """The step; of an opening or ending, the status."""
+    """The step; of an opening or ending, the status; of a hand-over, who has the work now."""
     detail: str = ""
-    """What was found or offered; of an ending or a suppression, its reason."""
+    """What was found or offered; of an ending, suppression or hand-over, its reason."""
     event_id: str = ""
     """Of the event that caused it; empty when time did."""
     until: datetime | None = None
@@ -196,6 +209,10 @@ class Case(NamedTuple):
     """Of the event that opened it."""
     held_out: bool = False
     """Left alone, to see what happens without the playbook."""
+    owner: str = ""
+    """Who has its open work, if it asks something of the account manager and there is one."""
+    owned_since: datetime | None = None
+    """Of the last hand-over."""
 
     @property
     def is_open(self) -> bool:
@@ -223,6 +240,8 @@ class Case(NamedTuple):
         case = self if move.kind in SILENT else self._replace(version=self.version + 1)
         if move.kind == "closed":
             return case._replace(status=move.subject, closed_at=move.at, closed_reason=move.detail)
+        if move.kind == "handed_over":
+            return case._replace(owner=move.subject, owned_since=move.at)
         steps = {**self.steps, move.subject: _moved(self.steps.get(move.subject), move)}
         return case._replace(steps=steps)
 
@@ -262,6 +281,8 @@ class Family(NamedTuple):
     consents: Sequence[Consent] = ()
     records: Mapping[str, Sequence[Record]] = {}
     """Of each number, in order of version."""
+    absences: Mapping[str, Sequence[Absence]] = {}
+    """Of each account manager and their deputies, in the order in which they were said."""
 
     def holder(self, number: str, at: datetime) -> str:
         """Who `number` was at an instant: itself, or the customer that had absorbed it."""

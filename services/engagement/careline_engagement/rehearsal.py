@@ -11,7 +11,7 @@ from datetime import datetime
 from careline_engagement import rules
 from careline_engagement.handlers import entries_of
 from careline_engagement.hearing import hear
-from careline_engagement.model import Alias, Consent, Entry, Fact, Family, Record
+from careline_engagement.model import Absence, Alias, Consent, Entry, Fact, Family, Record
 from careline_engagement.rules import Book, News
 from careline_engagement.sequence import Change, Standing, follow
 from careline_runtime.batch import Heard
@@ -28,6 +28,7 @@ class Rehearsal:
         self._records: dict[str, dict[int, Record]] = defaultdict(dict)
         self._entries: dict[str, set[Entry]] = defaultdict(set)
         self._changes: dict[str, list[Change]] = defaultdict(list)
+        self._absences: dict[str, set[Absence]] = defaultdict(set)
 
     def hear(self, heard: Sequence[Heard]) -> None:
         """Takes events in any order."""
@@ -45,6 +46,8 @@ class Rehearsal:
             self._entries[entry.number].add(entry)
         for number, changes in news.changes.items():
             self._changes[number] += changes
+        for absence in news.absences:
+            self._absences[absence.owner].add(absence)
 
     def run(self, until: datetime) -> Iterator[News]:
         """Everything that would have been decided, customer by customer."""
@@ -61,6 +64,7 @@ class Rehearsal:
                 records={
                     n: [record for _, record in sorted(self._records[n].items())] for n in members
                 },
+                absences={owner: sorted(said) for owner, said in self._absences.items()},
             )
             yield from rules.advance(family, until=until, book=self._book).news
 

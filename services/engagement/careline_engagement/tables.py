@@ -105,6 +105,8 @@ cases = Table(
     Column("is_breached", Boolean, nullable=False),
     Column("traceparent", Text, nullable=False, server_default=""),
     Column("held_out", Boolean, nullable=False, server_default="false"),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("owned_since", instant),
     comment="Cases with all that was said about them.",
 )
 Index("ix_cases_open", cases.c.number, postgresql_where=text("closed_at IS NULL"))
@@ -139,6 +141,19 @@ records = Table(
 )
 
 Index("ix_records_manager", text("(attributes ->> 'account_manager')"), _table=records)
+
+absences = Table(
+    "absences",
+    metadata,
+    Column("owner", name, primary_key=True),
+    Column("name", name, primary_key=True),
+    Column("at", instant, primary_key=True),
+    Column("event_id", name, primary_key=True),
+    Column("begins_at", instant, nullable=False),
+    Column("ends_at", instant, nullable=False),
+    Column("deputy", name, nullable=False, index=True),
+    comment="When account managers are away, as it was said; the latest word of each holds.",
+)
 
 follow_ups = Table(
     "follow_ups",

@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
-from careline_contracts.events.engagement import FollowUpRecorded
+from careline_contracts.events.engagement import AbsenceNoted, FollowUpRecorded
 from careline_contracts.events.profile import (
     Activity,
     CustomersMerged,
@@ -23,6 +23,7 @@ from careline_contracts.events.scoring import RiskChanged, TagChanged, TierChang
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.payload import Payload
 from careline_contracts.topics import (
+    ABSENCES,
     ACTIVITIES,
     CUSTOMERS,
     FOLLOW_UPS,
@@ -138,6 +139,20 @@ class Engagement(StageInTest):
         noted = {"contact_channel": "phone", "by": "wang.li", "result": result, **more}
         said = FollowUpRecorded.model_validate({"customer": customer, **noted})
         return self._heard(FOLLOW_UPS, said, hours)
+
+    def absence(
+        self, owner: str, hours: float, begins: float, ends: float, *, deputy: str
+    ) -> ConsumerRecord:
+        """Said `hours` after the start; of one owner's absences the same one."""
+        said = AbsenceNoted(
+            owner=owner,
+            absence="leave",
+            begins_at=after(begins),
+            ends_at=after(ends),
+            deputy=deputy,
+            by=owner,
+        )
+        return self._heard(ABSENCES, said, hours)
 
     def tier(self, customer: str, hours: float, to: str) -> ConsumerRecord:
         return self._heard(TIER_CHANGES, TierChanged(**self._change(customer, hours, to)), hours)

@@ -46,6 +46,17 @@ buckets = Table(
     "commute. Hour -1 is not known.",
 )
 
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("ticket", Name, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("identity", Name, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    comment="What the latest version of a ticket told of promises and satisfaction: these facts "
+    "are in the buckets of the identity.",
+)
+
 customers = Table(
     "customers",
     metadata,

@@ -5,12 +5,21 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby, pairwise
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+
+from pydantic import BaseModel
 
 from careline_contracts.envelope import Envelope, to_text
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomersSplit, is_identity
+from careline_contracts.events.profile import (
+    Activity,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+    is_identity,
+)
 from careline_contracts.events.scoring import TierChanged
-from careline_contracts.events.ticketing import TicketActed, TicketDigestRaised
+from careline_contracts.events.ticketing import AgentState, TicketActed, TicketDigestRaised
+from careline_contracts.payload import Payload, ShortText
 from careline_contracts.topics import TICKET_ACTIONS, TICKET_CHANGES, TICKET_DIGESTS, TICKETS
 from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
@@ -22,9 +31,9 @@ from careline_ticketing.model import FOLLOW_UPS, Fact
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.rules import digests
 from careline_ticketing.rules.digests import Notice
-from careline_ticketing.store import moves
+from careline_ticketing.store import agents, customers, moves
 from careline_ticketing.store import notices as waiting_notices
-from careline_ticketing.store.crises import save_tiers
+from careline_ticketing.store.customers import Record
 
 BREACH = "breach"
 """Kind of the timers of promises; the key is the ticket's id."""
@@ -40,6 +49,27 @@ class News(NamedTuple):
     number: str
 
 
+class AnsweredFor(Payload):
+    """A customer's record, of which a desk reads who answers for the customer, and no more."""
+
+    type: ClassVar[str] = CustomerState.type
+
+    class Attributes(BaseModel):
+        account_manager: ShortText | tuple[ShortText, ...] | None = None
+
+    customer: ShortText
+    version: int
+    attributes: Attributes = Attributes()
+
+    @property
+    def as_record(self) -> Record:
+        """Where the record names several, the first."""
+        named = self.attributes.account_manager
+        if isinstance(named, tuple):
+            named = next(iter(named), None)
+        return Record(self.customer, self.version, named)
+
+
 Moving = CustomersMerged | CustomersSplit
 Readable = tuple[Envelope, News | Moving]
 
@@ -52,10 +82,14 @@ class Handlers:
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Reports, answers, resolutions and merges of customers, in the order heard."""
-        await self._take(unit, list(_readable(unit, heard)))
-        payloads = (event.payload for event in heard)
+        payloads = [event.payload for event in heard]
         if tiers := {p.customer: p.to for p in payloads if isinstance(p, TierChanged)}:
-            await save_tiers(unit.connection, tiers)
+            await customers.save_tiers(unit.connection, tiers)
+        if records := [p.as_record for p in payloads if isinstance(p, AnsweredFor)]:
+            await customers.save_records(unit.connection, records)
+        if states := [p for p in payloads if isinstance(p, AgentState)]:
+            await agents.save(unit.connection, states)
+        await self._take(unit, list(_readable(unit, heard)))
 
     async def act(self, unit: Unit, envelope: Envelope, acted: TicketActed) -> bool:
         """What somebody did over the API; False if that was heard before."""
@@ -150,14 +184,14 @@ class Handlers:
         """
         looks = [n for n, timer in enumerate(due) if timer.kind == assignments.ASSIGN]
         for start, end in pairwise([0, *looks, len(due)]):
-            await self._fire_in_order(unit, due[start:end])
+            await self._fire_in_order(unit, due[start:end], before=due[:start])
 
-    async def _fire_in_order(self, unit: Unit, due: Sequence[Due]) -> None:
+    async def _fire_in_order(self, unit: Unit, due: Sequence[Due], before: Sequence[Due]) -> None:
         """A look at the queue, if it is one's turn, and the alarms and digests after it."""
         if due and due[0].kind == assignments.ASSIGN:
             await self._assign(unit, due[0].due_at)
         digests_due = [timer for timer in due if timer.kind == DIGEST]
-        await self._fire_alarms(unit, [timer for timer in due if timer.kind == BREACH], digests_due)
+        await self._fire_alarms(unit, _alarms(due), digests_due, before=_alarms(before))
         await _say_digests(unit, digests_due)
         for timer in due:
             if timer.kind == crises.CRISIS:
@@ -165,10 +199,7 @@ class Handlers:
 
     async def _assign(self, unit: Unit, as_of: datetime) -> None:
         """Gives the queue's tickets to agents; each choice counts like an action of a person."""
-        policy = self._in_force_at(as_of).policy
-        if not policy.agents:
-            return
-        served = await assignments.serve(unit, policy, as_of)
+        served = await assignments.serve(unit, self._in_force_at(as_of).policy, as_of)
         for envelope, acted in served:
             unit.say(
                 TICKET_ACTIONS,
@@ -181,12 +212,18 @@ class Handlers:
             await self._take(unit, [(both[0], done(*both)) for both in served])
 
     async def _fire_alarms(
-        self, unit: Unit, alarms: Sequence[Due], digests_due: Sequence[Due]
+        self,
+        unit: Unit,
+        alarms: Sequence[Due],
+        digests_due: Sequence[Due],
+        before: Sequence[Due],
     ) -> None:
-        if not alarms:
+        """Alarms, and what these tickets and those `before` have to tell in the digests due."""
+        looked_at = [*alarms, *(before if digests_due else ())]
+        if not looked_at:
             return
         desk = Desk(self._in_force_at)
-        await store.open_desk_of_tickets(unit.connection, desk, [alarm.key for alarm in alarms])
+        await store.open_desk_of_tickets(unit.connection, desk, [one.key for one in looked_at])
         notices: list[Notice] = []
         for alarm in alarms:
             notices += self._say(unit, desk.fire(alarm.key, alarm.due_at))
@@ -213,10 +250,14 @@ class Handlers:
             unit.say(TICKETS, state, key=state.ticket, id=id, recorded_at=at, cause=why)
             policy = self._in_force_at(decision.as_of).policy
             crises.watch(unit, decision)
-            assignments.watch(unit, decision, policy)
-            notices += digests.notices(said, decision.changes, at, policy)
+            assignments.watch(unit, decision)
+            notices += digests.notices(said, decision.changes, at, policy, decision.account_manager)
             unit.after_commit(partial(metrics.count, decision, self._in_force_at))
         return notices
+
+
+def _alarms(due: Sequence[Due]) -> list[Due]:
+    return [timer for timer in due if timer.kind == BREACH]
 
 
 async def _say_digests(unit: Unit, due: Sequence[Due]) -> None:

@@ -15,6 +15,7 @@ from careline_ticketing.clocks import Verdict
 from careline_ticketing.lines import Line, LineKind, lines
 from careline_ticketing.model import Act, Clock, Said, Step, Ticket
 from careline_ticketing.policy import InForceAt
+from careline_ticketing.rules.pauses import Doubtful, doubtful
 
 
 class LineView(BaseModel):
@@ -67,6 +68,22 @@ class ClockView(BaseModel):
         )
 
 
+class DoubtfulPause(BaseModel):
+    """A pause that began shortly before a promise was due, and that the customer did not end."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    target: Target
+    since: datetime = Field(alias="from", serialization_alias="from")
+    until: datetime = Field(alias="to", serialization_alias="to")
+    left_seconds: float
+    agent: str | None
+
+    @classmethod
+    def of(cls, pause: Doubtful) -> Self:
+        return cls(left_seconds=pause.left.total_seconds(), **pause._asdict())
+
+
 class StepView(BaseModel):
     """One event that the ticket is made of."""
 
@@ -103,6 +120,7 @@ class TicketView(BaseModel):
     merged_into: str | None
     touchpoints: int
     clocks: list[ClockView]
+    doubtful_pauses: list[DoubtfulPause]
     steps: list[StepView]
     policy_version: str
 
@@ -112,5 +130,6 @@ class TicketView(BaseModel):
         return cls(
             **state.model_dump(exclude={"clocks"}),
             clocks=[ClockView.of(clock, ticket, policies, as_of) for clock in ticket.clocks],
+            doubtful_pauses=[DoubtfulPause.of(pause) for pause in doubtful(ticket, policies)],
             steps=[StepView.of(step) for step in ticket.steps],
         )

@@ -118,9 +118,13 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
     times: Counter[str] = Counter()
     money: Counter[str] = Counter()
     for row in scoring:
+        if row["kind"].startswith("ticket."):
+            continue  # nobody sent it: ticketing found it
         times[row["identity"]] += row["times"]
         money[row["identity"]] += row["amount_minor"]
-    heard_by_scoring = _keys("profile", [*activities, *evidence.said[CUSTOMERS.name]])
+    heard_by_scoring = _keys("profile", [*activities, *evidence.said[CUSTOMERS.name]]) | _keys(
+        "ticketing", evidence.said[TICKETS.name]
+    )
     contacts = {
         (row["ref"], row["channel"]): (row["touchpoints"], row["first_at"], row["last_at"])
         for row in evidence.tables["profile"]["contacts"]

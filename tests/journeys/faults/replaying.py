@@ -11,7 +11,7 @@ from careline_localstack import LocalStack
 from careline_localstack.services import ServiceOptions
 from tests.journeys.faults.evidence import Rows, read_tables
 
-HEARERS_FIRST: Sequence[Sequence[str]] = (("scoring", "ticketing"), ("profile",))
+HEARERS_FIRST: Sequence[Sequence[str]] = (("scoring",), ("ticketing",), ("profile",))
 """Who hears comes before who says, so that what is said again is heard by nobody.
 
 Without engagement: whether a case is lost depends on what was known when its promise fell due, and

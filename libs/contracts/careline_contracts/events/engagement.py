@@ -50,6 +50,8 @@ class CaseState(Payload):
     closed_at: Instant | None = None
     policy_version: str
     playbook: ShortText = "retention"
+    owner: ShortText | None = None
+    """Who has its open work, if it asks something of the account manager."""
 
 
 class CaseChange(Payload):
@@ -108,6 +110,16 @@ class OfferHeld(CaseChange):
     reason: Literal["needs_approval", "above_limit"]
 
 
+class CaseHandedOver(CaseChange):
+    """The open work of a case is somebody else's now."""
+
+    type: ClassVar[str] = "careline.case.handed-over.v1"
+    from_owner: ShortText | None = None
+    to_owner: ShortText | None = None
+    """Nobody, if the customer has no account manager any more."""
+    reason: Literal["away", "back", "reassigned"]
+
+
 class CaseClosed(CaseChange):
     type: ClassVar[str] = "careline.case.closed.v1"
     status: CaseStatus
@@ -153,4 +165,18 @@ class OfferDecided(Payload):
     customer: ShortText
     case: ShortText
     approved: bool
+    by: ShortText
+
+
+class AbsenceNoted(Payload):
+    """Somebody who looks after customers is away; what is said later of the same absence holds."""
+
+    type: ClassVar[str] = "careline.absence.noted.v1"
+    owner: ShortText
+    absence: ShortText
+    """Its name among the owner's."""
+    begins_at: Instant
+    ends_at: Instant
+    """The first instant at which they are back; as it begins, it was called off."""
+    deputy: ShortText
     by: ShortText

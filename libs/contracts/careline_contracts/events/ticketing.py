@@ -1,5 +1,6 @@
 """What ticketing says: tickets as state, and every change that matters to a promise."""
 
+from datetime import date
 from typing import ClassVar, Literal
 
 from careline_contracts.payload import Instant, Payload, ShortText
@@ -250,7 +251,7 @@ class DigestEntry(Payload):
     """One thing that somebody should know of a promise."""
 
     type: ClassVar[str] = ""
-    what: Literal["warned", "breached", "escalated", "unassignable"]
+    what: Literal["opened", "warned", "breached", "escalated", "unassignable"]
     ticket: ShortText
     customer: ShortText
     level: Level
@@ -289,6 +290,36 @@ class TicketActed(Payload):
     agent: ShortText | None = None
     team: ShortText | None = None
     detail: ShortText | None = None
+
+
+class LeaveTaken(Payload):
+    """Whole days on which an agent is away, the last one included."""
+
+    type: ClassVar[str] = ""
+    first: date
+    last: date
+
+
+class AgentState(Payload):
+    """Somebody who works on tickets, as a supervisor has it now (compacted by agent).
+
+    `is_absent` is until further notice; who `is_gone` works here no more. Versions of an agent are
+    counted from 1 without gaps.
+    """
+
+    type: ClassVar[str] = "careline.agent.updated.v1"
+    agent: ShortText
+    version: int
+    team: ShortText
+    skills: tuple[ShortText, ...] = ()
+    capacity: int
+    hours: ShortText
+    """The calendar of ticketing's policy that is their shift."""
+    leave: tuple[LeaveTaken, ...] = ()
+    is_absent: bool = False
+    is_gone: bool = False
+    by: ShortText
+    as_of: Instant
 
 
 class CrisisState(Payload):

@@ -14,9 +14,12 @@ from pydantic import Field, PositiveInt, model_validator
 
 from careline_engagement.policy.steps import (
     AnyStep,
+    Assign,
     Ending,
+    Escalate,
     Obligation,
     OfferStep,
+    Task,
     Wait,
     When,
 )
@@ -106,6 +109,14 @@ class Playbook(Part):
             self.exit.by if self.exit else (),
             *(step.done_by for step in self.steps if isinstance(step, Obligation)),
             *(step.for_ for step in self.steps if isinstance(step, Wait)),
+        )
+
+    @cached_property
+    def asks_manager(self) -> bool:
+        """Whether some step is the account manager's to do."""
+        return any(
+            isinstance(step, Assign | Task | Escalate) and step.to == "account_manager"
+            for step in self.steps
         )
 
     @property

@@ -19,7 +19,7 @@ from careline_engagement.policy.steps import (
     Wait,
     WaitUntil,
 )
-from careline_engagement.rules import budget, tickets
+from careline_engagement.rules import budget, owners, tickets
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
 from careline_engagement.rules.zones import zone_of
@@ -66,10 +66,18 @@ def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = 
     endings = [*_endings(case, playbook, view.evidence), *filter(None, [merged])]
     endings += [move for move in walked if move.kind == "closed"]
     end = min(endings, key=lambda end: (end.at, end.subject not in _SUCCESSES, end.detail))
+    passed_on = owners.handovers(case, view.family) if asks_owner(case, playbook) else ()
     kept = [
-        move for move in walked if move.at < end.at or (move.at == end.at and move.kind == "done")
+        move
+        for move in (*passed_on, *walked)
+        if move.at < end.at or (move.at == end.at and move.kind == "done")
     ]
     return sorted([*kept, end], key=lambda move: (move.at, _LAST.get(move.kind, 0)))
+
+
+def asks_owner(case: Case, playbook: Playbook) -> bool:
+    """Whether there may be work for the account manager in a case."""
+    return playbook.asks_manager and not case.held_out
 
 
 def evidence_for(case: Case, facts: Sequence[Fact], family: Family) -> list[Fact]:

@@ -8,6 +8,7 @@ from typing import Any
 from careline_engagement.model import Case, Entry, Family, Outcome, Ruling
 from careline_engagement.policy import EngagementPolicy, Playbook
 from careline_engagement.policy.steps import When
+from careline_engagement.rules.owners import owner_of
 
 
 def entries(
@@ -124,6 +125,7 @@ def open_case(
     entry: Entry, outcome: Outcome, family: Family, playbook: Playbook, policy_version: str
 ) -> Case:
     """The case that an entry opens."""
+    owner = owner_of(family, entry.number, entry.at) if playbook.asks_manager else None
     return Case(
         id=entry.case,
         number=entry.number,
@@ -139,6 +141,7 @@ def open_case(
         policy_version=policy_version,
         traceparent=entry.traceparent,
         held_out=outcome == "held_out",
+        owner=owner or "",
     )
 
 

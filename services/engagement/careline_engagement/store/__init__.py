@@ -4,6 +4,7 @@ What is added (aliases, facts, entries, consents) commutes. What is changed is l
 customers' rows, in order of number, for every number that the customer has had.
 """
 
+from careline_engagement.store.absences import add_absences, looked_after_by, next_turns
 from careline_engagement.store.cases import save_cases, save_contacts
 from careline_engagement.store.families import load_families
 from careline_engagement.store.heard import (
@@ -20,6 +21,7 @@ from careline_engagement.store.moves import part
 from careline_engagement.store.standings import lock_standings, save_standings
 
 __all__ = [
+    "add_absences",
     "add_aliases",
     "add_consents",
     "add_entries",
@@ -29,6 +31,8 @@ __all__ = [
     "decide_entries",
     "load_families",
     "lock_standings",
+    "looked_after_by",
+    "next_turns",
     "note_moves",
     "part",
     "save_cases",

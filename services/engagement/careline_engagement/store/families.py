@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_engagement import rows
 from careline_engagement.model import Alias, Consent, Contact, Entry, Fact, Family, Record
+from careline_engagement.rules.owners import MANAGER
+from careline_engagement.store.absences import absences_of
 from careline_engagement.store.cases import CASE_COLUMNS, to_case
 from careline_engagement.store.standings import lock
 
@@ -144,7 +146,13 @@ async def _read(
             Record(at, version, created_at, rows.to_attributes(fields))
             for at, version, created_at, fields in said
         ]
-    return [_family(members, rulings, records, *known[root]) for root, members in sorted(found)]
+    # most customers have no account manager, and then nobody's absence is asked for
+    managers = {name for said in records.values() for r in said for name in r.values(MANAGER)}
+    absences = await absences_of(connection, managers) if managers else {}
+    return [
+        _family(members, rulings, records, *known[root])._replace(absences=absences)
+        for root, members in sorted(found)
+    ]
 
 
 def _family(members: Collection[str], rulings: Any, records: Any, *known: Any) -> Family:

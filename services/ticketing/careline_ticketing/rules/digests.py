@@ -6,19 +6,29 @@ how fast we were.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from careline_contracts.events.ticketing import (
     DigestEntry,
     TicketBreached,
+    TicketChange,
     TicketEscalated,
+    TicketOpened,
     TicketUnassignable,
     TicketWarned,
 )
-from careline_ticketing.model import Clock, Said, Ticket
+from careline_ticketing.model import Said, Ticket
 from careline_ticketing.policy import Policy
 from careline_ticketing.rules.changes import Change
 
+What = Literal["opened", "warned", "breached", "escalated", "unassignable"]
+_WHAT: dict[type[TicketChange], What] = {
+    TicketOpened: "opened",
+    TicketWarned: "warned",
+    TicketBreached: "breached",
+    TicketEscalated: "escalated",
+    TicketUnassignable: "unassignable",
+}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,16 +42,25 @@ class Notice(NamedTuple):
     entry: DigestEntry
 
 
-def notices(said: Said, told: Sequence[Change], at: datetime, policy: Policy) -> list[Notice]:
+def notices(
+    said: Said,
+    told: Sequence[Change],
+    at: datetime,
+    policy: Policy,
+    account_manager: str | None = None,
+) -> list[Notice]:
     """Who hears of these changes of a ticket, the last ones said, and when; nobody of most."""
     due_at = at if said.ticket.level in policy.digests.at_once else None
     found = []
     for version, change in enumerate(told, start=said.version - len(told) + 1):
-        if (entry := _entry(said, change)) is None:
+        hearers = _hearers(said.ticket, change, policy, account_manager)
+        if not hearers:
             continue
         due_at = due_at or digest_at(at, policy)
-        person = _person(said.ticket, change, policy)
-        found.append(Notice(person, due_at, f"{said.ticket.id}-{version}", entry))
+        entry = _entry(said, change)
+        found += [
+            Notice(one, due_at, f"{said.ticket.id}-{version}-{one}", entry) for one in hearers
+        ]
     return found
 
 
@@ -52,30 +71,34 @@ def digest_at(at: datetime, policy: Policy) -> datetime:
     return policy.timetable(policy.digests.hours).next_open(full)
 
 
-def _person(ticket: Ticket, change: Change, policy: Policy) -> str:
-    if change.event is TicketEscalated:
-        return str(change.fields["to"])
-    if change.event is TicketUnassignable:
-        return policy.teams[change.fields["team"]].on_call
-    holder = ticket.holder
-    return (holder and (holder.agent or holder.team)) or policy.digests.unheld
+def _hearers(
+    ticket: Ticket, change: Change, policy: Policy, account_manager: str | None
+) -> set[str]:
+    """Who is to act, and the account manager if it concerns them."""
+    theirs, hearers = policy.account_manager, set[str | None]()
+    if change.event is TicketOpened and ticket.level in theirs.hears_of_opened:
+        hearers = {account_manager}
+    elif change.event in (TicketWarned, TicketBreached):
+        holder = ticket.holder
+        hearers = {(holder and (holder.agent or holder.team)) or policy.digests.unheld}
+    elif change.event is TicketEscalated:
+        is_theirs = change.fields["step"] >= theirs.reminded_from_step
+        hearers = {change.fields["to"], account_manager if is_theirs else None}
+    elif change.event is TicketUnassignable:
+        hearers = {policy.teams[change.fields["team"]].on_call}
+    return {person for person in hearers if person is not None}
 
 
-def _entry(said: Said, change: Change) -> DigestEntry | None:
-    common = {"ticket": said.ticket.id, "customer": said.customer, "level": said.ticket.level}
-    promise = {name: change.fields.get(name) for name in ("target", "due_at")}
-    if change.event is TicketWarned:
-        return DigestEntry(what="warned", percent=change.fields["percent"], **common, **promise)
-    if change.event is TicketBreached:
-        return DigestEntry(what="breached", **common, **promise)
-    if change.event is TicketEscalated:
-        return DigestEntry(what="escalated", step=change.fields["step"], **common, **promise)
-    if change.event is TicketUnassignable and (first := _first_due(said.ticket)):
-        return DigestEntry(what="unassignable", target=first.target, due_at=first.due_at, **common)
-    return None
-
-
-def _first_due(ticket: Ticket) -> Clock | None:
-    """The running promise that is due first."""
-    running = (clock for clock in ticket.clocks if clock.stopped_at is None)
-    return min(running, key=lambda clock: clock.due_at, default=None)
+def _entry(said: Said, change: Change) -> DigestEntry:
+    """What of the change is told; of a ticket as a whole, with the promise that is due first."""
+    first = min(said.ticket.clocks, key=lambda clock: (clock.stopped_at is not None, clock.due_at))
+    return DigestEntry(
+        what=_WHAT[change.event],
+        ticket=said.ticket.id,
+        customer=said.customer,
+        level=said.ticket.level,
+        target=change.fields.get("target", first.target),
+        due_at=change.fields.get("due_at", first.due_at),
+        percent=change.fields.get("percent"),
+        step=change.fields.get("step"),
+    )

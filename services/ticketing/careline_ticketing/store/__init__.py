@@ -32,7 +32,7 @@ _MEMBERS = text("""
     SELECT identity, customer FROM members WHERE identity = ANY(CAST(:identities AS text[]))
 """)
 _LOCK = text("""
-    SELECT number, survivor, as_of FROM customers
+    SELECT number, survivor, as_of, account_manager FROM customers
     WHERE number IN (
         SELECT coalesce(survivor, number) FROM customers
         WHERE number = ANY(CAST(:numbers AS text[])))
@@ -75,20 +75,22 @@ _SAVE_SURVIVORS = text("""
     WHERE customers.number = merged.number AND customers.survivor IS DISTINCT FROM merged.survivor
 """)
 _SAVE_TICKETS = text("""
-    INSERT INTO tickets (id, customer, status, level, opened_at, breaches, agent,
-        unassignable_since, label, said)
-    SELECT id, customer, status, level, opened_at, breaches, agent,
-        unassignable_since, label, CAST(said AS jsonb)
+    INSERT INTO tickets (id, customer, status, level, opened_at, breaches, agent, team,
+        kind, unassignable_since, label, said)
+    SELECT id, customer, status, level, opened_at, breaches, agent, team,
+        kind, unassignable_since, label, CAST(said AS jsonb)
     FROM unnest(
         CAST(:id AS text[]), CAST(:customer AS text[]), CAST(:status AS text[]),
         CAST(:level AS text[]), CAST(:opened_at AS timestamptz[]), CAST(:breaches AS int[]),
-        CAST(:agent AS text[]), CAST(:unassignable_since AS timestamptz[]),
+        CAST(:agent AS text[]), CAST(:team AS text[]),
+        CAST(:kind AS text[]), CAST(:unassignable_since AS timestamptz[]),
         CAST(:label AS text[]), CAST(:said AS text[]))
-        AS ticket (id, customer, status, level, opened_at, breaches, agent,
-            unassignable_since, label, said)
+        AS ticket (id, customer, status, level, opened_at, breaches, agent, team,
+            kind, unassignable_since, label, said)
     ON CONFLICT (id) DO UPDATE SET
         customer = excluded.customer, status = excluded.status, level = excluded.level,
         opened_at = excluded.opened_at, breaches = excluded.breaches, agent = excluded.agent,
+        team = excluded.team, kind = excluded.kind,
         unassignable_since = excluded.unassignable_since,
         label = excluded.label, said = excluded.said
 """)
@@ -131,10 +133,11 @@ async def open_desk_of_tickets(
 
 async def _load(connection: AsyncConnection, desk: Desk, numbers: Sequence[str]) -> None:
     locked = (await connection.execute(_LOCK, {"numbers": numbers})).all()
-    if merged := [number for number, survivor, _ in locked if survivor is not None]:
+    if merged := [row.number for row in locked if row.survivor is not None]:
         raise TryLater(f"{merged[0]} was merged while this unit waited for it")
-    for number, _, as_of in locked:
-        desk.customers[number] = Customer(number, desk, as_of or BEFORE_ALL)
+    for number, _, as_of, account_manager in locked:
+        as_of = as_of or BEFORE_ALL
+        desk.customers[number] = Customer(number, desk, as_of, account_manager)
     roots = sorted(desk.customers)
     desk.survivors.update(await _pairs(connection, _ABSORBED, roots=roots))
     facts: dict[str, list[Fact]] = {}
@@ -169,6 +172,7 @@ async def save_desk(connection: AsyncConnection, desk: Desk) -> None:
 
 
 def _row(said: Said) -> dict[str, Any]:
+    holder = said.ticket.holder
     return {
         "id": said.ticket.id,
         "customer": said.customer,
@@ -176,7 +180,9 @@ def _row(said: Said) -> dict[str, Any]:
         "level": said.ticket.level,
         "opened_at": said.ticket.opened_at,
         "breaches": len(said.breached),
-        "agent": holder.agent if (holder := said.ticket.holder) else None,
+        "agent": holder.agent if holder else None,
+        "team": holder.team if holder else None,
+        "kind": said.ticket.kind,
         "unassignable_since": said.ticket.unassignable_since,
         "label": " ".join(filter(None, (said.ticket.category, said.ticket.product))),
         "said": SAID.dump_json(said).decode(),

@@ -26,7 +26,7 @@ _LOADS = text("""
     WHERE agent IS NOT NULL AND status IN ('open', 'waiting') GROUP BY agent
 """)
 _QUEUE = text("""
-    SELECT CAST(t.said AS text) AS said, c.tier, c.as_of
+    SELECT CAST(t.said AS text) AS said, c.tier, c.account_manager, c.as_of
     FROM tickets t JOIN customers c ON c.number = t.customer
     WHERE t.status IN ('open', 'waiting')
         AND (t.agent IS NULL OR t.agent = ANY(CAST(:away AS text[])))
@@ -44,6 +44,7 @@ class Place(NamedTuple):
 
     said: Said
     tier: str | None
+    account_manager: str | None
     as_of: datetime
     """Up to which its customer was decided."""
 
@@ -52,8 +53,13 @@ async def turns(connection: AsyncConnection, agents: Sequence[str]) -> dict[str,
     """Each agent's turn; nobody else assigns until this unit ends."""
     await connection.execute(_ADD_TURNS, {"agents": agents, "never": BEFORE_ALL})
     lasts = {row.agent: row.last_at for row in await connection.execute(_TURNS)}
-    loads = {row.agent: row.load for row in await connection.execute(_LOADS)}
-    return {agent: Turn(loads.get(agent, 0), lasts[agent]) for agent in agents}
+    busy = await loads(connection)
+    return {agent: Turn(busy.get(agent, 0), lasts[agent]) for agent in agents}
+
+
+async def loads(connection: AsyncConnection) -> dict[str, int]:
+    """How many open tickets each agent holds; who holds none is left out."""
+    return {row.agent: row.load for row in await connection.execute(_LOADS)}
 
 
 async def queue(connection: AsyncConnection, away: Sequence[str]) -> list[Place]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +14,7 @@ from careline_scoring.book import Book, Customer, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact
 from careline_scoring.rules import Rulebook
+from careline_scoring.store.told import save_told, told
 from careline_scoring.tags import read_tags, write_tags
 
 _MEMBERS = text("""
@@ -107,6 +108,10 @@ _SAVE_CUSTOMERS = text("""
         next_change_at, policy_version)
     WHERE customers.number = saved.number
 """)
+# after the rest, in which a ticket took back what it had said
+_DROP_FACTS_TAKEN_BACK = text("""
+    DELETE FROM buckets WHERE identity = ANY(CAST(:identities AS text[])) AND times = 0
+""")
 _SAVE_ABSORBED = text("""
     UPDATE customers SET merged_into = moved.survivor
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
@@ -124,25 +129,6 @@ _SAVE_RECORDS = text("""
         AS saved (number, record, version)
     WHERE customers.number = saved.number
 """)
-_RESCORING = text("""
-    SELECT cursor, customers, rescored FROM rescorings WHERE effective_at = :effective_at FOR UPDATE
-""")
-_BEGIN_RESCORING = text("""
-    INSERT INTO rescorings (effective_at, version, customers)
-    SELECT :effective_at, :version, count(*) FROM customers
-    WHERE merged_into IS NULL AND as_of IS NOT NULL
-    RETURNING cursor, customers, rescored
-""")
-_SAVE_RESCORING = text("""
-    UPDATE rescorings
-    SET cursor = :cursor, rescored = rescored + :rescored, is_done = :is_done
-    WHERE effective_at = :effective_at
-""")
-_CUSTOMERS_AFTER = text("""
-    SELECT number, as_of, policy_version FROM customers
-    WHERE number > :cursor AND merged_into IS NULL AND as_of IS NOT NULL
-    ORDER BY number LIMIT :limit
-""")
 
 
 async def load(
@@ -152,6 +138,7 @@ async def load(
     *,
     identities: Collection[str] = (),
     numbers: Collection[str],
+    tickets: Collection[str] = (),
     instants: Collection[datetime],
     facts_moved: bool = False,
 ) -> Book:
@@ -184,7 +171,8 @@ async def load(
         for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
             customers[number].learn(Fact._make(fact))
     move_of |= {number: customer.moves for number, customer in customers.items()}
-    return Book(customers, member_of, move_of)
+    # read again: what they said is certain only now that their customers are locked
+    return Book(customers, member_of, move_of, await told(connection, tickets))
 
 
 def _choose_rulebooks(
@@ -254,6 +242,8 @@ async def save(connection: AsyncConnection, book: Book) -> None:
         await move(connection, book.moves)
     if book.new_facts:
         await _add_facts(connection, book)
+    if book.newly_told:
+        await save_told(connection, book.newly_told)
     if book.new_records:
         await _save_records(connection, [c for _, c in sorted(book.new_records.items())])
     if book.tier_moves:
@@ -310,6 +300,8 @@ async def _add_facts(connection: AsyncConnection, book: Book) -> None:
             "amounts": [amount for _, (_, amount) in added],
         },
     )
+    if any(times <= 0 for _, (times, _) in added):
+        await connection.execute(_DROP_FACTS_TAKEN_BACK, {"identities": identities})
 
 
 async def _save_records(connection: AsyncConnection, customers: Collection[Customer]) -> None:
@@ -343,51 +335,3 @@ async def _save_customers(connection: AsyncConnection, customers: Collection[Cus
             "policies": [p.policy_version for _, p in decided],
         },
     )
-
-
-class Progress(NamedTuple):
-    """How far a policy has been applied."""
-
-    cursor: str
-    customers: int
-    rescored: int
-
-
-class Standing(NamedTuple):
-    """As of when a customer was last decided, and by which policy."""
-
-    number: str
-    as_of: datetime
-    policy_version: str
-
-
-async def rescoring(
-    connection: AsyncConnection, effective_at: datetime, *, version: str
-) -> Progress:
-    """How far the policy of this instant has been applied; begins with it where nobody has."""
-    at = {"effective_at": effective_at}
-    row = (await connection.execute(_RESCORING, at)).one_or_none()
-    if row is None:
-        row = (await connection.execute(_BEGIN_RESCORING, at | {"version": version})).one()
-    return Progress._make(row)
-
-
-async def save_rescoring(
-    connection: AsyncConnection,
-    effective_at: datetime,
-    *,
-    cursor: str,
-    rescored: int,
-    is_done: bool,
-) -> None:
-    """So many customers more, up to the number `cursor`."""
-    moved = {"cursor": cursor, "rescored": rescored, "is_done": is_done}
-    await connection.execute(_SAVE_RESCORING, moved | {"effective_at": effective_at})
-
-
-async def customers_after(
-    connection: AsyncConnection, cursor: str, *, limit: int
-) -> list[Standing]:
-    """The next customers in order of number."""
-    rows = await connection.execute(_CUSTOMERS_AFTER, {"cursor": cursor, "limit": limit})
-    return [Standing._make(row) for row in rows]
