@@ -16,7 +16,7 @@ IDENTITIES: dict[IdentityKind, tuple[str, str]] = {
     "community_user": ("canary-post-h", "canary-post-k"),
     "member_card": ("canary-card-h", "canary-card-k"),
     "crm_number": ("canary-crm-h", "canary-crm-k"),
-    "id_number": ("110105 19491231 002x", "G7726-10441"),
+    "id_number": ("330106 19920315 102x", "G7726-10441"),
     "bank_account": ("6222 0212 3456 7894", "DE89 3704 0044 0532 0130 00"),
     "device": ("canary-device-h", "canary-device-k"),
 }
