@@ -186,10 +186,15 @@ CASE_CHANGES = Topic(
         engagement.OfferHeld,
         engagement.CaseHandedOver,
         engagement.CaseClosed,
+        engagement.CaseRevised,
     ),
 )
 REMINDERS = Topic(
-    "careline.reminders.v1", "engagement", "customer", "events", (engagement.ReminderRaised,)
+    "careline.reminders.v1",
+    "engagement",
+    "customer",
+    "events",
+    (engagement.ReminderRaised, engagement.ContactMissed),
 )
 FOLLOW_UPS = Topic(
     "careline.follow-ups.v1",

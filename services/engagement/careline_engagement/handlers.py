@@ -28,13 +28,19 @@ from careline_contracts.topics import (
     TIER_CHANGES,
 )
 from careline_engagement import metrics, rules, store
-from careline_engagement.announcements import announce, announce_state, context_of
+from careline_engagement.announcements import (
+    announce,
+    announce_missed,
+    announce_state,
+    context_of,
+)
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.hearing import News as Hearing
 from careline_engagement.model import Entry, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
 from careline_engagement.rules import Book, News, Progress, moments
+from careline_engagement.rules.parting import look
 from careline_engagement.sequence import Change, Standing, follow
 from careline_engagement.store.cases import Asked
 from careline_runtime.batch import Heard, Hears
@@ -82,7 +88,9 @@ class Handlers:
         """Keeps facts, follows changes, and sets timers for what is then to be decided."""
         book = self._book()
         news = hear(heard, book)
-        parted = await _regroup(unit, news)
+        parted = await _regroup(unit, news, book)
+        if names := news.names():
+            news.bring_home(await store.homes(unit.connection, names))
         if news.facts:
             await store.add_facts(unit.connection, news.facts, kept=book.facts_kept)
         if news.consents:
@@ -171,6 +179,7 @@ class Handlers:
         asked: list[Asked] = []
         for family in progress:
             decided += family.decided
+            announce_missed(unit, family.missed, book)
             scheduled += family.scheduled
             for news in family.news:
                 playbook = book.playbook_of(news.case)
@@ -232,21 +241,29 @@ async def _hand_over(unit: Unit, due: Sequence[Due], until: dict[str, datetime])
     return {number for number, _ in looked_after}
 
 
-async def _regroup(unit: Unit, news: Hearing) -> set[str]:
-    """Takes numbers for one customer, or several again; returns those that splits concern.
+async def _regroup(unit: Unit, news: Hearing, book: Book) -> set[str]:
+    """Takes numbers for one customer, or several again; returns those that it concerns.
 
     A merge that is heard after the split that undid it, or twice, changes nothing.
     """
-    parting = [move for _, moves in news.parting for move in moves]
-    holding = await store.note_moves(unit.connection, [*news.merging, *parting])
+    moved = [move for split in news.splits for move in split.moves]
+    holding = await store.note_moves(unit.connection, [*news.merging, *moved])
     overtaken = {m.name for m in news.merging if holding.get(m.name) != m}
     if aliases := [alias for alias in news.aliases if alias.absorbed not in overtaken]:
         await store.add_aliases(unit.connection, aliases)
-    for since, moves in news.parting:
-        hold = [move for move in moves if holding.get(move.name) == move]
-        await store.part(unit.connection, hold, since=since)
-    numbers = {move.customer for move in parting}
-    return numbers | {move.name for move in parting if ":" not in move.name}
+    concerned = await store.settle(unit.connection, news.settling)
+    for split in news.splits:
+        hold = [move for move in split.moves if holding.get(move.name) == move]
+        if not hold:
+            continue
+        numbers, parting = await store.part(
+            unit.connection, hold, split.parts, at=split.at, kept=book.facts_kept
+        )
+        concerned |= numbers
+        for number in numbers:
+            news.entries.append(look(number, parting))
+            news.entries += moments.contact_look(number, split.at, book.at(split.at).policy)
+    return concerned
 
 
 def entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -> Iterator[Entry]:

@@ -126,6 +126,17 @@ class CaseClosed(CaseChange):
     reason: str
 
 
+class CaseRevised(CaseChange):
+    """What was said of the case after `since` no longer holds; what holds is said after this.
+
+    Its customer had been taken for one with another (`split`): each has their own case again.
+    """
+
+    type: ClassVar[str] = "careline.case.revised.v1"
+    since: Instant
+    reason: Literal["split"]
+
+
 class ReminderRaised(Payload):
     """A person is to look at a customer: an escalation, or a review."""
 
@@ -137,6 +148,20 @@ class ReminderRaised(Payload):
     due_at: Instant | None = None
     owner: ShortText | None = None
     """Of those in that role the one whose customer it is."""
+
+
+class ContactMissed(Payload):
+    """Nobody contacted a customer by when the interaction calendar wanted it (CARE-2)."""
+
+    type: ClassVar[str] = "careline.contact.missed.v1"
+    customer: ShortText
+    tier: ShortText | None
+    as_of: Instant
+    due_at: Instant
+    last_contact_at: Instant | None = None
+    owner: ShortText | None = None
+    """The account manager, or whoever stands in."""
+    policy_version: str
 
 
 class FollowUpRecorded(Payload):
