@@ -156,7 +156,7 @@ async def test_a_missed_deadline_is_escalated_exactly_when_due(engagement: Engag
         "supervisor",
     )
     *_, reminder = await said_on(engagement, REMINDERS)
-    assert reminder["reason"] == "step supervisor was not done by its deadline"
+    assert reminder["reason"].endswith(" / step supervisor was not done by its deadline")
     assert await engagement.next_due() == after(24)
 
 
