@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "scoring_0010"
-down_revision = "scoring_0009"
+revision = "scoring_0011"
+down_revision = "scoring_0010"
 
 
 def upgrade() -> None:
