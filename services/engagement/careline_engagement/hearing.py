@@ -230,7 +230,8 @@ def _ticket(
             kind = tickets.REOPENED
         case TicketResolved() | TicketMerged():
             kind = tickets.CLOSED
-    fact = Fact(known_at(envelope), change.customer, kind, envelope.id, change.ticket)
+    at = known_at(envelope)
+    fact = Fact(at, change.customer, kind, envelope.id, change.ticket, version=change.version)
     news.facts[fact] = ""
     news.entries += rules.entries(
         _kind(envelope.type),
