@@ -194,6 +194,8 @@ def test_nobody_has_two_open_cases_and_every_case_ends_once(life: list[Heard]) -
     merged_at = max((a.since for a in engagement.aliases.values()), default=None)
     cases = sorted(engagement.cases.values(), key=lambda case: case.opened_at)
     for case in cases:
+        if case.ends_at > END:
+            continue  # the calendar goes on
         assert case.closed_at is not None
         said = [news for news in engagement.news if news.case.id == case.id]
         loud = [news.case.version for news in said if news.move.kind not in SILENT]
