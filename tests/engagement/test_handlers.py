@@ -115,10 +115,10 @@ async def test_what_is_said_carries_instant_key_and_cause(engagement: Engagement
         "A-retention-2-1",
         "A-retention-2-outreach",
         "A-retention-2-supervisor-reminder",
-        "A-retention-2-12-state",
+        "A-retention-2-1-11-state",
         "A-retention-2-2",
         "A-retention-2-2-reminder",
-        "A-retention-2-14-state",
+        "A-retention-2-2-12-state",
     ]
     assert [s.key for s in said] == ["A", "A", "A", "A-retention-2", "A", "A", "A-retention-2"]
     assert said[0].envelope.causation_id == "e2"

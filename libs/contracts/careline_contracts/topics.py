@@ -186,6 +186,7 @@ CASE_CHANGES = Topic(
         engagement.OfferHeld,
         engagement.CaseHandedOver,
         engagement.CaseClosed,
+        engagement.CaseRevised,
     ),
 )
 REMINDERS = Topic(

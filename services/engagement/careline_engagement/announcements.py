@@ -12,6 +12,7 @@ from careline_contracts.events.engagement import (
     CaseClosed,
     CaseHandedOver,
     CaseOpened,
+    CaseRevised,
     CaseState,
     CaseStepBreached,
     CaseStepDone,
@@ -89,6 +90,9 @@ def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> No
             _handed_over(unit, news, playbook)
         case "closed":
             _closed(unit, news)
+        case "revised":
+            revised = CaseRevised(**_change(news), since=news.move.until, reason="split")
+            _say(unit, CASE_CHANGES, revised, news)
 
 
 def announce_state(unit: Unit, news: News) -> None:

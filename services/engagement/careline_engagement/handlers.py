@@ -36,6 +36,7 @@ from careline_engagement.model import Case, Entry, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
 from careline_engagement.rules import Book, News, Progress, moments
+from careline_engagement.rules.parting import look
 from careline_engagement.sequence import Change, Standing, follow
 from careline_engagement.store.cases import Asked
 from careline_runtime.batch import Heard, Hears
@@ -85,7 +86,9 @@ class Handlers:
         """
         book = self._book()
         news = hear(heard, book)
-        wakes = await _regroup(unit, news)
+        wakes = await _regroup(unit, news, book)
+        if names := news.names():
+            news.bring_home(await store.homes(unit.connection, names))
         if news.facts:
             await store.add_facts(unit.connection, news.facts, kept=book.facts_kept)
         if news.consents:
@@ -263,24 +266,34 @@ async def _wake(
             unit.wake(CARE, root, min(instants))
 
 
-async def _regroup(unit: Unit, news: Hearing) -> list[tuple[str, datetime]]:
-    """Takes numbers for one customer, or several again; returns those that splits concern, and
-    since when.
+async def _regroup(unit: Unit, news: Hearing, book: Book) -> list[tuple[str, datetime]]:
+    """Takes numbers for one customer, or several again; returns those that it concerns, and since
+    when.
 
     A merge that is heard after the split that undid it, or twice, changes nothing.
     """
-    parting = [move for _, moves in news.parting for move in moves]
-    holding = await store.note_moves(unit.connection, [*news.merging, *parting])
+    moved = [move for split in news.splits for move in split.moves]
+    holding = await store.note_moves(unit.connection, [*news.merging, *moved])
     overtaken = {m.name for m in news.merging if holding.get(m.name) != m}
     if aliases := [alias for alias in news.aliases if alias.absorbed not in overtaken]:
         await store.add_aliases(unit.connection, aliases)
-    parted: list[tuple[str, datetime]] = []
-    for since, moves in news.parting:
-        hold = [move for move in moves if holding.get(move.name) == move]
-        await store.part(unit.connection, hold, since=since)
-        parted += ((move.customer, since) for move in moves)
-        parted += ((move.name, since) for move in moves if ":" not in move.name)
-    return parted
+    wakes: list[tuple[str, datetime]] = []
+    if news.settling:
+        since = min(at for at, _ in news.settling)
+        settled = await store.settle(unit.connection, [move for _, move in news.settling])
+        wakes += ((number, since) for number in settled)
+    for split in news.splits:
+        hold = [move for move in split.moves if holding.get(move.name) == move]
+        if not hold:
+            continue
+        numbers, parting = await store.part(
+            unit.connection, hold, split.parts, at=split.at, kept=book.facts_kept
+        )
+        wakes += ((number, split.at) for number in numbers)
+        for number in numbers:
+            news.entries.append(look(number, parting))
+            news.entries += moments.contact_look(number, split.at, book.at(split.at).policy)
+    return wakes
 
 
 def entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -> Iterator[Entry]:

@@ -37,6 +37,17 @@ class Alias(NamedTuple):
     since: datetime
 
 
+class Parting(NamedTuple):
+    """A customer turned out to be several, at an instant; `since` they had been taken for one."""
+
+    at: datetime
+    since: datetime
+
+    def covers(self, at: datetime) -> bool:
+        """Whether they were taken for one then."""
+        return self.since <= at < self.at
+
+
 class Ruling(NamedTuple):
     """Something that scoring said of a customer: from `at` on, `verdict` is `to`."""
 
@@ -71,6 +82,8 @@ class Consent(NamedTuple):
     granted: bool
     event_id: str
     expires_at: datetime | None = None
+    name: str = ""
+    """The identity or the outreach that it came by: it goes where that goes."""
 
 
 class Contact(NamedTuple):
@@ -106,6 +119,8 @@ class Entry(NamedTuple):
     reasons: tuple[str, ...]
     event_id: str
     traceparent: str = ""
+    identity: str = ""
+    """Of the touchpoint that it is."""
 
     @property
     def case(self) -> str:
@@ -166,6 +181,7 @@ MoveKind = Literal[
     "breached",
     "handed_over",
     "closed",
+    "revised",
 ]
 SILENT: frozenset[MoveKind] = frozenset({"begun", "passed", "sent"})
 """No change of the case for others: what they bring about is said elsewhere."""
@@ -227,10 +243,10 @@ class Case(NamedTuple):
         return max([self.opened_at, *(at for step in steps for at in step.instants)])
 
     @property
-    def revision(self) -> int:
-        """How many moves have been made, those among them of which nobody else is told."""
+    def revision(self) -> str:
+        """A name for what it is now; of moves that nobody is told of, only the steps know."""
         fields = (value for step in self.steps.values() for value in step)
-        return self.version + sum(isinstance(value, datetime) for value in fields)
+        return f"{self.version}-{sum(isinstance(value, datetime) for value in fields)}"
 
     @property
     def is_breached(self) -> bool:
@@ -287,6 +303,8 @@ class Family(NamedTuple):
     """When the first of the entries comes that lie too far ahead to be among `entries`."""
     absences: Mapping[str, Sequence[Absence]] = {}
     """Of each account manager and their deputies, in the order in which they were said."""
+    parting: Parting | None = None
+    """The last from somebody who had been taken for the same customer."""
 
     def holder(self, number: str, at: datetime) -> str:
         """Who `number` was at an instant: itself, or the customer that had absorbed it."""

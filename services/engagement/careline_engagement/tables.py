@@ -35,7 +35,11 @@ moved = Table(
     Column("name", name, primary_key=True),
     Column("customer", name, nullable=False),
     Column("moves", Integer, nullable=False),
-    comment="Identities and numbers that profile moved, and how often: the highest move holds.",
+    Column("home", name),
+    Index("ix_moved_home", "name", postgresql_where="home IS NOT NULL"),
+    comment="Identities and numbers that profile moved, and how often: the highest move holds. "
+    "Since a split each has a home, the number under which all that came with it lies; outreaches, "
+    "cases and tickets have one, too.",
 )
 
 customers = Table(
@@ -45,8 +49,10 @@ customers = Table(
     Column("version", Integer, nullable=False, server_default="0"),
     Column("rulings", JSONB, nullable=False, server_default="[]"),
     Column("early", JSONB, nullable=False, server_default="[]"),
+    Column("parted_at", instant),
+    Column("parted_since", instant),
     comment="How far scoring's changes were followed, and what they said; `early` wait for one "
-    "that is missing. "
+    "that is missing; `parted_at` is when it turned out to be another than it was taken for. "
     "Locked by whoever changes what is known of the customer.",
 )
 
@@ -80,6 +86,7 @@ entries = Table(
     Column("event_id", Text, nullable=False),
     Column("outcome", Text),
     Column("traceparent", Text, nullable=False, server_default=""),
+    Column("identity", Text, nullable=False, server_default=""),
     comment="Everything that may begin a case, and whether it opened one or why not.",
 )
 Index("ix_entries_undecided", entries.c.number, postgresql_where=text("outcome IS NULL"))
@@ -177,5 +184,6 @@ consents = Table(
     Column("granted", Boolean, nullable=False),
     Column("event_id", name, primary_key=True),
     Column("expires_at", instant),
+    Column("name", Text, nullable=False, server_default=""),
     comment="Every yes and no of a customer to being contacted; the latest that fits counts.",
 )

@@ -90,12 +90,16 @@ class Engagement(StageInTest):
         hours: float,
         type: str,
         *,
+        identity: str | None = None,
         recorded_hours: float | None = None,
         **body: Any,
     ) -> ConsumerRecord:
         """`type` is short, as in policies: `call.completed`."""
         activity = Activity(
-            customer=customer, identity=f"phone:{customer}", channel="app", body=body
+            customer=customer,
+            identity=identity or f"phone:{customer}",
+            channel="app",
+            body=body,
         )
         return self._heard(
             ACTIVITIES,

@@ -126,6 +126,17 @@ class CaseClosed(CaseChange):
     reason: str
 
 
+class CaseRevised(CaseChange):
+    """What was said of the case after `since` no longer holds; what holds is said after this.
+
+    Its customer had been taken for one with another (`split`): each has their own case again.
+    """
+
+    type: ClassVar[str] = "careline.case.revised.v1"
+    since: Instant
+    reason: Literal["split"]
+
+
 class ReminderRaised(Payload):
     """A person is to look at a customer: an escalation, or a review."""
 

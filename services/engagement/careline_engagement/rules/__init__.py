@@ -14,7 +14,7 @@ from typing import NamedTuple
 from careline_engagement.model import Case, Contact, Entry, Family, Move, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.words import MOMENT
-from careline_engagement.rules import moments
+from careline_engagement.rules import moments, parting
 from careline_engagement.rules.book import Book, Edition
 from careline_engagement.rules.budget import Spent
 from careline_engagement.rules.course import View, course, evidence_for
@@ -79,6 +79,12 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
     agenda = _agenda(family, book)
     while agenda and agenda[0].at <= until:
         at, _, _, name, what = agenda.popleft()
+        if isinstance(what, Entry) and what.trigger == parting.PARTED:
+            family, revised = _take_back(what, family, book, until=until)
+            news += revised
+            decided.append((what, "superseded"))
+            agenda = _agenda(family, book)
+            continue
         if isinstance(what, Entry):
             left = len(family.entries) - 1
             family, outcome = _enter(what, family, book)
@@ -106,6 +112,36 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
     to_come = [agenda[0].at] if agenda else []
     to_come += [family.later_at] if family.later_at else []
     return Progress(family, news, decided, scheduled, min(to_come, default=None))
+
+
+def _take_back(
+    look: Entry, family: Family, book: Book, *, until: datetime
+) -> tuple[Family, list[News]]:
+    """Rewinds the cases of which somebody else's facts have made anything else than their own."""
+    family = family._replace(entries=[one for one in family.entries if one != look])
+    parted = family.parting
+    if parted is None:
+        return family, []
+    rewound = {
+        case.id: parting.rewound(case, parted.since, family)
+        for case in family.cases
+        # of older ones the facts are gone that would say
+        if case.opened_at >= parted.at - book.facts_kept
+    }
+    alone = family._replace(cases=[rewound.get(case.id, case) for case in family.cases])
+    until = max(until, parted.at)
+    going_on, redone = (
+        {case.id: case for case in advance(one, until=until, book=book).family.cases}
+        for one in (family, alone)
+    )
+    cases, news = [], []
+    for case in family.cases:
+        if case.id in rewound and not parting.is_same(redone[case.id], going_on[case.id]):
+            move = parting.revision(case, parted)
+            case = rewound[case.id]._replace(version=case.version + 1)
+            news.append(News(move, case, family.holder(case.number, parted.at)))
+        cases.append(case)
+    return family._replace(cases=cases), news
 
 
 def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:

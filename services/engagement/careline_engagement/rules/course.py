@@ -22,6 +22,7 @@ from careline_engagement.policy.steps import (
 from careline_engagement.rules import budget, owners, tickets
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
+from careline_engagement.rules.parting import unfounded
 from careline_engagement.rules.zones import zone_of
 
 _LAST: Mapping[str, int] = {"done": 1, "breached": 2, "closed": 3}
@@ -63,7 +64,8 @@ def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = 
     `merged` ends the case in favour of an older one.
     """
     walked = [] if case.held_out else list(_walk(case, playbook, view))
-    endings = [*_endings(case, playbook, view.evidence), *filter(None, [merged])]
+    besides = (merged, unfounded(case, view.family))
+    endings = [*_endings(case, playbook, view.evidence), *filter(None, besides)]
     endings += [move for move in walked if move.kind == "closed"]
     end = min(endings, key=lambda end: (end.at, end.subject not in _SUCCESSES, end.detail))
     passed_on = owners.handovers(case, view.family) if asks_owner(case, playbook) else ()
@@ -219,14 +221,11 @@ def _outreach(
     if said is not None and said.suppressed_at is not None:
         return [], _Way(said.suppressed_at, other_way)
     wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose, case.tier)
-    fate = budget.fate(
-        wish,
-        step.patience,
-        view.spent,
-        view.consents,
-        view.zone(at),
-        view.book.budget_at(at),
-    )
+    fate = _fate(wish, step, view)
+    parting = view.family.parting
+    if parting is not None and parting.covers(fate.at):
+        at = parting.at
+        fate = _fate(wish._replace(since=at), step, view)
     name, moves = step.step, []
     if said is None and fate.at > at:
         moves.append(Move(at, "held", name, fate.first.reason, until=fate.first.at))
@@ -235,6 +234,17 @@ def _outreach(
         return [*moves, lost], _Way(fate.at, other_way)
     sent = Move(fate.at, "sent", name, wish.channel, until=at + step.within)
     return [*moves, sent], _Way(fate.at, below)
+
+
+def _fate(wish: budget.Wish, step: OutreachStep, view: View) -> budget.Fate:
+    return budget.fate(
+        wish,
+        step.patience,
+        view.spent,
+        view.consents,
+        view.zone(wish.since),
+        view.book.budget_at(wish.since),
+    )
 
 
 def _way(step: Wait | WaitUntil | Branch, at: datetime, below: str, case: Case, view: View) -> _Way:

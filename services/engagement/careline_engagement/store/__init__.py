@@ -16,8 +16,8 @@ from careline_engagement.store.heard import (
     add_records,
     decide_entries,
 )
+from careline_engagement.store.moves import homes, part, settle
 from careline_engagement.store.moves import note as note_moves
-from careline_engagement.store.moves import part
 from careline_engagement.store.standings import lock_standings, save_standings
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "add_follow_ups",
     "add_records",
     "decide_entries",
+    "homes",
     "load_families",
     "lock_standings",
     "looked_after_by",
@@ -39,4 +40,5 @@ __all__ = [
     "save_cases",
     "save_contacts",
     "save_standings",
+    "settle",
 ]

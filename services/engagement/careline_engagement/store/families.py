@@ -8,8 +8,19 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_engagement import rows
-from careline_engagement.model import Alias, Consent, Contact, Entry, Fact, Family, Record
+from careline_engagement.model import (
+    Alias,
+    Case,
+    Consent,
+    Contact,
+    Entry,
+    Fact,
+    Family,
+    Parting,
+    Record,
+)
 from careline_engagement.rules.owners import MANAGER
+from careline_engagement.rules.parting import PARTED
 from careline_engagement.store.absences import absences_of
 from careline_engagement.store.cases import CASE_COLUMNS, to_case
 from careline_engagement.store.standings import lock
@@ -36,10 +47,15 @@ _OPEN_PLAYBOOKS = text(f"""{_DOWN}
     FROM down LEFT JOIN cases ON cases.number = down.number AND cases.closed_at IS NULL
     GROUP BY root
 """)  # noqa: S608 (a constant)
-_RULINGS = text("""
-    SELECT number, CAST(rulings AS text) FROM customers
-    WHERE number = ANY(CAST(:numbers AS text[]))
+_ROWS = text("""
+    SELECT number, version, CAST(rulings AS text), CAST(early AS text), parted_at, parted_since
+    FROM customers WHERE number = ANY(CAST(:numbers AS text[]))
 """)
+# a split may take back how cases ended since the customers had been taken for one
+_ENDED_SINCE = text(f"""
+    SELECT {CASE_COLUMNS} FROM cases
+    WHERE number = ANY(CAST(:numbers AS text[])) AND closed_at >= :since
+""")  # noqa: S608 (a constant)
 _ALIASES = text("""
     SELECT absorbed, survivor, since FROM aliases
     WHERE absorbed = ANY(CAST(:numbers AS text[])) AND survivor = ANY(CAST(:numbers AS text[]))
@@ -64,7 +80,7 @@ _KNOWN = text(f"""
         ARRAY(
             SELECT (
                 number, playbook, name, at, trigger, key, version, CAST(reasons AS text), event_id,
-                traceparent)
+                traceparent, identity)
             FROM entries e WHERE e.number = c.number AND outcome IS NULL
                 AND (at <= :until OR key <> '')),
         (SELECT min(at) FROM entries e
@@ -84,7 +100,7 @@ _KNOWN = text(f"""
                 AND at > (SELECT max(at) FROM contacts WHERE contacts.number = c.number)
                     - CAST(:kept AS interval)),
         ARRAY(
-            SELECT (at, number, channel, purpose, granted, event_id, expires_at) FROM consents
+            SELECT (at, number, channel, purpose, granted, event_id, expires_at, name) FROM consents
             WHERE consents.number = c.number),
         ARRAY(
             SELECT (at, version, created_at, CAST(attributes AS text)) FROM records
@@ -105,8 +121,8 @@ async def load_families(
         return []
     found = await _find(connection, numbers)
     members = {number for _, all_of_one in found for number in all_of_one}
-    said = {number: said for number, _, said, _ in await lock(connection, members)}
-    return await _read(connection, found, said, until=until, kept=kept)
+    rows = await lock(connection, members)
+    return await _read(connection, found, rows, until=until, kept=kept)
 
 
 async def read_families(
@@ -115,8 +131,8 @@ async def read_families(
     """The customers with these numbers, to look at, with all that comes: nothing is locked."""
     found = await _find(connection, numbers)
     members = [number for _, all_of_one in found for number in all_of_one]
-    rulings: dict[str, str] = dict((await connection.execute(_RULINGS, {"numbers": members})).all())
-    return await _read(connection, found, rulings, until=EVER, kept=kept)
+    rows = (await connection.execute(_ROWS, {"numbers": members})).all()
+    return await _read(connection, found, rows, until=EVER, kept=kept)
 
 
 async def open_playbooks(
@@ -140,7 +156,7 @@ async def _find(
 async def _read(
     connection: AsyncConnection,
     found: Sequence[tuple[str, Sequence[str]]],
-    said_by_scoring: Mapping[str, str],
+    customers: Sequence[Sequence[Any]],
     *,
     until: datetime,
     kept: timedelta,
@@ -148,7 +164,10 @@ async def _read(
     if not found:
         return []
     root_of = {number: root for root, members in found for number in members}
-    rulings = {n: rows.to_rulings(said_by_scoring.get(n, "[]")) for n in root_of}
+    rulings = dict.fromkeys(root_of, ()) | {
+        number: rows.to_rulings(said) for number, _, said, *_ in customers
+    }
+    partings = {number: Parting(at, since) for number, *_, at, since in customers if at}
     known: dict[str, Any] = {root: ({}, [], [], [], [], []) for root, _ in found}
     if len(root_of) > len(found):
         for row in await connection.execute(_ALIASES, {"numbers": list(root_of)}):
@@ -186,15 +205,33 @@ async def _read(
     # most customers have no account manager, and then nobody's absence is asked for
     managers = {name for said in records.values() for r in said for name in r.values(MANAGER)}
     absences = await absences_of(connection, managers) if managers else {}
-    return [
-        _family(members, rulings, records, *known[root])._replace(
+    families = [
+        _family(members, rulings, records, partings, *known[root])._replace(
             later_at=later.get(root), absences=absences
         )
         for root, members in sorted(found)
     ]
+    return [await _with_what_may_be_taken_back(connection, family) for family in families]
 
 
-def _family(members: Collection[str], rulings: Any, records: Any, *known: Any) -> Family:
+async def _with_what_may_be_taken_back(connection: AsyncConnection, family: Family) -> Family:
+    """The same family, mostly: splits are rare."""
+    parted = family.parting
+    if parted is None or all(entry.trigger != PARTED for entry in family.entries):
+        return family
+    wanted = {"numbers": sorted(family.numbers), "since": parted.since}
+    ended: list[Case] = [to_case(row) for row in await connection.execute(_ENDED_SINCE, wanted)]
+    cases = {case.id: case for case in (*family.cases, *ended)}
+    return family._replace(cases=list(cases.values()))
+
+
+def _family(
+    members: Collection[str],
+    rulings: Any,
+    records: Any,
+    partings: Mapping[str, Parting],
+    *known: Any,
+) -> Family:
     aliases, facts, entries, cases, contacts, consents = known
     return Family(
         frozenset(members),
@@ -206,9 +243,10 @@ def _family(members: Collection[str], rulings: Any, records: Any, *known: Any) -
         contacts,
         consents,
         {number: records[number] for number in members},
+        parting=max((partings[number] for number in members if number in partings), default=None),
     )
 
 
 def _to_entry(row: Any) -> Entry:
-    *first, reasons, event_id, traceparent = row
-    return Entry._make((*first, rows.to_reasons(reasons), event_id, traceparent))
+    *first, reasons, event_id, traceparent, identity = row
+    return Entry._make((*first, rows.to_reasons(reasons), event_id, traceparent, identity))

@@ -45,11 +45,11 @@ _ADD_FACTS = text("""
     ON CONFLICT DO NOTHING
 """)
 _ADD_CONSENTS = text("""
-    INSERT INTO consents (number, at, channel, purpose, granted, event_id, expires_at)
+    INSERT INTO consents (number, at, channel, purpose, granted, event_id, expires_at, name)
     SELECT * FROM unnest(
         CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]), CAST(:channels AS text[]),
         CAST(:purposes AS text[]), CAST(:granted AS boolean[]), CAST(:events AS text[]),
-        CAST(:expiries AS timestamptz[]))
+        CAST(:expiries AS timestamptz[]), CAST(:names AS text[]))
     ON CONFLICT DO NOTHING
 """)
 _ADD_RECORDS = text("""
@@ -72,15 +72,17 @@ _ADD_FOLLOW_UPS = text("""
 """)
 _ADD_ENTRIES = text("""
     INSERT INTO entries (
-        number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent, outcome)
+        number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent, identity,
+        outcome)
     SELECT number, playbook, name, at, trigger, key, version, CAST(reasons AS jsonb), event_id,
-        traceparent, CAST(:outcome AS text)
+        traceparent, identity, CAST(:outcome AS text)
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[]),
         CAST(:ats AS timestamptz[]), CAST(:triggers AS text[]), CAST(:keys AS text[]),
         CAST(:versions AS int[]), CAST(:reasons AS text[]), CAST(:events AS text[]),
-        CAST(:traceparents AS text[])
-    ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
+        CAST(:traceparents AS text[]), CAST(:identities AS text[])
+    ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent,
+        identity)
     ON CONFLICT DO NOTHING
     RETURNING number, at
 """)
@@ -118,7 +120,7 @@ async def add_aliases(connection: AsyncConnection, aliases: Iterable[Alias]) -> 
 async def add_facts(
     connection: AsyncConnection, facts: Mapping[Fact, str], *, kept: timedelta
 ) -> None:
-    """Adds facts, each with the identity it came with, and drops those that are too old to matter.
+    """Adds facts, each with the name that it goes with, and drops those that are too old to matter.
 
     In order of key: two instances that add to the same customers wait, and don't deadlock.
     """
@@ -151,6 +153,7 @@ async def add_consents(connection: AsyncConnection, consents: Collection[Consent
             "granted": [c.granted for c in consents],
             "events": [c.event_id for c in consents],
             "expiries": [c.expires_at for c in consents],
+            "names": [c.name for c in consents],
         },
     )
 
@@ -203,6 +206,7 @@ async def add_entries(
             "reasons": [rows.from_reasons(e.reasons) for e in entries],
             "events": [e.event_id for e in entries],
             "traceparents": [e.traceparent for e in entries],
+            "identities": [e.identity for e in entries],
             "outcome": outcome,
         },
     )

@@ -14,7 +14,8 @@ _ADD_CUSTOMERS = text("""
     ON CONFLICT DO NOTHING
 """)
 _LOCK_CUSTOMERS = text("""
-    SELECT number, version, CAST(rulings AS text), CAST(early AS text) FROM customers
+    SELECT number, version, CAST(rulings AS text), CAST(early AS text), parted_at, parted_since
+    FROM customers
     WHERE number = ANY(CAST(:numbers AS text[]))
     ORDER BY number FOR UPDATE
 """)
@@ -36,7 +37,7 @@ async def lock_standings(
     """How far each customer's changes were followed; locked until the unit ends."""
     return {
         number: Standing(number, version, rows.to_rulings(rulings), rows.to_early(early))
-        for number, version, rulings, early in await lock(connection, numbers)
+        for number, version, rulings, early, _, _ in await lock(connection, numbers)
     }
 
 

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "engagement_0011"
-down_revision = "engagement_0010"
+revision = "engagement_0012"
+down_revision = "engagement_0011"
 
 
 def upgrade() -> None:
