@@ -309,9 +309,18 @@ def test_a_script_can_not_reach_out_of_its_sandbox() -> None:
             id="no such date",
         ),
         pytest.param(
-            ("core: { at_most_days: 14 }", "core: { at_most_days: 3 }"),
+            ("core: { at_most_days: 14,", "core: { at_most_days: 3,"),
             "a contact every 3 days is more than 5 in 30 days",
             id="a cadence that the caps forbid",
+        ),
+        pytest.param(
+            ("window_days: 12 #", "window_days: 13 #"),
+            "a contact with core customers is asked for every 12 days, account-call can't begin "
+            "again before 13",
+            id="a playbook too slow for its cadence",
+        ),
+        pytest.param(
+            ("notice_days: 2 }", "notice_days: 14 }"), "the notice is as long", id="only notice"
         ),
     ],
 )

@@ -190,7 +190,11 @@ CASE_CHANGES = Topic(
     ),
 )
 REMINDERS = Topic(
-    "careline.reminders.v1", "engagement", "customer", "events", (engagement.ReminderRaised,)
+    "careline.reminders.v1",
+    "engagement",
+    "customer",
+    "events",
+    (engagement.ReminderRaised, engagement.ContactMissed),
 )
 FOLLOW_UPS = Topic(
     "careline.follow-ups.v1",

@@ -4,7 +4,8 @@ Ids are made of the case's id and its version or step, so every replay says the 
 names. Of a case that is held out nothing is said: nobody may treat it as a case.
 """
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from careline_contracts.envelope import Envelope
@@ -16,6 +17,7 @@ from careline_contracts.events.engagement import (
     CaseState,
     CaseStepBreached,
     CaseStepDone,
+    ContactMissed,
     OfferHeld,
     OutreachHeld,
     OutreachRequested,
@@ -30,6 +32,7 @@ from careline_engagement.policy import Playbook
 from careline_engagement.policy.scripts import Rendered
 from careline_engagement.policy.steps import Assign, Escalate, Obligation, OutreachStep, Task
 from careline_engagement.rules import Book, News
+from careline_engagement.rules.moments import Missed
 from careline_engagement.rules.owners import owner_of
 from careline_runtime.unit_of_work import Unit
 
@@ -100,6 +103,32 @@ def announce_state(unit: Unit, news: News) -> None:
     case = news.case
     id = f"{case.id}-{case.revision}-state"
     _say(unit, CASES, state_of(case, news.holder), news, key=case.id, id=id)
+
+
+def announce_missed(unit: Unit, missed: Iterable[Missed], book: Book) -> None:
+    """Says that nobody contacted customers in time; for whom somebody answers, it is escalated."""
+    for gap in missed:
+        id = f"{gap.customer}-contact-missed-{gap.at.astimezone(UTC):%Y%m%dT%H%M%S}"
+        said = ContactMissed(
+            customer=gap.customer,
+            tier=gap.tier,
+            as_of=gap.at,
+            due_at=gap.due_at,
+            last_contact_at=gap.last_contact_at,
+            owner=gap.owner,
+            policy_version=book.at(gap.at).version,
+        )
+        unit.say(REMINDERS, said, key=gap.customer, id=id, recorded_at=gap.at)
+        if gap.owner:
+            reminder = ReminderRaised(
+                customer=gap.customer,
+                to="supervisor",
+                about=f"customer {gap.customer}",
+                reason=f"{gap.owner} did not contact a {gap.tier} customer in time",
+                due_at=gap.due_at,
+            )
+            unit.say(REMINDERS, reminder, key=gap.customer, id=f"{id}-reminder", recorded_at=gap.at)
+        unit.after_commit(metrics.contacts_missed.labels(gap.tier or "none").inc)
 
 
 def state_of(case: Case, holder: str) -> CaseState:

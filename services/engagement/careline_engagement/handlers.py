@@ -29,7 +29,12 @@ from careline_contracts.topics import (
     TIER_CHANGES,
 )
 from careline_engagement import metrics, rules, store
-from careline_engagement.announcements import announce, announce_state, context_of
+from careline_engagement.announcements import (
+    announce,
+    announce_missed,
+    announce_state,
+    context_of,
+)
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.hearing import News as Hearing
 from careline_engagement.model import Case, Entry, Outcome
@@ -171,6 +176,7 @@ class Handlers:
         asked: list[Asked] = []
         for family in progress:
             decided += family.decided
+            announce_missed(unit, family.missed, book)
             scheduled += family.scheduled
             cases |= {news.case.id: news.case for news in family.news}
             told = (news for news in family.news if not news.case.held_out)

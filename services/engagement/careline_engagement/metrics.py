@@ -31,6 +31,11 @@ contacts = Counter(
     "Outreach that cases asked for: sent, held for a while or suppressed, and what stood against.",
     ["playbook", "verdict", "reason"],
 )
+contacts_missed = Counter(
+    "careline_contacts_missed_total",
+    "Times that nobody contacted a customer by when the interaction calendar wanted it.",
+    ["tier"],
+)
 handovers = Counter(
     "careline_case_handovers_total",
     "Cases whose open work became somebody else's: away, back, or reassigned.",

@@ -150,6 +150,20 @@ class ReminderRaised(Payload):
     """Of those in that role the one whose customer it is."""
 
 
+class ContactMissed(Payload):
+    """Nobody contacted a customer by when the interaction calendar wanted it (CARE-2)."""
+
+    type: ClassVar[str] = "careline.contact.missed.v1"
+    customer: ShortText
+    tier: ShortText | None
+    as_of: Instant
+    due_at: Instant
+    last_contact_at: Instant | None = None
+    owner: ShortText | None = None
+    """The account manager, or whoever stands in."""
+    policy_version: str
+
+
 class FollowUpRecorded(Payload):
     """Somebody noted a contact with a customer (CARE-6). Codes and short words, no names."""
 

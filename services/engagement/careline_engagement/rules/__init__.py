@@ -57,6 +57,8 @@ class Progress(NamedTuple):
     decided: Sequence[tuple[Entry, Outcome]]
     scheduled: Sequence[Entry]
     """Moments to come that were found out on the way."""
+    missed: Sequence[moments.Missed]
+    """Contacts that nobody made in time."""
     next_at: datetime | None
 
 
@@ -76,6 +78,7 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
     news: list[News] = []
     decided: list[tuple[Entry, Outcome]] = []
     scheduled: list[Entry] = []
+    missed: list[moments.Missed] = []
     agenda = _agenda(family, book)
     while agenda and agenda[0].at <= until:
         at, _, _, name, what = agenda.popleft()
@@ -86,6 +89,8 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             agenda = _agenda(family, book)
             continue
         if isinstance(what, Entry):
+            if not what.playbook and (gap := moments.missed(what, family, book)):
+                missed.append(gap)
             left = len(family.entries) - 1
             family, outcome = _enter(what, family, book)
             decided.append((what, outcome))
@@ -111,7 +116,7 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
         news.append(News(move, case, family.holder(case.number, at)))
     to_come = [agenda[0].at] if agenda else []
     to_come += [family.later_at] if family.later_at else []
-    return Progress(family, news, decided, scheduled, min(to_come, default=None))
+    return Progress(family, news, decided, scheduled, missed, min(to_come, default=None))
 
 
 def _take_back(
