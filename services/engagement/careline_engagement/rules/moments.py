@@ -65,9 +65,7 @@ def looked(look: Entry, family: Family, book: Book) -> Iterator[Entry]:
     if look.at < plan.late_at:
         yield moved(look, plan.late_at)
     elif cadence := _cadence(family, look.number, look.at, book):
-        # counted from when it was due: looks that came about in several ways become one again
-        gaps = (look.at - plan.late_at) // cadence.at_most + 1
-        yield moved(look, plan.late_at + gaps * cadence.at_most)
+        yield moved(look, look.at + cadence.at_most)
 
 
 def missed(look: Entry, family: Family, book: Book) -> Missed | None:
