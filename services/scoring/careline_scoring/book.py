@@ -43,7 +43,7 @@ class Customer:
     record: Tags = ()
     """What profile says of the customer, in its `record_version`."""
     record_version: int = 0
-    history: History = field(default_factory=History)
+    history: History = field(init=False)
     rulebook: Rulebook = field(init=False)
     """By which `history` is arranged, and by which the next decision is taken."""
     facts: list[Fact] | None = None

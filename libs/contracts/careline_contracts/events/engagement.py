@@ -148,6 +148,10 @@ class ReminderRaised(Payload):
     due_at: Instant | None = None
     owner: ShortText | None = None
     """Of those in that role the one whose customer it is."""
+    script: ShortText | None = None
+    language: ShortText | None = None
+    body: LongText | None = None
+    """What to say, in the customer's language; `$name` is for whoever reads it to fill in."""
 
 
 class ContactMissed(Payload):

@@ -12,7 +12,7 @@ from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
 from careline_scoring.book import Book, Customer, Published
 from careline_scoring.histories import Histories
-from careline_scoring.model import Fact
+from careline_scoring.model import Fact, History
 from careline_scoring.rules import Rulebook
 from careline_scoring.store.told import save_told, told
 from careline_scoring.tags import read_tags, write_tags
@@ -164,10 +164,14 @@ async def load(
             customers |= {number: Customer(number) for number in await _open(connection, absent)}
         customers |= locked
         wanted |= {c.merged_into for c in locked.values() if c.merged_into is not None}
-    live = [c for c in customers.values() if c.merged_into is None]
-    known = [c for c in live if facts_moved or c.published is not None]
     will_change = _choose_rulebooks(timeline, customers.values(), instants)
-    if unread := [c.number for c in known if will_change or not histories.take(c)]:
+    unread = []
+    for customer in customers.values():
+        if will_change or not histories.take(customer):
+            customer.history = History()
+            if customer.merged_into is None and (facts_moved or customer.published is not None):
+                unread.append(customer.number)
+    if unread:
         for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
             customers[number].learn(Fact._make(fact))
     move_of |= {number: customer.moves for number, customer in customers.items()}
