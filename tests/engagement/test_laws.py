@@ -12,10 +12,11 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from careline_contracts.events.scoring import VerdictName
 from careline_engagement.handlers import entries_of
 from careline_engagement.model import SILENT, Alias, Case, Contact, Entry, Fact, Family
 from careline_engagement.rules import Book, News, advance, says_nothing, tickets
-from careline_engagement.sequence import Change, Standing, Verdict, follow
+from careline_engagement.standing import Change, Standing
 from careline_engagement.testing import START, a_book, after, shipped_policy
 
 SEVERAL = a_book(shipped_policy())
@@ -64,10 +65,9 @@ class InMemory:
                 case Alias():
                     self.aliases[event.absorbed] = event
                 case (number, change):
-                    before = self.standings.get(number, Standing(number))
-                    kept = self.book.facts_kept
-                    self.standings[number], followed = follow(before, [change], kept=kept)
-                    begun = entries_of([(self.standings[number], followed)], self.book)
+                    before = self.standings.get(number, Standing())
+                    self.standings[number] = before.after([change], kept=self.book.facts_kept)
+                    begun = entries_of({number: [change]}, self.book)
                     # the table has a row for each name once
                     self.entries += set(begun) - {*self.entries, *self.kept}
 
@@ -128,7 +128,7 @@ HOURS = sorted(
 )
 instants = st.sampled_from(HOURS).map(after)
 kinds = st.sampled_from([*sorted(POLICY.evidence), tickets.opened("L1"), tickets.CLOSED])
-verdicts: st.SearchStrategy[tuple[Verdict, str]] = st.sampled_from(
+verdicts: st.SearchStrategy[tuple[VerdictName, str]] = st.sampled_from(
     [("tier", "core"), ("tier", "edge"), ("risk", "high"), ("risk", "low"), ("need", "dormant")]
 )
 

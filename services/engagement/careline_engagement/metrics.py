@@ -41,11 +41,3 @@ handovers = Counter(
     "Cases whose open work became somebody else's: away, back, or reassigned.",
     ["playbook", "reason"],
 )
-changes_early = Counter(
-    "careline_changes_early_total",
-    "Changes of scoring that had to wait for one before them on another topic.",
-)
-changes_missing = Counter(
-    "careline_changes_missing_total",
-    "Times that a change of scoring never came and the ones after it were followed without it.",
-)

@@ -339,16 +339,14 @@ class _Work:
         if published == before:
             self.counts["unchanged"] += why == "timer"
             return
-        if before is None or before.tier != published.tier:
-            was = before.tier if before else None
-            # the first change that is said
-            version = customer.version + 1
-            move = TierMove(customer.number, version, as_of, was, published.tier)
-            self.book.tier_moves.append(move)
         changed = announce_changes(
             self._unit, customer, decision, published, as_of=as_of, cause=cause
         )
         self.counts.update(changed)
+        if "tier" in changed:
+            was = before.tier if before else None
+            move = TierMove(customer.number, customer.version, as_of, was, published.tier)
+            self.book.tier_moves.append(move)
         customer.published = published
         announce_score(self._unit, rulebook, customer, as_of=as_of, cause=cause)
         due_at = self._due_at(customer)

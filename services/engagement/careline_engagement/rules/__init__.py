@@ -254,7 +254,8 @@ def _agenda(family: Family, book: Book) -> deque[_Item]:
 
 
 def _item(entry: Entry) -> _Item:
-    return _Item(entry.at, 1, 0, f"{entry.number}-{entry.name:>12}-{entry.playbook}", entry)
+    name = f"{entry.number}-{entry.version:>9}-{entry.name}-{entry.playbook}"
+    return _Item(entry.at, 1, 0, name, entry)
 
 
 def _in_order(items: Iterable[_Item]) -> deque[_Item]:

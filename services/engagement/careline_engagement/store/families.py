@@ -48,7 +48,7 @@ _OPEN_PLAYBOOKS = text(f"""{_DOWN}
     GROUP BY root
 """)  # noqa: S608 (a constant)
 _ROWS = text("""
-    SELECT number, version, CAST(rulings AS text), CAST(early AS text), parted_at, parted_since
+    SELECT number, version, CAST(rulings AS text), parted_at, parted_since
     FROM customers WHERE number = ANY(CAST(:numbers AS text[]))
 """)
 # a split may take back how cases ended since the customers had been taken for one

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.profile import Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
-from careline_scoring.book import Book, Customer, Published
+from careline_scoring.book import Book, Customer, LastSaid, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact, History
 from careline_scoring.rules import Rulebook
@@ -24,7 +24,7 @@ _MEMBERS = text("""
 # in order of number, so that two instances wait for each other and don't deadlock
 _LOCK = text("""
     SELECT number, version, revision, as_of, merged_into, saves,
-        CAST(record AS text), record_version, moves,
+        CAST(record AS text), record_version, moves, tier_version, tags_version, risk_version,
         points, value, need, risk, tier, CAST(tags AS text), next_change_at, policy_version
     FROM customers WHERE number = ANY(CAST(:numbers AS text[]))
     ORDER BY number FOR UPDATE
@@ -95,17 +95,21 @@ _ADD_FACTS = text("""
 _SAVE_CUSTOMERS = text("""
     UPDATE customers SET
         version = saved.version, revision = saved.revision, as_of = saved.as_of,
+        tier_version = saved.tier_version, tags_version = saved.tags_version,
+        risk_version = saved.risk_version,
         points = CAST(saved.points AS smallint[]), value = saved.value, need = saved.need,
         risk = saved.risk, tier = saved.tier, tags = CAST(saved.tags AS jsonb),
         next_change_at = saved.next_change_at, policy_version = saved.policy_version,
         saves = customers.saves + 1
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:versions AS bigint[]), CAST(:revisions AS bigint[]),
-        CAST(:as_ofs AS timestamptz[]), CAST(:points AS text[]), CAST(:values AS text[]),
+        CAST(:tier_versions AS bigint[]), CAST(:tags_versions AS bigint[]),
+        CAST(:risk_versions AS bigint[]), CAST(:as_ofs AS timestamptz[]),
+        CAST(:points AS text[]), CAST(:values AS text[]),
         CAST(:needs AS text[]), CAST(:risks AS text[]), CAST(:tiers AS text[]),
         CAST(:tags AS text[]), CAST(:next_changes AS timestamptz[]), CAST(:policies AS text[])
-    ) AS saved (number, version, revision, as_of, points, value, need, risk, tier, tags,
-        next_change_at, policy_version)
+    ) AS saved (number, version, revision, tier_version, tags_version, risk_version, as_of, points,
+        value, need, risk, tier, tags, next_change_at, policy_version)
     WHERE customers.number = saved.number
 """)
 # after the rest, in which a ticket took back what it had said
@@ -207,13 +211,15 @@ async def _lock(connection: AsyncConnection, numbers: Collection[str]) -> dict[s
 
 def _customer(row: Sequence[Any]) -> Customer:
     number, version, revision, as_of, merged_into, saves, record, record_version, moves = row[:9]
+    last_said, published = LastSaid._make(row[9:12]), row[12:]
     return Customer(
         number,
         version,
         revision,
         as_of,
-        None if as_of is None else _published(*row[9:]),
+        None if as_of is None else _published(*published),
         merged_into,
+        last_said,
         saves,
         record=read_tags(record),
         record_version=record_version,
@@ -327,6 +333,9 @@ async def _save_customers(connection: AsyncConnection, customers: Collection[Cus
             "numbers": [c.number for c, _ in decided],
             "versions": [c.version for c, _ in decided],
             "revisions": [c.revision for c, _ in decided],
+            "tier_versions": [c.last_said.tier for c, _ in decided],
+            "tags_versions": [c.last_said.tags for c, _ in decided],
+            "risk_versions": [c.last_said.risk for c, _ in decided],
             "as_ofs": [c.as_of for c, _ in decided],
             # an array of arrays must be rectangular, an array of texts need not
             "points": [f"{{{','.join(map(str, p.points))}}}" for _, p in decided],

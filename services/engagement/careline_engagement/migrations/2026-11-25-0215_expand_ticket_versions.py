@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "engagement_0012"
-down_revision = "engagement_0011"
+revision = "engagement_0013"
+down_revision = "engagement_0012"
 
 
 def upgrade() -> None:
