@@ -32,7 +32,7 @@ them."""
 
 DECIDES_LAST = ("engagement",)
 """Passes an instant after all others have said what they have to say of it
-(docs/decisions/0021-who-decides-last.md)."""
+(docs/decisions/0022-who-decides-last.md)."""
 
 Status = Mapping[str, Any]
 
