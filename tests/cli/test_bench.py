@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from careline_cli.bench.command import Load, Part, measured
+from careline_cli.bench.tickets import TicketLoad
 from careline_cli.bench.timers import Crowd
 from careline_contracts.topics import SERVICES
 from careline_localstack import LocalStack
@@ -23,6 +24,9 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
             idle_seconds=1,
             latency_seconds=1,
             crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1),
+            tickets=TicketLoad(
+                opened=200, waiting=500, due=100, due_within_seconds=2, idle_seconds=1
+            ),
         )
         figures = await measured(stack, load, parts=tuple(Part))
     finally:
@@ -41,6 +45,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "backtest_seconds",
         "backtest_customers",
         "timers",
+        "tickets",
         "events",
         "customers",
         "seed",
@@ -65,6 +70,21 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     rates = ("fired_per_second", "rescored_per_second", "timer_cpu_us", "cost_of_size")
     assert all(timers[name] > 0 for name in rates)
     assert {"live_slowed_by", "live_slowed_by_a_policy"} < set(timers)
+    tickets = figures["tickets"]
+    assert set(tickets) == {
+        "opened",
+        "opened_per_second",
+        "opened_cpu_us",
+        "idle_cpu_percent",
+        "idle_cpu_percent_with_waiting",
+        "waiting",
+        "due",
+        "due_cpu_us",
+        "lateness_p50_ms",
+        "lateness_p99_ms",
+    }
+    assert tickets["opened_per_second"] > 0
+    assert 0 < tickets["lateness_p50_ms"] <= tickets["lateness_p99_ms"]
     edge = figures["edge"]
     assert set(edge) == {
         "send_events_per_second",

@@ -15,6 +15,7 @@ from careline_cli.bench import measure
 from careline_cli.bench.backtest import backtest_seconds
 from careline_cli.bench.edge import measure_edge
 from careline_cli.bench.table import as_table
+from careline_cli.bench.tickets import SHIPPED, TicketLoad, measure_tickets
 from careline_cli.bench.timers import Crowd, measure_timers
 from careline_cli.checkout import stack_of_its_own
 from careline_cli.console import progress, stdout, writable
@@ -35,6 +36,8 @@ class Part(StrEnum):
     """A policy tried on customers who are made up."""
     TIMERS = "timers"
     """A hundred thousand customers who change at one midnight, among a million."""
+    TICKETS = "tickets"
+    """Tickets opened, very many that wait, very many promises due at once."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Load:
     idle_seconds: int = 15
     latency_seconds: int = 15
     crowd: Crowd = field(default_factory=Crowd)
+    tickets: TicketLoad = SHIPPED
 
 
 def bench(
@@ -112,6 +116,8 @@ async def measured(stack: LocalStack, load: Load, *, parts: Sequence[Part]) -> d
     if Part.TIMERS in parts:
         progress(f"{load.crowd.due:,} timers among {load.crowd.many:,} customers …")
         figures["timers"] = await measure_timers(stack, load.crowd)
+    if Part.TICKETS in parts:
+        figures["tickets"] = await measure_tickets(stack, load.tickets)
     return {**figures, "events": load.events, "customers": load.customers, "seed": load.seed}
 
 
