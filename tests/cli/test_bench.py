@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from careline_cli.bench.command import measured
+from careline_cli.bench.command import Load, Part, measured
 from careline_contracts.topics import SERVICES
 from careline_localstack import LocalStack
 
@@ -14,8 +14,7 @@ pytestmark = pytest.mark.stack
 async def test_every_figure_is_measured(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path)
     try:
-        figures = await measured(
-            stack,
+        load = Load(
             events=1_000,
             customers=100,
             seed=7,
@@ -23,6 +22,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
             idle_seconds=1,
             latency_seconds=1,
         )
+        figures = await measured(stack, load, parts=tuple(Part))
     finally:
         stack.stop()
     assert set(figures) == {
@@ -47,7 +47,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     assert figures["pipeline_ratio"] == pytest.approx(pipeline / ceiling, abs=0.01)
     assert set(figures["stages"]) == set(figures["rss_mb"]) == set(SERVICES)
     for stage in figures["stages"].values():
-        assert set(stage) == {"events_per_second", "ratio"}
+        assert set(stage) == {"events_per_second", "ratio", "cpu_us"}
         assert stage["ratio"] == pytest.approx(stage["events_per_second"] / ceiling, abs=0.01)
     everything = {*SERVICES, "kafka", "postgres", "valkey", "driver"}
     assert set(figures["cpu_us_per_touchpoint"]) == everything
@@ -60,10 +60,13 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     edge = figures["edge"]
     assert set(edge) == {
         "send_events_per_second",
+        "send_cpu_us",
         "http_batch_events_per_second",
         "http_batch_ratio",
+        "http_batch_cpu_us",
         "kafka_raw_events_per_second",
         "kafka_raw_ratio",
+        "kafka_raw_cpu_us",
         "single_post_p99_ms",
     }
     kafka = {

@@ -66,6 +66,9 @@ async def test_a_contact_is_noted_and_the_next_one_follows_from_it(
     assert summaries == ["联系客户 / Contact A (core)", "account-call: call, A"]
     reminders = [s for s in await engagement.said() if s.topic == "careline.reminders.v1"]
     assert b'"owner":"wang.li"' in reminders[-1].value
+    await engagement.tick(after(24 * 7))
+    types = {s.envelope.id: s.envelope.type for s in await engagement.said()}
+    assert types["A-contact-missed-20260309T090000"] == "careline.contact.missed.v1"
     assert (await http.get("/v1/customers/Z/calendar")).status_code == 404
 
 

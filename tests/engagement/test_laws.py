@@ -13,9 +13,10 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from careline_contracts.events.scoring import VerdictName
 from careline_engagement.model import SILENT, Alias, Case, Contact, Entry, Fact, Family
 from careline_engagement.rules import Book, News, advance, entries, next_at
-from careline_engagement.sequence import Change, Standing, Verdict, follow
+from careline_engagement.standing import Change, Standing
 from careline_engagement.testing import START, a_book, after, shipped_with
 
 ONE = a_book(shipped_with("retention"))
@@ -28,7 +29,10 @@ Event = Fact | Alias | tuple[str, Change]
 
 
 class Heard(NamedTuple):
-    """An event and the instant that it carries; `by_timer` of scoring, so heard after the tick."""
+    """An event and the instant that it carries.
+
+    `by_timer` of scoring: heard after the tick, if no event makes scoring catch up before it.
+    """
 
     at: datetime
     event: Event
@@ -65,21 +69,16 @@ class InMemory:
                 case Alias():
                     self.aliases[event.absorbed] = event
                 case (number, change):
-                    before = self.standings.get(number, Standing(number))
-                    kept = self.book.facts_kept
-                    self.standings[number], followed = follow(before, [change], kept=kept)
-                    self.entries += [
-                        entry
-                        for one in followed
-                        for entry in entries(
-                            f"{one.verdict}/{one.to}",
-                            self.book.at(one.at).policy,
-                            number=number,
-                            at=one.at,
-                            event_id=one.event_id,
-                            version=one.version,
-                        )
-                    ]
+                    before = self.standings.get(number, Standing())
+                    self.standings[number] = before.after([change], kept=self.book.facts_kept)
+                    self.entries += entries(
+                        f"{change.verdict}/{change.to}",
+                        self.book.at(change.at).policy,
+                        number=number,
+                        at=change.at,
+                        event_id=change.event_id,
+                        version=change.version,
+                    )
 
     def families(self) -> list[Family]:
         return [
@@ -138,7 +137,7 @@ HOURS = sorted(
 )
 instants = st.sampled_from(HOURS).map(after)
 kinds = st.sampled_from(sorted(POLICY.evidence))
-verdicts: st.SearchStrategy[tuple[Verdict, str]] = st.sampled_from(
+verdicts: st.SearchStrategy[tuple[VerdictName, str]] = st.sampled_from(
     [("tier", "core"), ("tier", "edge"), ("risk", "high"), ("risk", "low"), ("need", "dormant")]
 )
 
@@ -200,16 +199,27 @@ def mixed_up(life: Iterable[Heard], step: timedelta, shuffle: Shuffle, book: Boo
         now += step
         window = [h for h in rest if h.at <= now]
         rest = [h for h in rest if h.at > now]
-        from_events = [h.event for h in window if not h.by_timer]
+        from_events = [h.event for h in window if not waits_for_tick(h, window)]
         shuffle(from_events)
         mixed.hear(from_events)
         mixed.tick(now)
-        from_timers = [h.event for h in window if h.by_timer]
-        shuffle(from_timers)
-        for event in from_timers:
+        # in the order of their topic
+        for event in [h.event for h in window if waits_for_tick(h, window)]:
             mixed.hear([event])
             mixed.tick(now)
     return mixed
+
+
+def waits_for_tick(heard: Heard, window: Iterable[Heard]) -> bool:
+    """Whether nothing but the clock makes scoring say so: no later event of the customer does."""
+    match heard.event:
+        case (str(number), Change(version=version)) if heard.by_timer:
+            return not any(
+                number == other.event[0] and version < other.event[1].version
+                for other in window
+                if not other.by_timer and isinstance(other.event[1], Change)
+            )
+    return False
 
 
 @given(lives())

@@ -160,7 +160,7 @@ async def test_open_work_moves_to_the_deputy_and_back(admin_url: str, *, noted_f
     async with fresh_engagement(admin_url, "account-call") as engagement:
         leave = engagement.absence("li", -1 if noted_first else 3, 4, 30, deputy="chen")
         known = [
-            engagement.customer("A", -400, account_manager="li"),
+            engagement.customer("A", -300, account_manager="li"),
             engagement.tier("A", 0, "core"),
         ]
         await engagement.hear([*([leave] if noted_first else []), *known])
@@ -180,6 +180,8 @@ async def test_open_work_moves_to_the_deputy_and_back(admin_url: str, *, noted_f
         reminders = await said_on(engagement, REMINDERS.name)
         assert [r["owner"] for r in reminders] == ["li", "chen", "li"]
         assert "call the customer" in reminders[1]["reason"]
+        assert reminders[0]["script"] == "monthly-call"
+        assert reminders[0]["body"].startswith("$name您好")
         assert reminders[1]["due_at"] == reminders[0]["due_at"], "the deadline stays"
 
 

@@ -41,8 +41,8 @@ def middle(stage: Engagement, bob: str) -> list[ConsumerRecord]:
         stage.touchpoint(hours=8, type="call.completed", direction="outbound", **as_bob),
         stage.touchpoint(hours=9, type="enquiry.made", enquiry="e1", **as_bob),
         stage.touchpoint(hours=10, type="sms.opted-out", purpose="care", **as_bob),
-        stage.answer("C1", 11, "delivered", request="C1-retention-2-outreach", cause="price"),
-        stage.answer(bob, 12, "delivered", request="C2-retention-2-outreach", cause="service"),
+        stage.answer("C1", 11, "delivered", request="C1-retention-2-risk-outreach", cause="price"),
+        stage.answer(bob, 12, "delivered", request="C2-retention-2-risk-outreach", cause="service"),
         stage.touchpoint(hours=14, type="purchase.completed", **as_bob),
     ]
 
@@ -122,10 +122,12 @@ async def test_a_case_that_was_withdrawn_for_another_customers_is_taken_up_again
     async with fresh_engagement(admin_url, "retention") as stage:
         await lived(stage, [*before(stage), *merged(stage), *parted(stage)], ticks=True)
         said = [s.envelope for s in await stage.said() if s.topic == "careline.case-changes.v1"]
-    of_bob = [e.type for e in said if e.subject == "C2-retention-2"]
+    of_bob = [e.type for e in said if e.subject == "C2-retention-2-risk"]
     assert of_bob.index(CaseClosed.type) < of_bob.index(CaseRevised.type)
     assert of_bob[-1] == CaseClosed.type, "in the end it is lost, as it would have been"
-    assert not [e for e in said if e.subject == "C1-retention-2" and e.type == CaseRevised.type]
+    assert not [
+        e for e in said if e.subject == "C1-retention-2-risk" and e.type == CaseRevised.type
+    ]
 
 
 async def test_what_was_said_of_both_is_no_case_of_one(admin_url: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from careline_contracts.events.profile import Activity
 from careline_contracts.topics import (
     ACTIVITIES,
     RISK_CHANGES,
+    SCORE_CHANGES,
     SCORES,
     TAG_CHANGES,
     TIER_CHANGES,
@@ -90,18 +92,23 @@ def some_events(scoring: Scoring, *, seed: int, count: int = 250) -> list[Consum
 
 async def test_a_first_purchase_says_every_verdict_and_the_score(scoring: Scoring) -> None:
     await scoring.hear([scoring.purchase(ANN, 300, day=0)])
-    tier, value, need, stage = await said_on(scoring, TIER_CHANGES, TAG_CHANGES)
-    [risk] = await said_on(scoring, RISK_CHANGES)
+    [decision] = await said_on(scoring, SCORE_CHANGES)
     [score] = await said_on(scoring, SCORES)
-    assert (tier["to"], value["to"], need["to"], risk["to"]) == ("edge", "normal", "none", "low")
-    assert "from" not in tier
-    assert [change["version"] for change in (tier, value, need, risk, stage)] == [1, 2, 3, 4, 5]
-    assert (stage["tag"], stage["from"], stage["to"]) == ("life_cycle", [], ["active"])
-    assert tier["reasons"] == [
+    changes = decision["changes"]
+    assert {name: change["to"] for name, change in changes.items()} == {
+        "tier": "edge",
+        "value": "normal",
+        "need": "none",
+        "risk": "low",
+        "life_cycle": ["active"],
+    }
+    assert "from" not in changes["tier"]
+    assert changes["life_cycle"]["from"] == []
+    assert changes["tier"]["reasons"] == [
         "low value: spend 300.00 CNY in 365 days",
         "low stickiness: 0 repurchases in 365 days",
     ]
-    assert score["version"] == 5
+    assert decision["version"] == score["version"] == 1
     assert score["tags"] == {"life_cycle": ["active"]}
     assert score["total"] == "18.50"  # 2 for an order; 10, 3, 1 and 2.5 for what is missing
     assert score["dimensions"] == {
@@ -120,16 +127,15 @@ async def test_time_alone_makes_a_customer_dormant_exactly_when_due(scoring: Sco
     await scoring.hear([scoring.activity(ANN, day=0)])
     assert await scoring.next_due() == midnight(90)
     await scoring.tick(noon(89))
-    assert [c["to"] for c in await said_on(scoring, TAG_CHANGES)] == [
-        "normal",
-        "none",
-        ["prospect"],
-    ]
+    assert len(await said_on(scoring, SCORE_CHANGES)) == 1
     await scoring.tick(noon(400))
-    dormant = (await said_on(scoring, TAG_CHANGES))[-1]
-    assert (dormant["from"], dormant["to"]) == ("none", "dormant")
-    assert instant(dormant["as_of"]) == midnight(90)
-    assert dormant["reasons"] == ["no contact for 90 days"]
+    *_, said = await said_on(scoring, SCORE_CHANGES)
+    assert instant(said["as_of"]) == midnight(90)
+    assert said["changes"]["need"] == {
+        "from": "none",
+        "to": "dormant",
+        "reasons": ["no contact for 90 days"],
+    }
 
 
 async def test_it_does_not_show_whether_the_clock_or_an_event_came_first(admin_url: str) -> None:
@@ -174,25 +180,46 @@ def _renumbered(events: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
     return list(events)
 
 
-async def test_versions_of_changes_have_no_gap_and_scores_carry_the_last(
+async def test_versions_of_decisions_have_no_gap_and_scores_carry_the_last(
     scoring: Scoring,
 ) -> None:
     await scoring.hear(some_events(scoring, seed=8))
     await scoring.tick(noon(1500))
-    for customer in (ANN, BOB, CARL):
-        versions, last = [], 0
-        for said in await scoring.said():
-            event = json.loads(said.value)
-            if event["customer"] != customer:
-                continue
-            if said.topic == SCORES.name:
-                assert event["version"] == last
-            else:
-                last = event["version"]
-                versions.append(last)
-        assert versions == list(range(1, last + 1))
+    last: Counter[str] = Counter()
+    for said in await scoring.said():
+        event = json.loads(said.value)
+        customer, version = event["customer"], event["version"]
+        if said.topic == SCORE_CHANGES.name:
+            assert version == last[customer] + 1
+            assert said.envelope.subject == ",".join(event["changes"])
+            last[customer] = version
+        else:
+            assert version == last[customer]
+    assert min(last[customer] for customer in (ANN, BOB, CARL)) > 3
     ids = [said.envelope.id for said in await scoring.said()]
     assert len(set(ids)) == len(ids)
+
+
+async def test_the_parts_of_decisions_say_what_the_decisions_say_each_with_the_one_before(
+    scoring: Scoring,
+) -> None:
+    await scoring.hear(some_events(scoring, seed=8))
+    await scoring.tick(noon(1500))
+    whole = {
+        (decision["customer"], decision["version"], name): change
+        for decision in await said_on(scoring, SCORE_CHANGES)
+        for name, change in decision["changes"].items()
+    }
+    for topic, kind in ((TIER_CHANGES, "tier"), (TAG_CHANGES, "tags"), (RISK_CHANGES, "risk")):
+        last: Counter[str] = Counter()
+        for part in await said_on(scoring, topic):
+            customer, version = part["customer"], part["version"]
+            assert part["previous_version"] == last[customer]
+            last[customer] = version
+            for name, change in part.get("changes", {kind: part}).items():
+                said = whole.pop((customer, version, name))
+                assert said == {field: change[field] for field in said}
+    assert whole == {}
 
 
 async def test_a_change_names_what_caused_it(scoring: Scoring) -> None:
@@ -228,14 +255,16 @@ async def test_what_somebody_prefers_is_said_when_it_begins_and_when_it_ends(
 ) -> None:
     await scoring.hear([scoring.activity(ANN, day=day) for day in (0, 10, 20)])
     await scoring.tick(noon(400))
-    said = [c for c in await said_on(scoring, TAG_CHANGES) if c["tag"] == "channel"]
-    assert [(c["from"], c["to"], instant(c["as_of"])) for c in said] == [
-        ([], ["app"], noon(20)),
-        (["app"], [], midnight(180)),
-    ]
-    assert [c["reasons"] for c in said] == [
-        ["app: 3 times in 180 days"],
-        ["nothing often enough in 180 days"],
+    assert [
+        (instant(said["as_of"]), said["changes"]["channel"])
+        for said in await said_on(scoring, TAG_CHANGES)
+        if "channel" in said["changes"]
+    ] == [
+        (noon(20), {"from": [], "to": ["app"], "reasons": ["app: 3 times in 180 days"]}),
+        (
+            midnight(180),
+            {"from": ["app"], "to": [], "reasons": ["nothing often enough in 180 days"]},
+        ),
     ]
 
 
@@ -274,8 +303,8 @@ async def test_the_tags_of_the_record_are_the_newest_whatever_comes_first(
             "party": ["company"],
             "care": ["elderly", "vip"],
         }
-        changes = [*await said_on(scoring, TIER_CHANGES, TAG_CHANGES, RISK_CHANGES)]
-        assert sorted(c["version"] for c in changes) == list(range(1, score["version"] + 1))
+        versions = [decision["version"] for decision in await said_on(scoring, SCORE_CHANGES)]
+        assert versions == list(range(1, score["version"] + 1))
 
 
 async def test_a_record_that_says_nothing_new_of_a_customer_is_not_decided_about(
@@ -287,7 +316,8 @@ async def test_a_record_that_says_nothing_new_of_a_customer_is_not_decided_about
     assert await scoring.said() == before
     await scoring.hear([scoring.state(ANN, 3, day=2)])
     [*_, gone] = await said_on(scoring, TAG_CHANGES)
-    assert (gone["tag"], gone["from"], gone["to"]) == ("region", ["east"], [])
+    assert gone["changes"]["region"]["from"] == ["east"]
+    assert gone["changes"]["region"]["to"] == []
 
 
 async def test_a_merge_is_the_sum_of_both_and_the_absorbed_points_to_the_survivor(

@@ -20,6 +20,7 @@ from careline_runtime.testing import fresh_database
 from careline_ticketing.desk import BEFORE_ALL
 from careline_ticketing.policy import Agent, Policy
 from careline_ticketing.rules.assignment import Turn, Waiting, assign, next_shift, served
+from careline_ticketing.store import turns
 from careline_ticketing.testing import POLICY, Stage, at, enquiry, fault, resolution
 
 
@@ -154,6 +155,20 @@ async def test_tickets_find_their_agents_and_move_on_when_one_is_away(desk: Stag
 
     await desk.tick(at(hours=24))
     assert (await assigned(desk))[3:] == ["wang", "wang"], "li is on leave"
+
+
+@pytest.mark.stack
+async def test_what_nobody_can_take_stands_before_nothing_that_somebody_can(
+    desk: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "AT_ONCE", 2)
+    await desk.play([enquiry(at(minutes=n), customer=f"E{n}") for n in range(3)])
+    await desk.play([fault(at(minutes=n), "question", customer=f"Q{n}") for n in range(3, 9)])
+    await desk.play([fault(at(minutes=20), "system_down", customer="L1")])
+    await desk.tick(at(minutes=30))
+
+    taken = [c.customer for c in await desk.changes() if isinstance(c, TicketAssigned)]
+    assert (taken[0], len(taken)) == ("L1", 6), "it has a day's head start; then all that two bear"
 
 
 @pytest.mark.stack

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from careline_contracts.events.ticketing import TicketBreached, TicketDigestRaised
 from careline_contracts.topics import TICKET_DIGESTS
-from careline_ticketing.rules.digests import digest_at
+from careline_ticketing.rules.digests import digest_at, hours_of
 from careline_ticketing.testing import (
     POLICY,
     Stage,
@@ -26,14 +26,26 @@ WORKING = POLICY.timetable(POLICY.digests.hours)
 def test_trap_no_reminder_at_midnight(minutes: int) -> None:
     happened = at(minutes=minutes)
 
-    told = digest_at(happened, POLICY)
+    told = digest_at(happened, POLICY, "working")
 
     assert WORKING.is_open(told)
     assert WORKING.working_time(happened, told) <= POLICY.digests.every
 
 
 def test_an_alarm_of_the_evening_is_told_in_the_morning() -> None:
-    assert digest_at(at(hours=9), POLICY) == at(hours=23)
+    assert digest_at(at(hours=9), POLICY, "working") == at(hours=23)
+
+
+@pytest.mark.parametrize(
+    ("shifts", "hours"),
+    [
+        pytest.param({}, "working", id="a role has the desk's hours"),
+        pytest.param({"li": "around_the_clock"}, "around_the_clock", id="an agent their own"),
+        pytest.param({"li": "abolished"}, "working", id="unless nobody knows them any more"),
+    ],
+)
+def test_whoever_hears_of_it_hears_in_their_own_shift(shifts: dict[str, str], hours: str) -> None:
+    assert hours_of("li", POLICY, shifts) == hours
 
 
 @pytest.mark.parametrize(
@@ -44,7 +56,7 @@ def test_an_alarm_of_the_evening_is_told_in_the_morning() -> None:
     ],
 )
 def test_alarms_of_half_an_hour_are_told_together(happened: datetime, told: datetime) -> None:
-    assert digest_at(happened, POLICY) == told
+    assert digest_at(happened, POLICY, "working") == told
 
 
 async def digests(stage: Stage) -> list[TicketDigestRaised]:

@@ -139,29 +139,27 @@ AUDIT = Topic(
     personal="none",
 )
 SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
+SCORE_CHANGES = Topic(
+    "careline.score-changes.v1",
+    "scoring",
+    "customer",
+    "events",
+    (scoring.VerdictsChanged,),
+    ("engagement",),
+)
 TIER_CHANGES = Topic(
     "careline.tier-changes.v1",
     "scoring",
     "customer",
     "events",
     (scoring.TierChanged,),
-    ("engagement", "ticketing"),
+    ("ticketing",),
 )
 TAG_CHANGES = Topic(
-    "careline.tag-changes.v1",
-    "scoring",
-    "customer",
-    "events",
-    (scoring.TagChanged, scoring.TagsChanged),
-    ("engagement",),
+    "careline.tag-changes.v1", "scoring", "customer", "events", (scoring.TagsChanged,)
 )
 RISK_CHANGES = Topic(
-    "careline.risk-changes.v1",
-    "scoring",
-    "customer",
-    "events",
-    (scoring.RiskChanged,),
-    ("engagement",),
+    "careline.risk-changes.v1", "scoring", "customer", "events", (scoring.RiskChanged,)
 )
 OUTREACH_REQUESTS = Topic(
     "careline.outreach-requests.v1",
@@ -190,7 +188,11 @@ CASE_CHANGES = Topic(
     ),
 )
 REMINDERS = Topic(
-    "careline.reminders.v1", "engagement", "customer", "events", (engagement.ReminderRaised,)
+    "careline.reminders.v1",
+    "engagement",
+    "customer",
+    "events",
+    (engagement.ReminderRaised, engagement.ContactMissed),
 )
 FOLLOW_UPS = Topic(
     "careline.follow-ups.v1",
@@ -348,6 +350,7 @@ CATALOGUE: tuple[Topic, ...] = (
     ERASURE_ANSWERS,
     AUDIT,
     SCORES,
+    SCORE_CHANGES,
     TIER_CHANGES,
     TAG_CHANGES,
     RISK_CHANGES,

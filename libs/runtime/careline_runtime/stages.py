@@ -46,6 +46,9 @@ Item = TypeVar("Item")
 class Stage(Protocol):
     """Takes the records of one poll; when it returns, their effects are durable."""
 
+    units_a_poll: int
+    """How many times the most events of one unit of work it takes at once."""
+
     async def settle(self, records: Sequence[ConsumerRecord]) -> None: ...
 
 
@@ -82,6 +85,8 @@ async def bisect(
 
 class TransactionalStage:
     """Records and timers handled in PostgreSQL transactions, exactly once in effect."""
+
+    units_a_poll = 1
 
     def __init__(
         self,
@@ -282,6 +287,10 @@ class TransformStage:
 
     A crash in between publishes the same records once more, under the same ids.
     """
+
+    # there is no transaction that should be short, and at the end of a batch nothing is made while
+    # Kafka stores the last slice and the offsets: a tenth of the time at one unit, 4 % at four
+    units_a_poll = 4
 
     def __init__(
         self, publisher: Publisher, transforms: Transforms, *, service: str, attempts: int

@@ -4,7 +4,8 @@ Ids are made of the case's id and its version or step, so every replay says the 
 names. Of a case that is held out nothing is said: nobody may treat it as a case.
 """
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from careline_contracts.envelope import Envelope
@@ -16,6 +17,7 @@ from careline_contracts.events.engagement import (
     CaseState,
     CaseStepBreached,
     CaseStepDone,
+    ContactMissed,
     OfferHeld,
     OutreachHeld,
     OutreachRequested,
@@ -30,11 +32,16 @@ from careline_engagement.policy import Playbook
 from careline_engagement.policy.scripts import Rendered
 from careline_engagement.policy.steps import Assign, Escalate, Obligation, OutreachStep, Task
 from careline_engagement.rules import Book, News
+from careline_engagement.rules.moments import Missed
 from careline_engagement.rules.owners import owner_of
 from careline_runtime.unit_of_work import Unit
 
 SHOWN = ("due_at", "done_at", "breached_at", "sent_at")
 """What others see of a step."""
+_OFFER_HELD = {
+    "needs_approval": "报价 {amount} 需要审批 / an offer of {amount} needs approval",
+    "above_limit": "报价 {amount} 超出上限 / an offer of {amount} is above the limit",
+}
 
 
 class Context(NamedTuple):
@@ -42,17 +49,18 @@ class Context(NamedTuple):
 
     manager: str | None
     """The account manager, or whoever stands in."""
+    script: str | None
     words: Rendered | None
 
 
 def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Context:
-    """Who looks after the customer, and an outreach in the customer's language."""
+    """Who looks after the customer, and what is said to them, in their language."""
     at, number = news.move.at, news.case.number
     manager = owner_of(family, number, at)
-    if news.move.kind != "sent":
-        return Context(manager, None)
-    step = playbook.by_name[news.move.subject]
-    assert isinstance(step, OutreachStep)
+    step = playbook.by_name.get(news.move.subject)
+    name = step.script if isinstance(step, OutreachStep | Task) else None
+    if name is None or news.move.kind not in ("sent", "begun"):
+        return Context(manager, None, None)
     product = (family.verdict(number, "product", at) or "").split(", ")[0]
     variables = {
         "name": "$name",
@@ -62,9 +70,9 @@ def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Co
         "product": product,
         "manager": manager or "",
     }
-    script = book.script(step.script, at)
+    script = book.script(name, at)
     language = family.attribute(number, "language", at)
-    return Context(manager, script.render(language, variables) if script else None)
+    return Context(manager, name, script.render(language, variables) if script else None)
 
 
 def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
@@ -73,7 +81,7 @@ def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> No
         case "opened":
             _say(unit, CASE_CHANGES, CaseOpened(**_change(news), reasons=news.case.reasons), news)
         case "begun":
-            _begun(unit, news, playbook, context.manager)
+            _begun(unit, news, playbook, context)
         case "sent":
             _sent(unit, news, playbook, context.words)
         case "held":
@@ -102,6 +110,33 @@ def announce_state(unit: Unit, news: News) -> None:
     _say(unit, CASES, state_of(case, news.holder), news, key=case.id, id=id)
 
 
+def announce_missed(unit: Unit, missed: Iterable[Missed], book: Book) -> None:
+    """Says that nobody contacted customers in time; for whom somebody answers, it is escalated."""
+    for gap in missed:
+        id = f"{gap.customer}-contact-missed-{gap.at.astimezone(UTC):%Y%m%dT%H%M%S}"
+        said = ContactMissed(
+            customer=gap.customer,
+            tier=gap.tier,
+            as_of=gap.at,
+            due_at=gap.due_at,
+            last_contact_at=gap.last_contact_at,
+            owner=gap.owner,
+            policy_version=book.at(gap.at).version,
+        )
+        unit.say(REMINDERS, said, key=gap.customer, id=id, recorded_at=gap.at)
+        if gap.owner:
+            reminder = ReminderRaised(
+                customer=gap.customer,
+                to="supervisor",
+                about=f"customer {gap.customer}",
+                reason=f"{gap.owner} 未按时联系 {gap.tier} 客户 / "
+                f"{gap.owner} did not contact a {gap.tier} customer in time",
+                due_at=gap.due_at,
+            )
+            unit.say(REMINDERS, reminder, key=gap.customer, id=f"{id}-reminder", recorded_at=gap.at)
+        unit.after_commit(metrics.contacts_missed.labels(gap.tier or "none").inc)
+
+
 def state_of(case: Case, holder: str) -> CaseState:
     """A case as others see it: steps that ask for something, without waits and branches."""
     return CaseState(
@@ -123,10 +158,11 @@ def state_of(case: Case, holder: str) -> CaseState:
     )
 
 
-def _begun(unit: Unit, news: News, playbook: Playbook, manager: str | None) -> None:
+def _begun(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
     match playbook.by_name.get(news.move.subject):
         case Assign(to=to):
-            why = f"a {news.case.tier} customer: {'; '.join(news.case.reasons)}"
+            tier, reasons = news.case.tier, "; ".join(news.case.reasons)
+            why = f"{tier} 客户 / a {tier} customer: {reasons}"
         case Task(to=to, what=why) | Escalate(to=to, reason=why):
             pass
         case _:
@@ -138,7 +174,10 @@ def _begun(unit: Unit, news: News, playbook: Playbook, manager: str | None) -> N
         about=f"case {news.case.id}",
         reason=why,
         due_at=due_at,
-        owner=manager if to == "account_manager" else None,
+        owner=context.manager if to == "account_manager" else None,
+        script=context.script,
+        language=context.words.language if context.words else None,
+        body=context.words.body if context.words else None,
     )
     _say(unit, REMINDERS, reminder, news, id=f"{news.case.id}-{news.move.subject}-reminder")
 
@@ -188,8 +227,8 @@ def _offer_held(unit: Unit, news: News) -> None:
         **_change(news), step=news.move.subject, amount_minor=int(amount), reason=reason
     )
     _say(unit, CASE_CHANGES, held, news)
-    words = "needs approval" if reason == "needs_approval" else "is above the limit"
-    _remind(unit, news, "supervisor", f"an offer of {amount} {words}")
+    words = _OFFER_HELD[reason].format(amount=amount)
+    _remind(unit, news, "supervisor", words)
 
 
 def _done(unit: Unit, news: News) -> None:
@@ -212,7 +251,7 @@ def _breached(unit: Unit, news: News, playbook: Playbook, manager: str | None) -
     _say(unit, CASE_CHANGES, breached, news)
     step = playbook.by_name[name]
     assert isinstance(step, Obligation)
-    reason = f"step {name} was not done by its deadline"
+    reason = f"步骤 {name} 未按时完成 / step {name} was not done by its deadline"
     _remind(unit, news, step.missed, reason, owner=manager)
     unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, name, "breached").inc())
 
@@ -226,7 +265,10 @@ def _handed_over(unit: Unit, news: News, playbook: Playbook) -> None:
     )
     _say(unit, CASE_CHANGES, handed_over, news)
     if tasks := _open_tasks(news.case, playbook):
-        why = f"taken over from {before or 'nobody'} ({reason}): {'; '.join(tasks.values())}"
+        tasks_said = "; ".join(tasks.values())
+        why = (
+            f"接手自 {before or '—'} / taken over from {before or 'nobody'}, {reason}: {tasks_said}"
+        )
         due_at = min(step.due_at for name in tasks if (step := news.case.steps[name]).due_at)
         _remind(unit, news, "account_manager", why, owner=owner, due_at=due_at)
     unit.after_commit(lambda: metrics.handovers.labels(news.case.playbook, reason).inc())
@@ -235,7 +277,7 @@ def _handed_over(unit: Unit, news: News, playbook: Playbook) -> None:
 def _open_tasks(case: Case, playbook: Playbook) -> dict[str, str]:
     """What the account manager still has to do, by step."""
     return {
-        step.step: step.what if isinstance(step, Task) else f"lead case {case.id}"
+        step.step: step.what if isinstance(step, Task) else f"负责个案 / lead case {case.id}"
         for step in playbook.steps
         if isinstance(step, Task | Assign)
         and step.to == "account_manager"

@@ -27,7 +27,7 @@ def build(settings: ServiceSettings) -> Service:
         fire=forgetting_timers(handlers.fire),
         policy=followed,
     )
-    service.http.include_router(api.router(service))
+    service.http.include_router(api.router(service, book))
     service.http.include_router(contacts_api.router(service))
     service.http.include_router(calendar_api.router(service, book))
     service.http.include_router(owners_api.router(service))

@@ -4,7 +4,7 @@ Nothing is decided on hearing. A customer's topics have no order among each othe
 waits until the clock has passed its instant: then whatever belongs before it has been heard.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from careline_contracts.events.engagement import AbsenceNoted, FollowUpRecorded, OfferDecided
@@ -14,7 +14,7 @@ from careline_contracts.events.profile import (
     CustomersSplit,
     CustomerState,
 )
-from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
+from careline_contracts.events.scoring import VerdictsChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
     ABSENCES,
@@ -22,13 +22,16 @@ from careline_contracts.topics import (
     CUSTOMERS,
     FOLLOW_UPS,
     OUTREACH_RESULTS,
-    RISK_CHANGES,
-    TAG_CHANGES,
+    SCORE_CHANGES,
     TICKET_CHANGES,
-    TIER_CHANGES,
 )
 from careline_engagement import metrics, rules, store
-from careline_engagement.announcements import announce, announce_state, context_of
+from careline_engagement.announcements import (
+    announce,
+    announce_missed,
+    announce_state,
+    context_of,
+)
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.hearing import News as Hearing
 from careline_engagement.model import Entry, Outcome
@@ -36,7 +39,7 @@ from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
 from careline_engagement.rules import Book, News, Progress, moments
 from careline_engagement.rules.parting import look
-from careline_engagement.sequence import Change, Standing, follow
+from careline_engagement.standing import Change, Standing
 from careline_engagement.store.cases import Asked
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.timers import Due
@@ -46,8 +49,6 @@ CARE = "care"
 """Timer of a customer: an entry is to be decided, or a case moves."""
 ABSENCE = "absence"
 """Timer of an account manager: from now on somebody else has their work, or no longer."""
-MISSING_CHANGE = "missing_change"
-"""Timer of a number: a change of scoring has been waited for long enough."""
 
 
 class Handlers:
@@ -67,9 +68,7 @@ class Handlers:
                 ),
             ),
             Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
-            Hears(TIER_CHANGES, types={TierChanged.type: TierChanged}),
-            Hears(TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}),
-            Hears(RISK_CHANGES, types={RiskChanged.type: RiskChanged}),
+            Hears(SCORE_CHANGES, types={VerdictsChanged.type: VerdictsChanged}),
             Hears(TICKET_CHANGES, types=TICKET_TYPES),
             Hears(
                 FOLLOW_UPS,
@@ -98,8 +97,8 @@ class Handlers:
             await store.add_absences(unit.connection, news.absences)
             for absence in news.absences:
                 unit.set_timer(ABSENCE, absence.owner, absence.at)
-        followed = await self._follow(unit, news.changes) if news.changes else []
-        begun = await _begin(unit, news.entries, followed, book)
+        standings = await _follow(unit, news.changes, book) if news.changes else {}
+        begun = await _begin(unit, news, standings, book)
         for alias in news.aliases:
             unit.set_timer(CARE, alias.absorbed, None)
         begun |= {number for alias in news.aliases for number in alias[:2]} | parted
@@ -113,59 +112,20 @@ class Handlers:
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """Decides and says what is due, each at its own instant."""
         book = self._book()
-        missing = [timer.key for timer in due if timer.kind == MISSING_CHANGE]
-        if missing:
-            await self._give_up_waiting(unit, missing, book)
         until = {timer.key: timer.due_at for timer in due if timer.kind == CARE}
         progress: list[Progress] = []
-        numbers = {timer.key for timer in due if timer.kind != ABSENCE}
+        numbers = set(until)
         handed_over = await _hand_over(unit, due, until)
         for family in await store.load_families(
             unit.connection, numbers | handed_over, always=numbers, kept=book.facts_kept
         ):
-            instants = [until[number] for number in family.numbers if number in until]
-            if not instants:
-                unit.set_timer(CARE, family.root, rules.next_at(family, book))
-                continue
-            moved = rules.advance(family, until=max(instants), book=book)
+            instant = max(until[number] for number in family.numbers if number in until)
+            moved = rules.advance(family, until=instant, book=book)
             progress.append(moved)
             # a timer that fired is gone already
             if moved.next_at is not None or family.root not in until:
                 unit.set_timer(CARE, family.root, moved.next_at)
         await self._save(unit, progress, book)
-
-    async def _follow(
-        self, unit: Unit, changes: dict[str, list[Change]]
-    ) -> list[tuple[Standing, list[Change]]]:
-        """Follows scoring's changes in their order; returns what was followed of each customer."""
-        before = await store.lock_standings(unit.connection, changes)
-        kept = self._book().facts_kept
-        followed = []
-        for number, heard in changes.items():
-            standing, found = follow(before[number], heard, kept=kept)
-            self._wait_for_missing(unit, standing, before[number])
-            followed.append((standing, found))
-        await store.save_standings(unit.connection, [standing for standing, _ in followed])
-        return followed
-
-    def _wait_for_missing(self, unit: Unit, standing: Standing, before: Standing) -> None:
-        if standing.early:
-            due_at = standing.early[0].at + self._book().topics_apart
-            unit.set_timer(MISSING_CHANGE, standing.number, due_at)
-            unit.after_commit(metrics.changes_early.inc)
-        elif before.early:
-            unit.set_timer(MISSING_CHANGE, standing.number, None)
-
-    async def _give_up_waiting(self, unit: Unit, numbers: Iterable[str], book: Book) -> None:
-        """Follows what came after a change that never came."""
-        followed = []
-        for before in (await store.lock_standings(unit.connection, set(numbers))).values():
-            standing, found = follow(before.skip_missing(), kept=book.facts_kept)
-            self._wait_for_missing(unit, standing, standing)
-            followed.append((standing, found))
-            unit.after_commit(metrics.changes_missing.inc)
-        await store.save_standings(unit.connection, [standing for standing, _ in followed])
-        await _begin(unit, (), followed, book)
 
     async def _save(self, unit: Unit, progress: Sequence[Progress], book: Book) -> None:
         last: dict[str, News] = {}
@@ -174,6 +134,7 @@ class Handlers:
         asked: list[Asked] = []
         for family in progress:
             decided += family.decided
+            announce_missed(unit, family.missed, book)
             scheduled += family.scheduled
             for news in family.news:
                 playbook = book.playbook_of(news.case)
@@ -196,28 +157,37 @@ class Handlers:
             unit.after_commit(lambda: _count(decided))
 
 
+async def _follow(
+    unit: Unit, changes: Mapping[str, Sequence[Change]], book: Book
+) -> Mapping[str, Standing]:
+    """Keeps what scoring says; returns how these customers stand."""
+    known = await store.lock_standings(unit.connection, changes)
+    standings = {
+        number: known[number].after(heard, kept=book.facts_kept)
+        for number, heard in changes.items()
+    }
+    await store.save_standings(unit.connection, standings)
+    return standings
+
+
 async def _begin(
-    unit: Unit,
-    entries: Iterable[Entry],
-    followed: Sequence[tuple[Standing, list[Change]]],
-    book: Book,
+    unit: Unit, news: Hearing, standings: Mapping[str, Standing], book: Book
 ) -> set[str]:
     """Keeps what may begin a case; returns the customers of whom something is to be decided.
 
     A warning about somebody whom no playbook is for needs no timer to find that out.
     """
-    rulings = {standing.number: standing.rulings for standing, _ in followed}
-    said = list(entries_of(followed, book))
+    said = list(entries_of(news.changes, book))
     unmet = {
         entry
         for entry in said
-        if entry.version
-        and rules.is_out_of_question(entry, rulings[entry.number], book.at(entry.at).policy)
+        if 0 < entry.version <= (standing := standings[entry.number]).version
+        and rules.is_out_of_question(entry, standing.rulings, book.at(entry.at).policy)
     }
     if unmet:
         await store.add_entries(unit.connection, unmet, outcome="condition_unmet")
         unit.after_commit(lambda: _count((entry, "condition_unmet") for entry in unmet))
-    if open_ones := [*entries, *(entry for entry in said if entry not in unmet)]:
+    if open_ones := [*news.entries, *(entry for entry in said if entry not in unmet)]:
         return await store.add_entries(unit.connection, open_ones)
     return set()
 
@@ -260,17 +230,17 @@ async def _regroup(unit: Unit, news: Hearing, book: Book) -> set[str]:
     return concerned
 
 
-def entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -> Iterator[Entry]:
-    """What scoring's changes may begin."""
-    for standing, changes in followed:
-        for change in changes:
+def entries_of(changes: Mapping[str, Sequence[Change]], book: Book) -> Iterator[Entry]:
+    """What scoring's changes, by customer, may begin."""
+    for number, heard in changes.items():
+        for change in heard:
+            policy = book.at(change.at).policy
             if change.verdict == "tier":
-                policy = book.at(change.at).policy
-                yield from moments.contact_look(standing.number, change.at, policy)
+                yield from moments.contact_look(number, change.at, policy)
             yield from rules.entries(
                 f"{change.verdict}/{change.to}",
-                book.at(change.at).policy,
-                number=standing.number,
+                policy,
+                number=number,
                 at=change.at,
                 event_id=change.event_id,
                 version=change.version,

@@ -1,5 +1,6 @@
 """What events mean to engagement: facts, consents, changes, and what may begin a case."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +15,7 @@ from careline_contracts.events.profile import (
     CustomerState,
     Move,
 )
-from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
+from careline_contracts.events.scoring import VerdictsChanged
 from careline_contracts.events.ticketing import (
     TicketMerged,
     TicketMoved,
@@ -29,7 +30,7 @@ from careline_engagement.model import Absence, Alias, Consent, Entry, Fact, Reco
 from careline_engagement.policy.words import FOLLOW_UP, OUTREACH
 from careline_engagement.rules import Book, moments, tickets
 from careline_engagement.rules.course import APPROVED
-from careline_engagement.sequence import Change, Verdict
+from careline_engagement.standing import Change
 from careline_runtime.batch import Heard
 
 CONSENTS = (ConsentChanged.type, SmsOptedOut.type)
@@ -79,7 +80,7 @@ class News:
     facts: dict[Fact, str] = field(default_factory=dict)
     """Each with the identity, outreach, case or ticket that it goes with when customers part."""
     consents: list[Consent] = field(default_factory=list)
-    changes: dict[str, list[Change]] = field(default_factory=dict)
+    changes: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
     entries: list[Entry] = field(default_factory=list)
     records: list[tuple[str, Record]] = field(default_factory=list)
     follow_ups: list[tuple[datetime, str, FollowUpRecorded]] = field(default_factory=list)
@@ -113,8 +114,8 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
         match payload := event.payload:
             case Activity():
                 _activity(news, envelope, payload, book)
-            case TierChanged() | TagChanged() | TagsChanged() | RiskChanged():
-                news.changes.setdefault(payload.customer, []).append(_change(envelope, payload))
+            case VerdictsChanged():
+                news.changes[payload.customer] += _changes(envelope, payload)
             case OutreachAnswered():
                 _answer(news, envelope, payload, book)
             case CustomersMerged():
@@ -284,23 +285,14 @@ def _kind(type: str) -> str:
     return type.removeprefix("careline.").removesuffix(".v1")
 
 
-def _change(
-    envelope: Envelope, payload: TierChanged | TagChanged | TagsChanged | RiskChanged
-) -> Change:
-    verdict: Verdict
-    match payload:
-        case TierChanged():
-            verdict = "tier"
-        case TagChanged() | TagsChanged():
-            verdict = payload.tag
-        case RiskChanged():
-            verdict = "risk"
-    return Change(
-        payload.version,
-        payload.as_of,
-        verdict,
-        payload.to if isinstance(payload.to, str) else ", ".join(payload.to),
-        payload.reasons,
-        envelope.id,
-        envelope.traceparent,
-    )
+def _changes(envelope: Envelope, decision: VerdictsChanged) -> Iterator[Change]:
+    for verdict, became in decision.changes.items():
+        yield Change(
+            decision.version,
+            decision.as_of,
+            verdict,
+            became.to if isinstance(became.to, str) else ", ".join(became.to),
+            became.reasons,
+            envelope.id,
+            envelope.traceparent,
+        )

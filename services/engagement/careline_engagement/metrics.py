@@ -26,16 +26,13 @@ contacts = Counter(
     "Outreach that cases asked for: sent, held for a while or suppressed, and what stood against.",
     ["playbook", "verdict", "reason"],
 )
+contacts_missed = Counter(
+    "careline_contacts_missed_total",
+    "Times that nobody contacted a customer by when the interaction calendar wanted it.",
+    ["tier"],
+)
 handovers = Counter(
     "careline_case_handovers_total",
     "Cases whose open work became somebody else's: away, back, or reassigned.",
     ["playbook", "reason"],
-)
-changes_early = Counter(
-    "careline_changes_early_total",
-    "Changes of scoring that had to wait for one before them on another topic.",
-)
-changes_missing = Counter(
-    "careline_changes_missing_total",
-    "Times that a change of scoring never came and the ones after it were followed without it.",
 )

@@ -50,7 +50,7 @@ class Ruling(NamedTuple):
     """Something that scoring said of a customer: from `at` on, `verdict` is `to`."""
 
     version: int
-    """Of scoring's change; counts all changes of a customer."""
+    """Of scoring's decision; counts those that changed something about a customer."""
     at: datetime
     verdict: str
     to: str
@@ -113,7 +113,7 @@ class Entry(NamedTuple):
     key: str
     """For a keyed playbook, what the case is about."""
     version: int
-    """Of the change of scoring that it is; 0 for anything else."""
+    """Of the decision of scoring that said so; 0 for anything else."""
     reasons: tuple[str, ...]
     event_id: str
     traceparent: str = ""

@@ -48,11 +48,10 @@ customers = Table(
     Column("number", name, primary_key=True),
     Column("version", Integer, nullable=False, server_default="0"),
     Column("rulings", JSONB, nullable=False, server_default="[]"),
-    Column("early", JSONB, nullable=False, server_default="[]"),
     Column("parted_at", instant),
     Column("parted_since", instant),
-    comment="How far scoring's changes were followed, and what they said; `early` wait for one "
-    "that is missing; `parted_at` is when it turned out to be another than it was taken for. "
+    comment="What scoring said of each: no decision up to `version` is missing; `parted_at` is "
+    "when it turned out to be another than it was taken for. "
     "Locked by whoever changes what is known of the customer.",
 )
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from aiokafka import ConsumerRecord
@@ -19,7 +19,7 @@ from careline_contracts.events.profile import (
     CustomerState,
     Move,
 )
-from careline_contracts.events.scoring import RiskChanged, TagChanged, TierChanged
+from careline_contracts.events.scoring import Became, VerdictName, VerdictsChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.payload import Payload
 from careline_contracts.topics import (
@@ -28,9 +28,7 @@ from careline_contracts.topics import (
     CUSTOMERS,
     FOLLOW_UPS,
     OUTREACH_RESULTS,
-    RISK_CHANGES,
-    TAG_CHANGES,
-    TIER_CHANGES,
+    SCORE_CHANGES,
     Topic,
 )
 from careline_engagement.handlers import Handlers
@@ -82,7 +80,7 @@ class Engagement(StageInTest):
         )
         self.hears = handlers.hears
         self._events = 0
-        self._changes: dict[str, int] = {}
+        self._decisions: dict[str, int] = {}
 
     def touchpoint(
         self,
@@ -159,30 +157,34 @@ class Engagement(StageInTest):
         return self._heard(ABSENCES, said, hours)
 
     def tier(self, customer: str, hours: float, to: str) -> ConsumerRecord:
-        return self._heard(TIER_CHANGES, TierChanged(**self._change(customer, hours, to)), hours)
+        return self.decision(customer, hours, tier=to)
 
     def need(self, customer: str, hours: float, to: str) -> ConsumerRecord:
-        changed = TagChanged(**self._change(customer, hours, to), tag="need")
-        return self._heard(TAG_CHANGES, changed, hours)
+        return self.decision(customer, hours, need=to)
 
     def risk(self, customer: str, hours: float, to: str, *reasons: str) -> ConsumerRecord:
-        changed = RiskChanged(**{**self._change(customer, hours, to), "reasons": reasons})
-        return self._heard(RISK_CHANGES, changed, hours)
+        return self.decision(customer, hours, *reasons, risk=to)
+
+    def decision(
+        self, customer: str, hours: float, *reasons: str, **to: str | tuple[str, ...]
+    ) -> ConsumerRecord:
+        """What one decision of scoring changed, and into what."""
+        version = self._decisions[customer] = self._decisions.get(customer, 0) + 1
+        changes = {
+            cast(VerdictName, verdict): Became(to=to[verdict], reasons=reasons) for verdict in to
+        }
+        decided = VerdictsChanged(
+            customer=customer,
+            version=version,
+            as_of=after(hours),
+            policy_version="scoring-1",
+            changes=changes,
+        )
+        return self._heard(SCORE_CHANGES, decided, hours)
 
     def again(self, records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
         """The same events in new records."""
         return [self.raw(r.topic, headers=r.headers, value=r.value) for r in records]
-
-    def _change(self, customer: str, hours: float, to: str) -> dict[str, Any]:
-        version = self._changes[customer] = self._changes.get(customer, 0) + 1
-        return {
-            "customer": customer,
-            "version": version,
-            "as_of": after(hours),
-            "to": to,
-            "reasons": (),
-            "policy_version": "scoring-1",
-        }
 
     def _heard(
         self,

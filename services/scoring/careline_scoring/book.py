@@ -26,9 +26,20 @@ class Published(NamedTuple):
     policy_version: str
 
 
+class LastSaid(NamedTuple):
+    """The version of a customer's last change on each topic that says one kind; 0: none yet."""
+
+    tier: int = 0
+    tags: int = 0
+    risk: int = 0
+
+
+NOTHING_SAID = LastSaid()
+
+
 @dataclass(slots=True)
 class Customer:
-    """A customer; `version` counts changes of verdicts, `revision` published scores."""
+    """A customer; `version` counts decisions that changed verdicts, `revision` published scores."""
 
     number: str
     version: int = 0
@@ -36,6 +47,7 @@ class Customer:
     as_of: datetime | None = None
     published: Published | None = None
     merged_into: str | None = None
+    last_said: LastSaid = NOTHING_SAID
     saves: int = 0
     """How often the row was saved: a history in memory is whole while this is the same."""
     moves: int = 0
@@ -43,7 +55,7 @@ class Customer:
     record: Tags = ()
     """What profile says of the customer, in its `record_version`."""
     record_version: int = 0
-    history: History = field(default_factory=History)
+    history: History = field(init=False)
     rulebook: Rulebook = field(init=False)
     """By which `history` is arranged, and by which the next decision is taken."""
     facts: list[Fact] | None = None

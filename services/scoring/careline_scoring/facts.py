@@ -1,12 +1,13 @@
-"""What an event that scoring hears states about a customer: facts, each on its business day."""
+"""What an event that scoring hears states, as facts on their business days, and about whom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from careline_contracts.envelope import Envelope
-from careline_contracts.events.profile import Activity
+from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
 from careline_contracts.events.ticketing import TicketBreached, TicketRated, TicketState
 from careline_contracts.events.touchpoints import OutreachAnswered
+from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
 from careline_scoring.model import Fact, kind_of
 from careline_scoring.rules.evidence import Calendar
@@ -60,3 +61,25 @@ def of_ticket(state: TicketState, day_of: Callable[[datetime], int]) -> tuple[Fa
         for rating in state.ratings
     ]
     return tuple(Fact(day_of(at), kind, "", 1, 0) for at, kind in (*broken, *rated))
+
+
+def whom(heard: Iterable[Heard], telling: Mapping[str, str]) -> tuple[set[str], set[str]]:
+    """Identities and numbers that events are about."""
+    identities, numbers = set(telling.values()), set()
+    for item in heard:
+        match item.payload:  # the most frequent first: whether it is of a model takes a while
+            case Activity(customer=number, identity=identity):
+                identities.add(identity)
+                numbers.add(number)
+            case CustomersMerged() as merge:
+                identities.update(move.name for move in merge.moves)
+                numbers.update((merge.customer, *merge.absorbed))
+            case OutreachAnswered(customer=number):
+                identities.add(number)
+                numbers.add(number)
+            case CustomerState(customer=number, merged_into=None):
+                numbers.add(number)
+            case TicketState() as ticket if ticket.ticket in telling and ticket.identity:
+                identities.add(ticket.identity)
+                numbers.add(ticket.customer)
+    return identities, numbers

@@ -31,7 +31,7 @@ from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store
 from careline_scoring.announcements import announce_changes, announce_score
 from careline_scoring.book import Book, Customer, Published, TierMove
-from careline_scoring.facts import of_activity, of_answer, of_ticket
+from careline_scoring.facts import of_activity, of_answer, of_ticket, whom
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
@@ -74,27 +74,12 @@ class Handlers:
 
     async def _take(self, unit: Unit, heard: Sequence[Heard]) -> Sequence[Heard]:
         """Handles events up to one that moves facts between customers; returns from that on."""
-        activities = [h.payload for h in heard if isinstance(h.payload, Activity)]
-        merges = [h.payload for h in heard if isinstance(h.payload, CustomersMerged)]
-        answers = [h.payload for h in heard if isinstance(h.payload, OutreachAnswered)]
-        states = [h.payload for h in heard if isinstance(h.payload, CustomerState)]
-        tickets = [h.payload for h in heard if isinstance(h.payload, TicketState)]
-        known = await told(unit.connection, {ticket.ticket for ticket in tickets})
-        day_of = self._timeline().editions[0].made.calendar.day_of
-        telling = {t.ticket for t in tickets if t.ticket in known or of_ticket(t, day_of)}
-        tickets = [ticket for ticket in tickets if ticket.ticket in telling]
+        telling = await self._telling(unit, heard)
+        identities, numbers = whom(heard, telling)
         work = await self._begin(
             unit,
-            identities={activity.identity for activity in activities}
-            | {move.name for merge in merges for move in merge.moves}
-            | {answer.customer for answer in answers}
-            | {told.identity for told in known.values()}
-            | {ticket.identity for ticket in tickets if ticket.identity},
-            numbers={activity.customer for activity in activities}
-            | {number for merge in merges for number in (merge.customer, *merge.absorbed)}
-            | {answer.customer for answer in answers}
-            | {state.customer for state in states if not state.merged_into}
-            | {ticket.customer for ticket in tickets},
+            identities=identities,
+            numbers=numbers,
             tickets=telling,
             instants=[_as_of(h.envelope) for h in heard],
         )
@@ -118,6 +103,14 @@ class Handlers:
                     await_policy(unit, published)
         await self._save(unit, work)
         return left
+
+    async def _telling(self, unit: Unit, heard: Sequence[Heard]) -> dict[str, str]:
+        """The tickets that tell of promises or satisfaction, or did, with the identity they had."""
+        tickets = [h.payload for h in heard if type(h.payload) is TicketState]
+        known = await told(unit.connection, {ticket.ticket for ticket in tickets})
+        day_of = self._timeline().editions[0].made.calendar.day_of
+        telling = {t.ticket: t.identity or "" for t in tickets if of_ticket(t, day_of)}
+        return telling | {ticket: before.identity for ticket, before in known.items()}
 
     async def _follow(self, unit: Unit, item: Heard) -> None:
         """Moves names as a merge or a split says, and decides again about all whom it concerns.
@@ -346,16 +339,14 @@ class _Work:
         if published == before:
             self.counts["unchanged"] += why == "timer"
             return
-        if before is None or before.tier != published.tier:
-            was = before.tier if before else None
-            # the first change that is said
-            version = customer.version + 1
-            move = TierMove(customer.number, version, as_of, was, published.tier)
-            self.book.tier_moves.append(move)
         changed = announce_changes(
             self._unit, customer, decision, published, as_of=as_of, cause=cause
         )
         self.counts.update(changed)
+        if "tier" in changed:
+            was = before.tier if before else None
+            move = TierMove(customer.number, customer.version, as_of, was, published.tier)
+            self.book.tier_moves.append(move)
         customer.published = published
         announce_score(self._unit, rulebook, customer, as_of=as_of, cause=cause)
         due_at = self._due_at(customer)

@@ -116,6 +116,10 @@ class Series:
         self.falls = False
         """Whether any day took something back: then less time may mean more."""
 
+    def begins_after(self, day: int) -> bool:
+        """Whether there is nothing on that day or before."""
+        return not self.days or day < self.days[0]
+
     def add(self, day: int, count: int, amount: int) -> None:
         """Adds to a day; the order of calls does not matter."""
         days, counts, amounts = self.days, self.counts, self.amounts
@@ -126,7 +130,7 @@ class Series:
             counts.append(counts[-1] + count)
             amounts.append(amounts[-1] + amount)
             return
-        index = bisect_left(days, day)
+        index = len(days) - 1 if days[-1] == day else bisect_left(days, day)
         if days[index] != day:
             days.insert(index, day)
             counts.insert(index + 1, counts[index])

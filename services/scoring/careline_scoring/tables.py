@@ -63,6 +63,9 @@ customers = Table(
     Column("number", Name, primary_key=True),
     Column("version", BigInteger, nullable=False, server_default="0"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
+    Column("tier_version", BigInteger, nullable=False, server_default="0"),
+    Column("tags_version", BigInteger, nullable=False, server_default="0"),
+    Column("risk_version", BigInteger, nullable=False, server_default="0"),
     Column("as_of", Instant),
     Column("points", ARRAY(SmallInteger)),
     Column("value", Text),
@@ -77,7 +80,8 @@ customers = Table(
     Column("record", JSONB, nullable=False, server_default="{}"),
     Column("record_version", BigInteger, nullable=False, server_default="0"),
     Column("saves", BigInteger, nullable=False, server_default="0"),
-    comment="Each customer as last published. `version` counts changes of verdicts, `revision` "
+    comment="Each customer as last published. `version` counts decisions that changed a "
+    "verdict, `tier_version` and the like are of the last change of that kind, `revision` counts "
     "scores, `saves` updates of the row: whoever changes a customer's facts counts it on. `points` "
     "are hundredths per measure; an absorbed number points to its survivor. "
     "`record` is what profile says of the customer, as tags.",

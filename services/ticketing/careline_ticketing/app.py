@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from careline_contracts.events.profile import (
+    IDENTITIES,
     Activity,
     CustomerErased,
     CustomersMerged,
@@ -36,7 +37,7 @@ class Heard:
             Hears(ACTIVITIES, self._types),
             Hears(TICKET_ACTIONS, {TicketActed.type: TicketActed}),
             Hears(TIER_CHANGES, {TierChanged.type: TierChanged}),
-            Hears(CUSTOMERS, {AnsweredFor.type: AnsweredFor}),
+            Hears(CUSTOMERS, {AnsweredFor.type: AnsweredFor}, skips=IDENTITIES),
             Hears(AGENTS, {AgentState.type: AgentState}),
         )
 

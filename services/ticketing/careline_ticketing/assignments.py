@@ -61,14 +61,16 @@ async def serve(unit: Unit, policy: Policy, as_of: datetime) -> list[Acted]:
     turns = await store.turns(unit.connection, sorted(policy.agents))
     away = [name for name, agent in policy.agents.items() if is_on_leave(agent, policy, as_of)]
     away += [name for name, agent in known.items() if agent.is_gone]
-    places = {place.said.ticket.id: place for place in await store.queue(unit.connection, away)}
+    found_places = await store.queue(unit.connection, away, policy.lanes)
+    places = {place.said.ticket.id: place for place in found_places}
     queue = [_waiting(place) for place in places.values()]
     found = assign(queue, turns, policy, as_of)
     given = [one for one in found if one.agent is not None]
     await store.take_turns(unit.connection, [one.agent for one in given if one.agent], as_of)
     nobody = [one for one in found if one.agent is None]
     newly = _newly_unassignable(nobody, places, policy, as_of)
-    unit.set_timer(ASSIGN, QUEUE, next_shift(policy, as_of))
+    is_cut = len(places) >= store.AT_ONCE and given
+    unit.set_timer(ASSIGN, QUEUE, as_of if is_cut else next_shift(policy, as_of))
     return [_acted(one, places[one.ticket], as_of) for one in (*given, *newly)]
 
 

@@ -144,14 +144,15 @@ class Handlers:
         before = Desk(self._in_force_at)
         await store.open_desk(unit.connection, before, named={}, numbers=numbers)
         recorded_at = envelope.recorded_at.astimezone(UTC)
-        notices = self._say(unit, before.catch_up(max(recorded_at, before.as_of)))
+        shifts = await agents.shifts(unit.connection)
+        notices = self._say(unit, before.catch_up(max(recorded_at, before.as_of)), shifts)
         await _save(unit, before, notices)
         if await moves.apply(unit.connection, moved.moves):
             after = Desk(self._in_force_at)
             numbers |= before.customers.keys()
             await store.open_desk(unit.connection, after, named={}, numbers=numbers)
             decisions = after.settle(recorded_at=recorded_at)
-            await _save(unit, after, self._say(unit, decisions, cause=envelope))
+            await _save(unit, after, self._say(unit, decisions, shifts, cause=envelope))
 
     async def _take_together(
         self, unit: Unit, readable: Sequence[tuple[Envelope, News | CustomersMerged]]
@@ -167,6 +168,7 @@ class Handlers:
                 numbers.update((news.customer, *news.absorbed))
         desk = Desk(self._in_force_at)
         await store.open_desk(unit.connection, desk, named=named, numbers=numbers)
+        shifts = await agents.shifts(unit.connection)
         notices: list[Notice] = []
         for envelope, news in readable:
             recorded_at = envelope.recorded_at.astimezone(UTC)
@@ -174,7 +176,7 @@ class Handlers:
                 decisions = desk.hear(*news, recorded_at=recorded_at)
             else:
                 decisions = desk.unite(news.customer, news.absorbed, recorded_at=recorded_at)
-            notices += self._say(unit, decisions, cause=envelope)
+            notices += self._say(unit, decisions, shifts, cause=envelope)
         await _save(unit, desk, notices)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
@@ -224,16 +226,21 @@ class Handlers:
             return
         desk = Desk(self._in_force_at)
         await store.open_desk_of_tickets(unit.connection, desk, [one.key for one in looked_at])
+        shifts = await agents.shifts(unit.connection)
         notices: list[Notice] = []
         for alarm in alarms:
-            notices += self._say(unit, desk.fire(alarm.key, alarm.due_at))
+            notices += self._say(unit, desk.fire(alarm.key, alarm.due_at), shifts)
         # what still comes before a digest of this unit belongs in it
         for digest in digests_due[-1:]:
-            notices += self._say(unit, desk.catch_up(digest.due_at))
+            notices += self._say(unit, desk.catch_up(digest.due_at), shifts)
         await _save(unit, desk, notices)
 
     def _say(
-        self, unit: Unit, decisions: Iterable[Decision], cause: Envelope | None = None
+        self,
+        unit: Unit,
+        decisions: Iterable[Decision],
+        shifts: digests.Shifts,
+        cause: Envelope | None = None,
     ) -> list[Notice]:
         """Tells others of decisions; what people are to hear of them comes back."""
         notices: list[Notice] = []
@@ -251,7 +258,9 @@ class Handlers:
             policy = self._in_force_at(decision.as_of).policy
             crises.watch(unit, decision)
             assignments.watch(unit, decision)
-            notices += digests.notices(said, decision.changes, at, policy, decision.account_manager)
+            notices += digests.notices(
+                said, decision.changes, at, policy, decision.account_manager, shifts
+            )
             unit.after_commit(partial(metrics.count, decision, self._in_force_at))
         return notices
 

@@ -13,7 +13,7 @@ from careline_contracts.events.ticketing import Level, Party, Target, TicketKind
 from careline_ticketing import clocks, messages
 from careline_ticketing.clocks import Verdict
 from careline_ticketing.lines import Line, LineKind, lines
-from careline_ticketing.model import Act, Clock, Said, Step, Ticket
+from careline_ticketing.model import MOVES, Act, Clock, Said, Step, Ticket
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.rules.pauses import Doubtful, doubtful
 
@@ -97,6 +97,44 @@ class StepView(BaseModel):
     @classmethod
     def of(cls, step: Step) -> Self:
         return cls(**{name: getattr(step, name) for name in cls.model_fields})
+
+
+class OwnPromise(BaseModel):
+    """What a customer was promised, and whether it was kept."""
+
+    target: Target
+    due_at: datetime
+    verdict: Verdict
+
+
+class OwnTicket(BaseModel):
+    """What customers see of their own ticket: no names of agents, and nothing of how we work."""
+
+    ticket: str
+    kind: TicketKind
+    status: TicketStatus
+    category: str
+    product: str | None
+    opened_at: datetime
+    resolved_at: datetime | None
+    waits_for_you: bool
+    promises: list[OwnPromise]
+    may: list[str]
+    """What they can do now: `reply`, `reopen`, `rate`."""
+
+    @classmethod
+    def of(cls, said: Said, policies: InForceAt, as_of: datetime) -> Self:
+        view = TicketView.of(said, policies, as_of)
+        verbs: dict[Act, str] = {"replied": "reply", "reopened": "reopen", "rated": "rate"}
+        return cls(
+            **view.model_dump(include=set(cls.model_fields)),
+            waits_for_you=view.waiting_for == "customer",
+            promises=[
+                OwnPromise(target=clock.target, due_at=clock.due_at, verdict=clock.verdict)
+                for clock in view.clocks
+            ],
+            may=[verb for act, verb in verbs.items() if act in MOVES[said.ticket.state]],
+        )
 
 
 class TicketView(BaseModel):

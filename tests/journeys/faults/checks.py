@@ -20,6 +20,7 @@ from careline_contracts.topics import (
     CUSTOMER_CHANGES,
     CUSTOMERS,
     RISK_CHANGES,
+    SCORE_CHANGES,
     SCORES,
     TAG_CHANGES,
     TICKET_CHANGES,
@@ -172,11 +173,13 @@ def dead_letters(evidence: Evidence, sent: Input) -> list[str]:
 
 
 _NUMBERED: tuple[tuple[str, tuple[Topic, ...]], ...] = (
-    ("customer", (TIER_CHANGES, TAG_CHANGES, RISK_CHANGES)),
+    ("customer", (SCORE_CHANGES,)),
     ("case", (CASE_CHANGES,)),
     ("ticket", (TICKET_CHANGES,)),
 )
 """Whose changes are numbered, and on which topics; a number is given once, and none is left out."""
+_CHAINED = (TIER_CHANGES, TAG_CHANGES, RISK_CHANGES)
+"""Each change names the version of the customer's change before it on the topic."""
 
 
 def order(evidence: Evidence) -> list[str]:
@@ -198,9 +201,20 @@ def order(evidence: Evidence) -> list[str]:
             for name, found in versions.items()
             if sorted(found) != list(range(1, len(found) + 1))
         ]
+    for topic in _CHAINED:
+        problems += _broken_chain(evidence, topic)
     for topic in (CUSTOMERS, CUSTOMER_CHANGES, SCORES, CASES, TICKETS):
         problems += _not_ascending(evidence, topic)
     return problems
+
+
+def _broken_chain(evidence: Evidence, topic: Topic) -> Iterator[str]:
+    newest: Counter[str] = Counter()
+    for id, said in evidence.said[topic.name].items():
+        before = said.payload.get("previous_version", 0)
+        if before != newest[said.key]:
+            yield f"{topic.name} {id}: comes after {newest[said.key]}, not after {before}"
+        newest[said.key] = said.payload["version"]
 
 
 def _not_ascending(evidence: Evidence, topic: Topic) -> Iterator[str]:

@@ -148,6 +148,24 @@ class ReminderRaised(Payload):
     due_at: Instant | None = None
     owner: ShortText | None = None
     """Of those in that role the one whose customer it is."""
+    script: ShortText | None = None
+    language: ShortText | None = None
+    body: LongText | None = None
+    """What to say, in the customer's language; `$name` is for whoever reads it to fill in."""
+
+
+class ContactMissed(Payload):
+    """Nobody contacted a customer by when the interaction calendar wanted it (CARE-2)."""
+
+    type: ClassVar[str] = "careline.contact.missed.v1"
+    customer: ShortText
+    tier: ShortText | None
+    as_of: Instant
+    due_at: Instant
+    last_contact_at: Instant | None = None
+    owner: ShortText | None = None
+    """The account manager, or whoever stands in."""
+    policy_version: str
 
 
 class FollowUpRecorded(Payload):

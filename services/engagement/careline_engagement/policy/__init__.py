@@ -102,8 +102,9 @@ class EngagementPolicy(Part):
         return self
 
     @model_validator(mode="after")
-    def _cadence_fits_the_caps(self) -> Self:
-        for tier, cadence in self.cadence.tiers.items():
+    def _cadence_can_be_kept(self) -> Self:
+        tiers = self.cadence.tiers
+        for tier, cadence in tiers.items():
             for cap in self.budget.caps:
                 wanted = cap.days // cadence.at_most_days
                 if cap.channel is None and wanted > cap.most:
@@ -112,6 +113,19 @@ class EngagementPolicy(Part):
                         f"{cap.most} in {cap.days} days",
                         *("cadence", "tiers", tier),
                     )
+        for n, playbook in enumerate(self.playbooks):
+            busy = playbook.window + playbook.again.peace
+            for place, entry in enumerate(playbook.enter):
+                if entry.trigger != f"{MOMENT}/contact_due":
+                    continue
+                for tier in sorted(entry.when.tier or tiers):
+                    if tier in tiers and busy > tiers[tier].between:
+                        raise Flaw(
+                            f"a contact with {tier} customers is asked for every "
+                            f"{tiers[tier].between.days} days, {playbook.playbook} can't begin "
+                            f"again before {busy.days}",
+                            *("playbooks", n, "enter", place),
+                        )
         return self
 
     def _unknown_moment(self, trigger: str) -> str:

@@ -19,6 +19,7 @@ from careline_engagement.policy.steps import (
     Escalate,
     Obligation,
     OfferStep,
+    OutreachStep,
     Task,
     Wait,
     When,
@@ -121,7 +122,11 @@ class Playbook(Part):
 
     @property
     def scripts(self) -> frozenset[str]:
-        return frozenset(step.script for step in self.steps if step.do == "outreach")
+        return frozenset(
+            step.script
+            for step in self.steps
+            if isinstance(step, OutreachStep | Task) and step.script
+        )
 
     @model_validator(mode="after")
     def _steps_can_be_taken(self) -> Self:

@@ -77,6 +77,8 @@ class Task(Obligation):
     do: Literal["task"]
     to: Role
     what: Text
+    script: Name | None = None
+    """What to say to the customer."""
 
 
 class Expect(Obligation):

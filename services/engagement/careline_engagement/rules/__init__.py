@@ -58,6 +58,8 @@ class Progress(NamedTuple):
     decided: Sequence[tuple[Entry, Outcome]]
     scheduled: Sequence[Entry]
     """Moments to come that were found out on the way."""
+    missed: Sequence[moments.Missed]
+    """Contacts that nobody made in time."""
     next_at: datetime | None
 
 
@@ -83,6 +85,7 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
     news: list[News] = []
     decided: list[tuple[Entry, Outcome]] = []
     scheduled: list[Entry] = []
+    missed: list[moments.Missed] = []
     agenda = _agenda(family, book)
     while agenda and agenda[0].at <= until:
         at, _, _, name, what = agenda.popleft()
@@ -93,6 +96,8 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             agenda = _agenda(family, book)
             continue
         if isinstance(what, Entry):
+            if not what.playbook and (gap := moments.missed(what, family, book)):
+                missed.append(gap)
             left = len(family.entries) - 1
             family, outcome = _enter(what, family, book)
             decided.append((what, outcome))
@@ -116,7 +121,7 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             # nothing but a new case, used-up budget and another wording changes what is to come
             agenda = _agenda(family, book)
         news.append(News(move, case, family.holder(case.number, at)))
-    return Progress(family, news, decided, scheduled, agenda[0].at if agenda else None)
+    return Progress(family, news, decided, scheduled, missed, agenda[0].at if agenda else None)
 
 
 def _take_back(
@@ -254,7 +259,8 @@ def _agenda(family: Family, book: Book) -> deque[_Item]:
 
 
 def _item(entry: Entry) -> _Item:
-    return _Item(entry.at, 1, 0, f"{entry.number}-{entry.name:>12}-{entry.playbook}", entry)
+    name = f"{entry.number}-{entry.version:>9}-{entry.name}-{entry.playbook}"
+    return _Item(entry.at, 1, 0, name, entry)
 
 
 def _in_order(items: Iterable[_Item]) -> deque[_Item]:

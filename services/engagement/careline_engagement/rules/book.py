@@ -92,6 +92,13 @@ class Book:
             raise LookupError(f"no edition of the policy has playbook {case.playbook}")
         return found
 
+    def version_of(self, case: Case) -> int | None:
+        """The version of its playbook that a case runs on; None if no edition has it any more."""
+        try:
+            return self.playbook_of(case).version
+        except LookupError:
+            return None
+
 
 def _since(edition: Edition) -> datetime:
     return edition.since

@@ -23,8 +23,9 @@ def entries(
     body: Mapping[str, Any] | None = None,
     traceparent: str = "",
 ) -> Iterator[Entry]:
-    """What an event may begin. It is named by scoring's version, or by a hash of the event's id."""
-    name, body = str(version) if version else short(event_id), body or {}
+    """What an event may begin, named by scoring's decision and verdict, or by the event's id."""
+    verdict, _, _ = trigger.partition("/")
+    name, body = f"{version}-{verdict}" if version else short(event_id), body or {}
     for playbook in policy.triggers.get(trigger, ()):
         if not any(
             rule.trigger == trigger and rule.where.items() <= body.items()

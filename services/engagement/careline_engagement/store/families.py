@@ -44,7 +44,7 @@ _FAMILIES = text("""
         OR EXISTS (SELECT FROM cases c WHERE c.number = down.number AND c.closed_at IS NULL))
 """)
 _ROWS = text("""
-    SELECT number, version, CAST(rulings AS text), CAST(early AS text), parted_at, parted_since
+    SELECT number, version, CAST(rulings AS text), parted_at, parted_since
     FROM customers WHERE number = ANY(CAST(:numbers AS text[]))
 """)
 # a split may take back how cases ended since the customers had been taken for one

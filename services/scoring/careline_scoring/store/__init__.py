@@ -11,9 +11,9 @@ from careline_contracts.events.profile import Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
 from careline_runtime.moves import every_name, follow, is_number, known_names, numbers
-from careline_scoring.book import Book, Customer, Published
+from careline_scoring.book import Book, Customer, LastSaid, Published
 from careline_scoring.histories import Histories
-from careline_scoring.model import Fact
+from careline_scoring.model import Fact, History
 from careline_scoring.rules import Rulebook
 from careline_scoring.store.told import save_told, told
 from careline_scoring.tags import read_tags, write_tags
@@ -25,7 +25,7 @@ _MEMBERS = text("""
 # in order of number, so that two instances wait for each other and don't deadlock
 _LOCK = text("""
     SELECT number, version, revision, as_of, merged_into, saves,
-        CAST(record AS text), record_version, moves,
+        CAST(record AS text), record_version, moves, tier_version, tags_version, risk_version,
         points, value, need, risk, tier, CAST(tags AS text), next_change_at, policy_version
     FROM customers WHERE number = ANY(CAST(:numbers AS text[]))
     ORDER BY number FOR UPDATE
@@ -78,17 +78,21 @@ _ADD_FACTS = text("""
 _SAVE_CUSTOMERS = text("""
     UPDATE customers SET
         version = saved.version, revision = saved.revision, as_of = saved.as_of,
+        tier_version = saved.tier_version, tags_version = saved.tags_version,
+        risk_version = saved.risk_version,
         points = CAST(saved.points AS smallint[]), value = saved.value, need = saved.need,
         risk = saved.risk, tier = saved.tier, tags = CAST(saved.tags AS jsonb),
         next_change_at = saved.next_change_at, policy_version = saved.policy_version,
         saves = customers.saves + 1
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:versions AS bigint[]), CAST(:revisions AS bigint[]),
-        CAST(:as_ofs AS timestamptz[]), CAST(:points AS text[]), CAST(:values AS text[]),
+        CAST(:tier_versions AS bigint[]), CAST(:tags_versions AS bigint[]),
+        CAST(:risk_versions AS bigint[]), CAST(:as_ofs AS timestamptz[]),
+        CAST(:points AS text[]), CAST(:values AS text[]),
         CAST(:needs AS text[]), CAST(:risks AS text[]), CAST(:tiers AS text[]),
         CAST(:tags AS text[]), CAST(:next_changes AS timestamptz[]), CAST(:policies AS text[])
-    ) AS saved (number, version, revision, as_of, points, value, need, risk, tier, tags,
-        next_change_at, policy_version)
+    ) AS saved (number, version, revision, tier_version, tags_version, risk_version, as_of, points,
+        value, need, risk, tier, tags, next_change_at, policy_version)
     WHERE customers.number = saved.number
 """)
 # after the rest, in which a ticket took back what it had said
@@ -147,10 +151,14 @@ async def load(
             customers |= {number: Customer(number) for number in await _open(connection, absent)}
         customers |= locked
         wanted |= {c.merged_into for c in locked.values() if c.merged_into is not None}
-    live = [c for c in customers.values() if c.merged_into is None]
-    known = [c for c in live if facts_moved or c.published is not None]
     will_change = _choose_rulebooks(timeline, customers.values(), instants)
-    if unread := [c.number for c in known if will_change or not histories.take(c)]:
+    unread = []
+    for customer in customers.values():
+        if will_change or not histories.take(customer):
+            customer.history = History()
+            if customer.merged_into is None and (facts_moved or customer.published is not None):
+                unread.append(customer.number)
+    if unread:
         for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
             customers[number].learn(Fact._make(fact))
     move_of |= {number: customer.moves for number, customer in customers.items()}
@@ -186,13 +194,15 @@ async def _lock(connection: AsyncConnection, numbers: Collection[str]) -> dict[s
 
 def _customer(row: Sequence[Any]) -> Customer:
     number, version, revision, as_of, merged_into, saves, record, record_version, moves = row[:9]
+    last_said, published = LastSaid._make(row[9:12]), row[12:]
     return Customer(
         number,
         version,
         revision,
         as_of,
-        None if as_of is None else _published(*row[9:]),
+        None if as_of is None else _published(*published),
         merged_into,
+        last_said,
         saves,
         record=read_tags(record),
         record_version=record_version,
@@ -292,6 +302,9 @@ async def _save_customers(connection: AsyncConnection, customers: Collection[Cus
             "numbers": [c.number for c, _ in decided],
             "versions": [c.version for c, _ in decided],
             "revisions": [c.revision for c, _ in decided],
+            "tier_versions": [c.last_said.tier for c, _ in decided],
+            "tags_versions": [c.last_said.tags for c, _ in decided],
+            "risk_versions": [c.last_said.risk for c, _ in decided],
             "as_ofs": [c.as_of for c, _ in decided],
             # an array of arrays must be rectangular, an array of texts need not
             "points": [f"{{{','.join(map(str, p.points))}}}" for _, p in decided],

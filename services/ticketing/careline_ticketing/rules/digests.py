@@ -4,7 +4,7 @@ The instant of a digest follows from the alarm's own, so what lies in one digest
 how fast we were.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from careline_contracts.events.ticketing import (
     TicketWarned,
 )
 from careline_ticketing.model import Said, Ticket
-from careline_ticketing.policy import Policy
+from careline_ticketing.policy import ALWAYS, Policy
 from careline_ticketing.rules.changes import Change
 
 What = Literal["opened", "warned", "breached", "escalated", "unassignable"]
@@ -30,6 +30,10 @@ _WHAT: dict[type[TicketChange], What] = {
     TicketUnassignable: "unassignable",
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+Shifts = Mapping[str, str]
+"""Agent → the calendar that is their shift, as supervisors have them; they win over the policy."""
 
 
 class Notice(NamedTuple):
@@ -47,28 +51,36 @@ def notices(
     told: Sequence[Change],
     at: datetime,
     policy: Policy,
-    account_manager: str | None = None,
+    account_manager: str | None,
+    shifts: Shifts,
 ) -> list[Notice]:
     """Who hears of these changes of a ticket, the last ones said, and when; nobody of most."""
-    due_at = at if said.ticket.level in policy.digests.at_once else None
+    is_at_once = said.ticket.level in policy.digests.at_once
     found = []
     for version, change in enumerate(told, start=said.version - len(told) + 1):
         hearers = _hearers(said.ticket, change, policy, account_manager)
         if not hearers:
             continue
-        due_at = due_at or digest_at(at, policy)
-        entry = _entry(said, change)
-        found += [
-            Notice(one, due_at, f"{said.ticket.id}-{version}-{one}", entry) for one in hearers
-        ]
+        entry, id = _entry(said, change), f"{said.ticket.id}-{version}"
+        for person in sorted(hearers):
+            due_at = at if is_at_once else digest_at(at, policy, hours_of(person, policy, shifts))
+            found.append(Notice(person, due_at, f"{id}-{person}", entry))
     return found
 
 
-def digest_at(at: datetime, policy: Policy) -> datetime:
+def digest_at(at: datetime, policy: Policy, hours: str) -> datetime:
     """The instant of the digest that takes what happened at `at`: it is told the moment after."""
     every = policy.digests.every
     full = EPOCH + ((at - EPOCH) // every + 1) * every
-    return policy.timetable(policy.digests.hours).next_open(full)
+    return policy.timetable(hours).next_open(full)
+
+
+def hours_of(person: str, policy: Policy, shifts: Shifts) -> str:
+    """The calendar by which somebody works; of a role, and of who isn't an agent, the digests'."""
+    listed = policy.agents.get(person)
+    hours = shifts.get(person) or (listed.hours if listed else policy.digests.hours)
+    # a policy of another time may not know a shift of today
+    return hours if hours == ALWAYS or hours in policy.calendars else policy.digests.hours
 
 
 def _hearers(

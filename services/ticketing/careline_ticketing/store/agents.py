@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.ticketing import AgentState
 
 _AGENTS = text("SELECT state FROM agents ORDER BY agent")
+_SHIFTS = text("SELECT agent, CAST(state AS json) ->> 'hours' AS hours FROM agents")
 _LOCKED = text("SELECT state FROM agents WHERE agent = :agent FOR UPDATE")
 _SAVE = text("""
     INSERT INTO agents (agent, version, state)
@@ -23,6 +24,11 @@ async def agents(connection: AsyncConnection) -> dict[str, AgentState]:
     rows = (await connection.execute(_AGENTS)).scalars()
     found = (AgentState.parse(state.encode()) for state in rows)
     return {one.agent: one for one in found}
+
+
+async def shifts(connection: AsyncConnection) -> dict[str, str]:
+    """Each agent's calendar, by name."""
+    return {row.agent: row.hours for row in await connection.execute(_SHIFTS)}
 
 
 async def find(connection: AsyncConnection, agent: str) -> AgentState | None:
