@@ -26,14 +26,11 @@ from careline_contracts.topics import (
     TICKET_CHANGES,
 )
 from careline_engagement import metrics, rules, store
-from careline_engagement.announcements import (
-    announce,
-    announce_missed,
-    announce_state,
-    context_of,
-)
+from careline_engagement.announcements import announce, announce_state
+from careline_engagement.context import context_of
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.hearing import News as Hearing
+from careline_engagement.missed_contacts import announce_missed
 from careline_engagement.model import Entry, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
