@@ -124,7 +124,8 @@ class _Scoring:
         await self._seed(connection, 1, alike, self._day)
         await self._seed(connection, alike + 1, self._awaited, self._day + 1)
         await self._seed(connection, self._awaited + 1, self._customers, self._day + 30)
-        await connection.execute("ANALYZE")
+        # else the database tidies up by itself while the first timers fire
+        await connection.execute("VACUUM (ANALYZE)", timeout=600)
         await connection.close()
         options = ServiceOptions(clock="replay")
         await asyncio.to_thread(self._stack.start_services, options, names=["scoring"])
