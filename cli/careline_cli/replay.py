@@ -29,6 +29,9 @@ LONGEST_POLL_SECONDS = 0.02
 POLL_SHARE = 0.02
 """Of the time waited so far: each look is work for Kafka and the services, which a long wait spares
 them."""
+FIRST_LOOK_SHARE = 0.7
+LATEST_FIRST_LOOK_SECONDS = 0.3
+"""Of the time that the last drain of its kind took: steps of a replay are much alike."""
 
 Status = Mapping[str, Any]
 
@@ -44,6 +47,8 @@ class Pipeline:
         self._consumer = AIOKafkaConsumer(bootstrap_servers=endpoints.kafka)
         self._inputs: list[TopicPartition] = []
         self._slowest = ""
+        self._lasted = {"tick": 0.0, "events": 0.0}
+        """How long the last drain took, in seconds."""
 
     async def __aenter__(self) -> Self:
         await self.publisher.start()
@@ -106,11 +111,14 @@ class Pipeline:
         """
         started, pause = time.monotonic(), POLL_SECONDS
         waiting_for = "the services"
+        cause = "events" if by is None else "tick"
+        await asyncio.sleep(min(FIRST_LOOK_SHARE * self._lasted[cause], LATEST_FIRST_LOOK_SECONDS))
         while (waited := time.monotonic() - started) < timeout_seconds:
             try:
                 before = await self._ends()
                 statuses, waiting_for = await self._look(before, by)
                 if not waiting_for and await self._ends() == before:
+                    self._lasted[cause] = time.monotonic() - started
                     return statuses
             except (httpx.HTTPError, KafkaError, OSError) as error:
                 waiting_for = f"an answer ({type(error).__name__})"
