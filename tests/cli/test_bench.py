@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from careline_cli.bench.command import Load, Part, measured
+from careline_cli.bench.tickets import TicketLoad
 from careline_contracts.topics import SERVICES
 from careline_localstack import LocalStack
 
@@ -21,6 +22,9 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
             backtest_customers=1_000,
             idle_seconds=1,
             latency_seconds=1,
+            tickets=TicketLoad(
+                opened=200, waiting=500, due=100, due_within_seconds=2, idle_seconds=1
+            ),
         )
         figures = await measured(stack, load, parts=tuple(Part))
     finally:
@@ -38,6 +42,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "idle_cpu_percent",
         "backtest_seconds",
         "backtest_customers",
+        "tickets",
         "events",
         "customers",
         "seed",
@@ -57,6 +62,21 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     assert figures["latency_p99_ms"] > 0
     assert 0 <= figures["idle_cpu_percent"] < 500
     assert figures["backtest_seconds"] > 0
+    tickets = figures["tickets"]
+    assert set(tickets) == {
+        "opened",
+        "opened_per_second",
+        "opened_cpu_us",
+        "idle_cpu_percent",
+        "idle_cpu_percent_with_waiting",
+        "waiting",
+        "due",
+        "due_cpu_us",
+        "lateness_p50_ms",
+        "lateness_p99_ms",
+    }
+    assert tickets["opened_per_second"] > 0
+    assert 0 < tickets["lateness_p50_ms"] <= tickets["lateness_p99_ms"]
     edge = figures["edge"]
     assert set(edge) == {
         "send_events_per_second",

@@ -372,7 +372,7 @@ async def test_a_look_is_decided_by_how_the_cases_of_any_playbook_ended(admin_ur
         await stage.tick(after(24 * 29))
         async with stage.engine.connect() as connection:
             [family] = await store.load_families(
-                connection, {"A"}, always={"A"}, kept=timedelta(days=60)
+                connection, {"A"}, until=EVER_AFTER, kept=timedelta(days=60)
             )
     assert [entry.playbook for entry in family.entries] == [""]
     assert sorted(case.is_open for case in family.cases) == [False, True]

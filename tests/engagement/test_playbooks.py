@@ -113,6 +113,24 @@ TROUBLE = a_fact(-5, "ticket.opened/L1", detail="T1")
             id="opened again",
         ),
         pytest.param([a_fact(-5, "ticket.opened/L3", detail="T2")], 0, id="only an enquiry"),
+        pytest.param(
+            [
+                a_fact(-5, "ticket.closed", detail="T1", version=2),
+                a_fact(-5, "ticket.opened/L1", detail="T1", version=1),
+            ],
+            0,
+            id="reported late, when it was solved already",
+        ),
+        pytest.param(
+            [
+                a_fact(-5, "ticket.closed", detail="T1", version=2),
+                a_fact(-5, "ticket.opened/L1", detail="T1", version=1),
+                a_fact(-5, "ticket.reopened", detail="T1", version=3),
+                a_fact(2, "ticket.closed", detail="T1", version=4),
+            ],
+            2,
+            id="and has come back at the same instant",
+        ),
         pytest.param([TROUBLE], None, id="not solved: no step begins"),
     ],
 )

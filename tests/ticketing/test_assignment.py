@@ -1,5 +1,6 @@
 """Who takes which ticket: by team, skill, load, shift and leave; in turn; and nobody starves."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -189,6 +190,18 @@ async def test_what_nobody_can_take_is_a_state_that_on_call_hears_of_once(desk: 
         for entry in digest.entries
     ]
     assert told.count(("team_lead", "unassignable")) == 1
+
+
+@pytest.mark.stack
+async def test_two_instances_at_once_give_nothing_twice(desk: Stage) -> None:
+    other = Stage(desk.engine, staffed(li=an_agent(), wang=an_agent()))
+    for turn in range(3):
+        await desk.play([fault(at(minutes=turn), customer=f"C{turn}{n}") for n in range(2)])
+        await asyncio.gather(desk.tick(at(minutes=turn)), other.tick(at(minutes=turn)))
+
+    taken = [c for c in await desk.changes() if isinstance(c, TicketAssigned)]
+    assert len({c.ticket for c in taken}) == len(taken) == 6
+    assert Counter(c.agent for c in taken) == {"li": 3, "wang": 3}
 
 
 @pytest.mark.stack

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from careline_contracts.events.ticketing import TicketBreached, TicketDigestRaised
 from careline_contracts.topics import TICKET_DIGESTS
+from careline_ticketing import handlers
 from careline_ticketing.rules.digests import digest_at, hours_of
 from careline_ticketing.testing import (
     POLICY,
@@ -62,6 +63,20 @@ def test_alarms_of_half_an_hour_are_told_together(happened: datetime, told: date
 async def digests(stage: Stage) -> list[TicketDigestRaised]:
     said = [s for s in await stage.said() if s.topic == TICKET_DIGESTS.name]
     return [TicketDigestRaised.parse(s.value) for s in said]
+
+
+@pytest.mark.stack
+async def test_a_day_on_which_everything_breaks_makes_no_message_too_large(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "MOST_ENTRIES", 4)
+    await stage.play([complaint(at(minutes=n), customer=f"C{n}") for n in range(10)])
+    await stage.tick(at(hours=1))
+
+    told = [len(digest.entries) for digest in await digests(stage)]
+    assert told == [4, 4, 2]
+    ids = [s.envelope.id for s in await stage.said() if s.topic == TICKET_DIGESTS.name]
+    assert len(set(ids)) == 3
 
 
 @pytest.mark.stack

@@ -15,6 +15,7 @@ from careline_cli.bench import measure
 from careline_cli.bench.backtest import backtest_seconds
 from careline_cli.bench.edge import measure_edge
 from careline_cli.bench.table import as_table
+from careline_cli.bench.tickets import SHIPPED, TicketLoad, measure_tickets
 from careline_cli.checkout import stack_of_its_own
 from careline_cli.console import progress, stdout, writable
 from careline_contracts.topics import SERVICES
@@ -32,6 +33,8 @@ class Part(StrEnum):
     """HTTP and raw topics, against a bare `send`."""
     BACKTEST = "backtest"
     """A policy tried on customers who are made up."""
+    TICKETS = "tickets"
+    """Tickets opened, very many that wait, very many promises due at once."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Load:
     backtest_customers: int
     idle_seconds: int = 15
     latency_seconds: int = 15
+    tickets: TicketLoad = SHIPPED
 
 
 def bench(
@@ -105,6 +109,8 @@ async def measured(stack: LocalStack, load: Load, *, parts: Sequence[Part]) -> d
             "backtest_seconds": round(seconds, 1),
             "backtest_customers": load.backtest_customers,
         }
+    if Part.TICKETS in parts:
+        figures["tickets"] = await measure_tickets(stack, load.tickets)
     return {**figures, "events": load.events, "customers": load.customers, "seed": load.seed}
 
 

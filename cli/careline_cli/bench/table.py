@@ -13,6 +13,8 @@ def as_table(figures: Mapping[str, Any]) -> Table:
         _add_services(table, figures)
     if "edge" in figures:
         _add_edge(table, figures["edge"])
+    if "tickets" in figures:
+        _add_tickets(table, figures["tickets"])
     if "backtest_seconds" in figures:
         table.add_section()
         words = f"back-test of {figures['backtest_customers']:,} customers over a month"
@@ -57,6 +59,18 @@ def _add_edge(table: Table, edge: Mapping[str, Any]) -> None:
             edge[f"{name}_cpu_us"],
         )
     table.add_row("p99 of a POST at 200 a second", f"{edge['single_post_p99_ms']} ms")
+
+
+def _add_tickets(table: Table, tickets: Mapping[str, Any]) -> None:
+    table.add_section()
+    rate, microseconds = f"{tickets['opened_per_second']:,}", f"{tickets['opened_cpu_us']} µs"
+    table.add_row("tickets opened and clocked", rate, "", microseconds)
+    for name, words in (("", "without tickets"), ("_with_waiting", f"with {tickets['waiting']:,}")):
+        percent = tickets[f"idle_cpu_percent{name}"]
+        table.add_row(f"idle, ticketing and PostgreSQL, {words}", f"{percent} % of a core")
+    due = f"{tickets['due']:,} promises due in a minute, p99 until a consumer knows"
+    late = f"{tickets['lateness_p99_ms']} ms"
+    table.add_row(due, late, "", f"{tickets['due_cpu_us']} µs")
 
 
 def _add_pace(table: Table, words: str, rate: int, ratio: float, microseconds: float) -> None:

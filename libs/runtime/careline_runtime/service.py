@@ -85,7 +85,7 @@ class Service:
         self.name, self.settings = name, settings
         self.policy, self._policy_version = policy, policy_version
         self.access = Access.of(settings)
-        self.clock = clock_for(settings)
+        self.clock = clock_for(settings, service=name)
         self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
         self.is_ready = False
         self.stalled = ""

@@ -241,7 +241,7 @@ class TransactionalStage:
         assert self._fire is not None
         started = time.perf_counter()
         async with self._one_unit, self._engine.begin() as connection:
-            unit = Unit(connection, service=self._service)
+            unit = Unit(connection, service=self._service, passed=now)
             due = await timers.take_due(connection, now, limit=limit)
             if due:
                 await self._fire(unit, due)

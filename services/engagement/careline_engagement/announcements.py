@@ -4,9 +4,7 @@ Ids are made of the case's id and its version or step, so every replay says the 
 names. Of a case that is held out nothing is said: nobody may treat it as a case.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import NamedTuple
+from datetime import datetime
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.engagement import (
@@ -17,7 +15,6 @@ from careline_contracts.events.engagement import (
     CaseState,
     CaseStepBreached,
     CaseStepDone,
-    ContactMissed,
     OfferHeld,
     OutreachHeld,
     OutreachRequested,
@@ -27,13 +24,12 @@ from careline_contracts.events.engagement import (
 from careline_contracts.payload import Payload
 from careline_contracts.topics import CASE_CHANGES, CASES, OUTREACH_REQUESTS, REMINDERS, Topic
 from careline_engagement import metrics
-from careline_engagement.model import Case, Family
+from careline_engagement.context import Context
+from careline_engagement.model import Case
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.scripts import Rendered
 from careline_engagement.policy.steps import Assign, Escalate, Obligation, OutreachStep, Task
-from careline_engagement.rules import Book, News
-from careline_engagement.rules.moments import Missed
-from careline_engagement.rules.owners import owner_of
+from careline_engagement.rules import News
 from careline_runtime.unit_of_work import Unit
 
 SHOWN = ("due_at", "done_at", "breached_at", "sent_at")
@@ -42,37 +38,6 @@ _OFFER_HELD = {
     "needs_approval": "报价 {amount} 需要审批 / an offer of {amount} needs approval",
     "above_limit": "报价 {amount} 超出上限 / an offer of {amount} is above the limit",
 }
-
-
-class Context(NamedTuple):
-    """What is said besides the move: who is in charge, and of an outreach its words."""
-
-    manager: str | None
-    """The account manager, or whoever stands in."""
-    script: str | None
-    words: Rendered | None
-
-
-def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Context:
-    """Who looks after the customer, and what is said to them, in their language."""
-    at, number = news.move.at, news.case.number
-    manager = owner_of(family, number, at)
-    step = playbook.by_name.get(news.move.subject)
-    name = step.script if isinstance(step, OutreachStep | Task) else None
-    if name is None or news.move.kind not in ("sent", "begun"):
-        return Context(manager, None, None)
-    product = (family.verdict(number, "product", at) or "").split(", ")[0]
-    variables = {
-        "name": "$name",
-        "tier": news.case.tier or "",
-        "key": news.case.key,
-        "reason": news.case.reasons[-1] if news.case.reasons else "",
-        "product": product,
-        "manager": manager or "",
-    }
-    script = book.script(name, at)
-    language = family.attribute(number, "language", at)
-    return Context(manager, name, script.render(language, variables) if script else None)
 
 
 def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
@@ -108,33 +73,6 @@ def announce_state(unit: Unit, news: News) -> None:
     case = news.case
     id = f"{case.id}-{case.revision}-state"
     _say(unit, CASES, state_of(case, news.holder), news, key=case.id, id=id)
-
-
-def announce_missed(unit: Unit, missed: Iterable[Missed], book: Book) -> None:
-    """Says that nobody contacted customers in time; for whom somebody answers, it is escalated."""
-    for gap in missed:
-        id = f"{gap.customer}-contact-missed-{gap.at.astimezone(UTC):%Y%m%dT%H%M%S}"
-        said = ContactMissed(
-            customer=gap.customer,
-            tier=gap.tier,
-            as_of=gap.at,
-            due_at=gap.due_at,
-            last_contact_at=gap.last_contact_at,
-            owner=gap.owner,
-            policy_version=book.at(gap.at).version,
-        )
-        unit.say(REMINDERS, said, key=gap.customer, id=id, recorded_at=gap.at)
-        if gap.owner:
-            reminder = ReminderRaised(
-                customer=gap.customer,
-                to="supervisor",
-                about=f"customer {gap.customer}",
-                reason=f"{gap.owner} 未按时联系 {gap.tier} 客户 / "
-                f"{gap.owner} did not contact a {gap.tier} customer in time",
-                due_at=gap.due_at,
-            )
-            unit.say(REMINDERS, reminder, key=gap.customer, id=f"{id}-reminder", recorded_at=gap.at)
-        unit.after_commit(metrics.contacts_missed.labels(gap.tier or "none").inc)
 
 
 def state_of(case: Case, holder: str) -> CaseState:

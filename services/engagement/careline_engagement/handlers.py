@@ -4,8 +4,9 @@ Nothing is decided on hearing. A customer's topics have no order among each othe
 waits until the clock has passed its instant: then whatever belongs before it has been heard.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 
 from careline_contracts.events.engagement import AbsenceNoted, FollowUpRecorded, OfferDecided
 from careline_contracts.events.profile import (
@@ -26,15 +27,12 @@ from careline_contracts.topics import (
     TICKET_CHANGES,
 )
 from careline_engagement import metrics, rules, store
-from careline_engagement.announcements import (
-    announce,
-    announce_missed,
-    announce_state,
-    context_of,
-)
+from careline_engagement.announcements import announce, announce_state
+from careline_engagement.context import context_of
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.hearing import News as Hearing
-from careline_engagement.model import Entry, Outcome
+from careline_engagement.missed_contacts import announce_missed
+from careline_engagement.model import Case, Entry, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
 from careline_engagement.rules import Book, News, Progress, moments
@@ -79,10 +77,12 @@ class Handlers:
         )
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
-        """Keeps facts, follows changes, and sets timers for what is then to be decided."""
+        """Keeps facts, follows changes, and wakes the customers about whom that may change what is
+        to come, at the instant at which it does. What it comes to is worked out then, once.
+        """
         book = self._book()
         news = hear(heard, book)
-        parted = await _regroup(unit, news, book)
+        wakes = await _regroup(unit, news, book)
         if names := news.names():
             news.bring_home(await store.homes(unit.connection, names))
         if news.facts:
@@ -96,39 +96,35 @@ class Handlers:
         if news.absences:
             await store.add_absences(unit.connection, news.absences)
             for absence in news.absences:
-                unit.set_timer(ABSENCE, absence.owner, absence.at)
+                unit.wake(ABSENCE, absence.owner, absence.at)
         standings = await _follow(unit, news.changes, book) if news.changes else {}
-        begun = await _begin(unit, news, standings, book)
+        wakes += (await _begin(unit, news, standings, book)).items()
         for alias in news.aliases:
             unit.set_timer(CARE, alias.absorbed, None)
-        begun |= {number for alias in news.aliases for number in alias[:2]} | parted
-        touched = {fact.number for fact in news.facts} | {c.number for c in news.consents}
-        touched |= {number for number, _ in news.records}
-        for family in await store.load_families(
-            unit.connection, touched | begun, always=begun, kept=book.facts_kept
-        ):
-            unit.set_timer(CARE, family.root, rules.next_at(family, book))
+            wakes += ((number, alias.since) for number in alias[:2])
+        await _wake(unit, wakes, _stirs(news), book)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """Decides and says what is due, each at its own instant."""
+        assert unit.passed is not None
         book = self._book()
-        until = {timer.key: timer.due_at for timer in due if timer.kind == CARE}
-        progress: list[Progress] = []
-        numbers = set(until)
-        handed_over = await _hand_over(unit, due, until)
-        for family in await store.load_families(
-            unit.connection, numbers | handed_over, always=numbers, kept=book.facts_kept
-        ):
-            instant = max(until[number] for number in family.numbers if number in until)
-            moved = rules.advance(family, until=instant, book=book)
-            progress.append(moved)
-            # a timer that fired is gone already
-            if moved.next_at is not None or family.root not in until:
-                unit.set_timer(CARE, family.root, moved.next_at)
+        numbers = {timer.key for timer in due if timer.kind == CARE}
+        numbers |= await _hand_over(unit, due)
+        progress = [
+            rules.advance(family, until=unit.passed, book=book)
+            for family in await store.load_families(
+                unit.connection, numbers, until=unit.passed, kept=book.facts_kept
+            )
+        ]
+        for moved in progress:
+            if moved.next_at is not None:
+                unit.wake(CARE, moved.family.root, moved.next_at)
         await self._save(unit, progress, book)
+        in_vain = sum(not (moved.news or moved.decided) for moved in progress)
+        unit.after_commit(lambda: _count_fired(len(progress), in_vain))
 
     async def _save(self, unit: Unit, progress: Sequence[Progress], book: Book) -> None:
-        last: dict[str, News] = {}
+        cases: dict[str, Case] = {}
         decided: list[tuple[Entry, Outcome]] = []
         scheduled: list[Entry] = []
         asked: list[Asked] = []
@@ -136,17 +132,20 @@ class Handlers:
             decided += family.decided
             announce_missed(unit, family.missed, book)
             scheduled += family.scheduled
-            for news in family.news:
-                playbook = book.playbook_of(news.case)
-                last[news.case.id] = news
-                if not news.case.held_out:
+            cases |= {news.case.id: news.case for news in family.news}
+            told = (news for news in family.news if not news.case.held_out)
+            # by the instant: who decides a month at once says no less than who decides day by day
+            for _, moves in groupby(told, key=lambda news: news.move.at):
+                last: dict[str, News] = {}
+                for news in moves:
+                    playbook = book.playbook_of(news.case)
                     announce(unit, news, playbook, context_of(news, family.family, playbook, book))
                     asked += _asked(news, playbook)
-        for news in last.values():
-            if not news.case.held_out:
-                announce_state(unit, news)
-        if last:
-            await store.save_cases(unit.connection, [news.case for news in last.values()])
+                    last[news.case.id] = news
+                for news in last.values():
+                    announce_state(unit, news)
+        if cases:
+            await store.save_cases(unit.connection, list(cases.values()))
         if asked:
             await store.save_contacts(unit.connection, asked)
         gone = {entry for entry, outcome in decided if rules.says_nothing(entry, outcome)}
@@ -172,8 +171,8 @@ async def _follow(
 
 async def _begin(
     unit: Unit, news: Hearing, standings: Mapping[str, Standing], book: Book
-) -> set[str]:
-    """Keeps what may begin a case; returns the customers of whom something is to be decided.
+) -> dict[str, datetime]:
+    """Keeps what may begin a case; returns for whom something is to be decided, and since when.
 
     A warning about somebody whom no playbook is for needs no timer to find that out.
     """
@@ -189,24 +188,56 @@ async def _begin(
         unit.after_commit(lambda: _count((entry, "condition_unmet") for entry in unmet))
     if open_ones := [*news.entries, *(entry for entry in said if entry not in unmet)]:
         return await store.add_entries(unit.connection, open_ones)
-    return set()
+    return {}
 
 
-async def _hand_over(unit: Unit, due: Sequence[Due], until: dict[str, datetime]) -> set[str]:
-    """The customers of those who go or come back; adds until when they are to be looked at."""
+async def _hand_over(unit: Unit, due: Sequence[Due]) -> set[str]:
+    """The customers of those who go or come back, as far as there is work to be handed over."""
     turns = {timer.key: timer.due_at for timer in due if timer.kind == ABSENCE}
     if not turns:
         return set()
-    looked_after = await store.looked_after_by(unit.connection, turns)
-    for number, owner in looked_after:
-        until[number] = max(turns[owner], until.get(number, turns[owner]))
     for owner, at in (await store.next_turns(unit.connection, turns)).items():
-        unit.set_timer(ABSENCE, owner, at)
-    return {number for number, _ in looked_after}
+        unit.wake(ABSENCE, owner, at)
+    customers = await store.looked_after_by(unit.connection, turns)
+    found = await store.open_playbooks(unit.connection, customers)
+    return {root for root, _, playbooks in found if playbooks}
 
 
-async def _regroup(unit: Unit, news: Hearing, book: Book) -> set[str]:
-    """Takes numbers for one customer, or several again; returns those that it concerns.
+def _stirs(news: Hearing) -> Iterator[tuple[str, datetime, str]]:
+    """What may move a case, if there is one: whose, when, and the kind of a fact."""
+    yield from ((fact.number, fact.at, fact.kind) for fact in news.facts)
+    yield from ((consent.number, consent.at, "") for consent in news.consents)
+    yield from ((number, record.at, "") for number, record in news.records)
+
+
+async def _wake(
+    unit: Unit,
+    wakes: Collection[tuple[str, datetime]],
+    stirs: Iterable[tuple[str, datetime, str]],
+    book: Book,
+) -> None:
+    """Wakes customers at the first instant at which something about them is new.
+
+    No fact moves anything that comes before it, so nothing need be worked out to know that instant.
+    """
+    stirred: dict[str, list[tuple[datetime, str]]] = {number: [] for number, _ in wakes}
+    for number, at, kind in stirs:
+        stirred.setdefault(number, []).append((at, kind))
+    for root, numbers, playbooks in await store.open_playbooks(unit.connection, stirred):
+        instants = [at for number, at in wakes if number in numbers]
+        instants += [
+            at
+            for number in numbers
+            for at, kind in stirred.get(number, ())
+            if book.stirs(kind, playbooks)
+        ]
+        if instants:
+            unit.wake(CARE, root, min(instants))
+
+
+async def _regroup(unit: Unit, news: Hearing, book: Book) -> list[tuple[str, datetime]]:
+    """Takes numbers for one customer, or several again; returns those that it concerns, and since
+    when.
 
     A merge that is heard after the split that undid it, or twice, changes nothing.
     """
@@ -215,7 +246,11 @@ async def _regroup(unit: Unit, news: Hearing, book: Book) -> set[str]:
     overtaken = {m.name for m in news.merging if holding.get(m.name) != m}
     if aliases := [alias for alias in news.aliases if alias.absorbed not in overtaken]:
         await store.add_aliases(unit.connection, aliases)
-    concerned = await store.settle(unit.connection, news.settling)
+    wakes: list[tuple[str, datetime]] = []
+    if news.settling:
+        since = min(at for at, _ in news.settling)
+        settled = await store.settle(unit.connection, [move for _, move in news.settling])
+        wakes += ((number, since) for number in settled)
     for split in news.splits:
         hold = [move for move in split.moves if holding.get(move.name) == move]
         if not hold:
@@ -223,11 +258,11 @@ async def _regroup(unit: Unit, news: Hearing, book: Book) -> set[str]:
         numbers, parting = await store.part(
             unit.connection, hold, split.parts, at=split.at, kept=book.facts_kept
         )
-        concerned |= numbers
+        wakes += ((number, split.at) for number in numbers)
         for number in numbers:
             news.entries.append(look(number, parting))
             news.entries += moments.contact_look(number, split.at, book.at(split.at).policy)
-    return concerned
+    return wakes
 
 
 def entries_of(changes: Mapping[str, Sequence[Change]], book: Book) -> Iterator[Entry]:
@@ -284,6 +319,11 @@ def _contact(
         reason,
         earliest_at,
     )
+
+
+def _count_fired(families: int, in_vain: int) -> None:
+    metrics.customers_fired.labels("changed").inc(families - in_vain)
+    metrics.customers_fired.labels("unchanged").inc(in_vain)
 
 
 def _count(decided: Iterable[tuple[Entry, Outcome]]) -> None:

@@ -75,8 +75,8 @@ class News:
     aliases: list[Alias] = field(default_factory=list)
     merging: list[Move] = field(default_factory=list)
     splits: list[Apart] = field(default_factory=list)
-    settling: list[Move] = field(default_factory=list)
-    """Tickets that go to another customer."""
+    settling: list[tuple[datetime, Move]] = field(default_factory=list)
+    """Tickets that go to another customer, and since when that is known."""
     facts: dict[Fact, str] = field(default_factory=dict)
     """Each with the identity, outreach, case or ticket that it goes with when customers part."""
     consents: list[Consent] = field(default_factory=list)
@@ -134,9 +134,8 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
             case CustomerState():
                 _record(news, envelope, payload, book)
             case TicketMoved():
-                news.settling.append(
-                    Move(name=payload.ticket, customer=payload.customer, move=payload.version)
-                )
+                to = Move(name=payload.ticket, customer=payload.customer, move=payload.version)
+                news.settling.append((known_at(envelope), to))
             case TicketOpened() | TicketResolved() | TicketReopened() | TicketMerged():
                 _ticket(news, envelope, payload, book)
     return news
@@ -268,7 +267,8 @@ def _ticket(
             kind = tickets.REOPENED
         case TicketResolved() | TicketMerged():
             kind = tickets.CLOSED
-    fact = Fact(known_at(envelope), change.customer, kind, envelope.id, change.ticket)
+    at = known_at(envelope)
+    fact = Fact(at, change.customer, kind, envelope.id, change.ticket, version=change.version)
     news.facts[fact] = change.ticket
     news.entries += rules.entries(
         _kind(envelope.type),

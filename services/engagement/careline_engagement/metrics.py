@@ -7,6 +7,11 @@ entries_decided = Counter(
     "What may begin a case, by what it led to: a case (opened, held_out), or why not.",
     ["playbook", "trigger", "outcome"],
 )
+customers_fired = Counter(
+    "careline_customers_fired_total",
+    "Customers whose instant had come, by whether anything changed then (changed, unchanged).",
+    ["verdict"],
+)
 case_steps = Counter(
     "careline_case_steps_total",
     "Steps of cases that were done in time, not done by their deadline (breached), done late.",

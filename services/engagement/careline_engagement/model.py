@@ -25,6 +25,8 @@ class Fact(NamedTuple):
     """Of an offer."""
     request: str = ""
     """The outreach that it answers."""
+    version: int = 0
+    """Of a ticket's change: which of its ticket's changes it is. Several may have one instant."""
 
 
 class Alias(NamedTuple):
@@ -297,6 +299,8 @@ class Family(NamedTuple):
     consents: Sequence[Consent] = ()
     records: Mapping[str, Sequence[Record]] = {}
     """Of each number, in order of version."""
+    later_at: datetime | None = None
+    """When the first of the entries comes that lie too far ahead to be among `entries`."""
     absences: Mapping[str, Sequence[Absence]] = {}
     """Of each account manager and their deputies, in the order in which they were said."""
     parting: Parting | None = None

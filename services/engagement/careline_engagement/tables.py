@@ -66,6 +66,7 @@ facts = Table(
     Column("detail", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False, server_default="0"),
     Column("request", Text, nullable=False, server_default=""),
+    Column("version", Integer, nullable=False, server_default="0"),
     Index("ix_facts_identity", "identity"),
     comment="What may be evidence; kept for the policy's time before the customer's latest.",
 )

@@ -238,13 +238,15 @@ class Desk:
         """The latest instant for which anybody's tickets were decided."""
         return max((customer.as_of for customer in self.customers.values()), default=BEFORE_ALL)
 
-    def fire(self, ticket_id: str, due_at: datetime) -> list[Decision]:
-        """The timer of a ticket has come to its instant."""
-        customer = next((c for c in self.customers.values() if ticket_id in c.said), None)
-        if customer is None:
-            return []
-        self.fired.append(ticket_id)
-        return customer.catch_up(due_at)
+    def fire(self, due: Iterable[tuple[str, datetime]]) -> list[Decision]:
+        """The timers of tickets have come to their instants."""
+        holders = {id: customer for customer in self.customers.values() for id in customer.said}
+        decisions: list[Decision] = []
+        for ticket_id, due_at in due:
+            if (customer := holders.get(ticket_id)) is not None:
+                self.fired.append(ticket_id)
+                decisions += customer.catch_up(due_at)
+        return decisions
 
     def catch_up(self, until: datetime) -> list[Decision]:
         """What time brings to the tickets of everyone here up to `until`."""

@@ -18,11 +18,22 @@ from careline_ticketing.store.agents import agents as known_agents
 
 
 class Foresight(NamedTuple):
-    """How many people play how long a queue, what comes of it, and what would help most."""
+    """The queue, who works on it, and what comes of it if nothing changes."""
 
-    agents: int
-    played: Sequence[Ahead]
-    remedies: Sequence[Remedy]
+    queue: Sequence[Work]
+    staff: Sequence[Hand]
+    effort: dict[Level, timedelta]
+    as_of: datetime
+
+    @property
+    def played(self) -> list[Ahead]:
+        """When each ticket will be solved."""
+        return forecast(self.queue, self.staff, self.effort, self.as_of)
+
+    @property
+    def remedies(self) -> list[Remedy]:
+        """What would help most."""
+        return remedies(self.queue, self.staff, self.effort, self.as_of)
 
 
 async def foresight(
@@ -33,16 +44,11 @@ async def foresight(
     solved = await queries.solved_lately(connection)
     policy = assignments.staffed(policy, await known_agents(connection))
     timetable = policy.timetable(policy.digests.hours)
-    everybody = [_hand(agent, policy) for agent in policy.agents.values() if not agent.is_absent]
-    if agents or not everybody:
-        everybody = [Hand(None, timetable)] * (agents or 1)
+    staff = [_hand(agent, policy) for agent in policy.agents.values() if not agent.is_absent]
+    if agents or not staff:
+        staff = [Hand(None, timetable)] * (agents or 1)
     queue = [work for said in in_work if (work := _work(said.ticket, policy))]
-    effort = efforts(_worked(solved, timetable))
-    return Foresight(
-        len(everybody),
-        forecast(queue, everybody, effort, as_of),
-        remedies(queue, everybody, effort, as_of),
-    )
+    return Foresight(queue, staff, efforts(_worked(solved, timetable)), as_of)
 
 
 def _hand(agent: Agent, policy: Policy) -> Hand:

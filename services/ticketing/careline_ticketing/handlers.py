@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -39,6 +39,8 @@ BREACH = "breach"
 """Kind of the timers of promises; the key is the ticket's id."""
 DIGEST = "digest"
 """Kind of the timers of digests; the key is instant and person."""
+MOST_ENTRIES = 1_000
+"""Of one digest: 250 kB. On a day when everything breaks, more entries are several digests."""
 
 
 class News(NamedTuple):
@@ -227,9 +229,8 @@ class Handlers:
         desk = Desk(self._in_force_at)
         await store.open_desk_of_tickets(unit.connection, desk, [one.key for one in looked_at])
         shifts = await agents.shifts(unit.connection)
-        notices: list[Notice] = []
-        for alarm in alarms:
-            notices += self._say(unit, desk.fire(alarm.key, alarm.due_at), shifts)
+        fired = desk.fire((alarm.key, alarm.due_at) for alarm in alarms)
+        notices = self._say(unit, fired, shifts)
         # what still comes before a digest of this unit belongs in it
         for digest in digests_due[-1:]:
             notices += self._say(unit, desk.catch_up(digest.due_at), shifts)
@@ -275,12 +276,12 @@ async def _say_digests(unit: Unit, due: Sequence[Due]) -> None:
     names = [(timer.key.partition("/")[2], timer.due_at) for timer in due]
     taken = await waiting_notices.take(unit.connection, names)
     for (person, due_at), found in groupby(taken, key=attrgetter("person", "due_at")):
-        together = list(found)
-        digest = TicketDigestRaised(
-            person=person, due_at=due_at, entries=tuple(notice.entry for notice in together)
-        )
-        id = f"digest-{together[0].id}"
-        unit.say(TICKET_DIGESTS, digest, key=person, id=id, recorded_at=due_at)
+        while together := list(islice(found, MOST_ENTRIES)):
+            digest = TicketDigestRaised(
+                person=person, due_at=due_at, entries=tuple(notice.entry for notice in together)
+            )
+            id = f"digest-{together[0].id}"
+            unit.say(TICKET_DIGESTS, digest, key=person, id=id, recorded_at=due_at)
 
 
 async def _save(unit: Unit, desk: Desk, notices: Sequence[Notice]) -> None:

@@ -84,10 +84,10 @@ def router(connect: Connect, policies: InForceAt, now: Now) -> APIRouter:
             seen = await foresight(connection, policies(as_of).policy, as_of, agents)
         return Forecast(
             as_of=as_of,
-            agents=seen.agents,
-            open=len(seen.played),
+            agents=len(seen.staff),
+            open=len(seen.queue),
             breaches=[Breach(**one._asdict()) for one in seen.played if one.is_late],
-            remedies=list(seen.remedies),
+            remedies=seen.remedies,
         )
 
     return routes

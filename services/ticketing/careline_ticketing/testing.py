@@ -269,7 +269,7 @@ class DeskInMemory:
             if due_at > now:
                 return
             self._put_away()
-            self.decisions += self._desk.fire(ticket, due_at)
+            self.decisions += self._desk.fire([(ticket, due_at)])
 
     @property
     def changes(self) -> list[TicketChange]:

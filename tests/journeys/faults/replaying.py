@@ -7,6 +7,7 @@ from datetime import datetime
 import asyncpg
 
 from careline_cli.replay import Pipeline
+from careline_contracts.events.operations import ClockTicked
 from careline_localstack import LocalStack
 from careline_localstack.services import ServiceOptions
 from tests.journeys.faults.evidence import Rows, read_tables
@@ -40,7 +41,7 @@ async def hear_again(
             stack.start_services, ServiceOptions(clock="replay"), names=services
         )
         async with Pipeline(stack.endpoints, services=services) as pipeline:
-            await pipeline.drain(by=clock, timeout_seconds=timeout_seconds)
+            await pipeline.drain(by=ClockTicked(now=clock), timeout_seconds=timeout_seconds)
         for service in services:
             await asyncio.to_thread(stack.services[service].stop)
             tables[service] = await read_tables(stack.endpoints.databases[service])

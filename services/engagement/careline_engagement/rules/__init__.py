@@ -36,7 +36,6 @@ __all__ = [
     "decide",
     "entries",
     "is_out_of_question",
-    "next_at",
     "says_nothing",
 ]
 
@@ -72,12 +71,6 @@ class _Item(NamedTuple):
     """In one phase of one instant the most urgent come first: they get what budget is left."""
     name: str
     what: Entry | Move
-
-
-def next_at(family: Family, book: Book) -> datetime | None:
-    """The instant at which something has to be said next, if nothing else happens."""
-    agenda = _agenda(family, book)
-    return agenda[0].at if agenda else None
 
 
 def advance(family: Family, *, until: datetime, book: Book) -> Progress:
@@ -121,7 +114,9 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             # nothing but a new case, used-up budget and another wording changes what is to come
             agenda = _agenda(family, book)
         news.append(News(move, case, family.holder(case.number, at)))
-    return Progress(family, news, decided, scheduled, missed, agenda[0].at if agenda else None)
+    to_come = [agenda[0].at] if agenda else []
+    to_come += [family.later_at] if family.later_at else []
+    return Progress(family, news, decided, scheduled, missed, min(to_come, default=None))
 
 
 def _take_back(
@@ -176,8 +171,8 @@ def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
 
 
 def _with_entries(family: Family, entries: Iterable[Entry]) -> Family:
-    known = {(entry.playbook, entry.name) for entry in family.entries}
-    new = [entry for entry in entries if (entry.playbook, entry.name) not in known]
+    known = {(entry.number, entry.playbook, entry.name) for entry in family.entries}
+    new = [e for e in entries if (e.number, e.playbook, e.name) not in known]
     return family._replace(entries=[*family.entries, *new])
 
 

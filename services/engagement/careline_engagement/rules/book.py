@@ -1,7 +1,7 @@
 """Which edition of the policy decides what: by its instant, and by what a case began with."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -46,6 +46,31 @@ class Book:
     @cached_property
     def topics_apart(self) -> timedelta:
         return max(edition.policy.topics_apart for edition in self.editions)
+
+    @cached_property
+    def _stirring(self) -> Mapping[str, frozenset[str]]:
+        """Of each kind that is evidence for cases only: the playbooks whose cases it may move."""
+        stirring: dict[str, set[str]] = {}
+        for edition in self.editions:
+            for playbook in edition.policy.playbooks:
+                for kind in playbook.evidence:
+                    stirring.setdefault(kind, set()).add(playbook.playbook)
+            for kind in edition.policy.cadence.counts:
+                stirring.setdefault(kind, set())
+        by_people = (edition.policy.budget.by_people for edition in self.editions)
+        for kind in frozenset().union(*by_people):
+            stirring.pop(kind, None)
+        return {kind: frozenset(names) for kind, names in stirring.items()}
+
+    def stirs(self, kind: str, playbooks: Collection[str]) -> bool:
+        """Whether a fact of this kind may move a case of one of these playbooks.
+
+        What uses up budget, is about a ticket or an offer, or is no fact, may move any.
+        """
+        stirring = self._stirring.get(kind)
+        if stirring is None:
+            return bool(playbooks)
+        return not stirring.isdisjoint(playbooks)
 
     def at(self, instant: datetime) -> Edition:
         """The edition in force at `instant`; before all of them, the first."""

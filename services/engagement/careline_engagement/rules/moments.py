@@ -56,16 +56,16 @@ def looked(look: Entry, family: Family, book: Book) -> Iterator[Entry]:
     if plan is None:
         return
     if look.at < plan.asked_at:
-        yield from _look_at(plan.asked_at, look, family)
+        yield moved(look, plan.asked_at)
         return
     # who was asked with notice isn't asked again when it is too late
     if look.at != plan.late_at or plan.asked_at == plan.late_at:
         for playbook in book.at(look.at).policy.triggers.get(CONTACT_DUE, ()):
             yield _entry(look.number, playbook.playbook, CONTACT_DUE, look.at)
     if look.at < plan.late_at:
-        yield from _look_at(plan.late_at, look, family)
+        yield moved(look, plan.late_at)
     elif cadence := _cadence(family, look.number, look.at, book):
-        yield from _look_at(look.at + cadence.at_most, look, family)
+        yield moved(look, look.at + cadence.at_most)
 
 
 def missed(look: Entry, family: Family, book: Book) -> Missed | None:
@@ -82,15 +82,6 @@ def missed(look: Entry, family: Family, book: Book) -> Missed | None:
         last_contact(family, number, at, book),
         owner_of(family, number, at),
     )
-
-
-def _look_at(at: datetime, look: Entry, family: Family) -> Iterator[Entry]:
-    """A look at a later instant, unless another comes before it and sees to the rest."""
-    if not any(
-        not one.playbook and one.number == look.number and look.at < one.at <= at
-        for one in family.entries
-    ):
-        yield moved(look, at)
 
 
 def _plan(family: Family, number: str, at: datetime, book: Book) -> _Plan | None:

@@ -75,12 +75,10 @@ async def absences_of(
     return found
 
 
-async def looked_after_by(
-    connection: AsyncConnection, owners: Collection[str]
-) -> list[tuple[str, str]]:
-    """The customers whose work may change hands with these owners, each with the owner."""
+async def looked_after_by(connection: AsyncConnection, owners: Collection[str]) -> set[str]:
+    """The customers whose work may change hands with these owners."""
     rows = await connection.execute(_LOOKED_AFTER, {"owners": sorted(owners)})
-    return [(number, owner) for number, owner in rows]
+    return set(rows.scalars())
 
 
 async def next_turns(

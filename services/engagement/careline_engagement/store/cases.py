@@ -123,8 +123,14 @@ async def save_cases(connection: AsyncConnection, cases: Sequence[Case]) -> None
 
 
 async def save_contacts(connection: AsyncConnection, asked: Collection[Asked]) -> None:
-    """Saves what became of outreach; of one that was held and sent in the batch, the last."""
-    last = {(one.case, one.step): one for one in asked}.values()
+    """Saves what became of outreach; of one that was held and sent in the batch, the last, with
+    what it had to wait for."""
+    known: dict[tuple[str, str], Asked] = {}
+    for one in asked:
+        before = known.get((one.case, one.step))
+        reason = before.reason if before and one.verdict == "sent" else one.reason
+        known[one.case, one.step] = one._replace(reason=reason)
+    last = known.values()
     await connection.execute(
         _SAVE_CONTACTS,
         {

@@ -28,8 +28,8 @@ _ADD_FACTS = text("""
         SELECT * FROM unnest(
             CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]), CAST(:kinds AS text[]),
             CAST(:events AS text[]), CAST(:identities AS text[]), CAST(:details AS text[]),
-            CAST(:amounts AS bigint[]), CAST(:requests AS text[])
-        ) AS heard (number, at, kind, event_id, identity, detail, amount_minor, request)
+            CAST(:amounts AS bigint[]), CAST(:requests AS text[]), CAST(:versions AS int[])
+        ) AS heard (number, at, kind, event_id, identity, detail, amount_minor, request, version)
     ), kept AS (
         SELECT number, greatest(
             max(at), (SELECT max(at) FROM facts WHERE facts.number = heard.number)
@@ -38,7 +38,8 @@ _ADD_FACTS = text("""
     ), dropped AS (
         DELETE FROM facts USING kept WHERE facts.number = kept.number AND facts.at < kept.since
     )
-    INSERT INTO facts (number, at, kind, event_id, identity, detail, amount_minor, request)
+    INSERT INTO facts (
+        number, at, kind, event_id, identity, detail, amount_minor, request, version)
     SELECT heard.* FROM heard JOIN kept USING (number) WHERE at >= since
     ORDER BY number, at, kind, event_id
     ON CONFLICT DO NOTHING
@@ -83,7 +84,7 @@ _ADD_ENTRIES = text("""
     ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent,
         identity)
     ON CONFLICT DO NOTHING
-    RETURNING number
+    RETURNING number, at
 """)
 _DROP_ENTRIES = text("""
     DELETE FROM entries USING unnest(
@@ -134,6 +135,7 @@ async def add_facts(
             "details": [f.detail for f in facts],
             "amounts": [f.amount_minor for f in facts],
             "requests": [f.request for f in facts],
+            "versions": [f.version for f in facts],
             "kept": kept,
         },
     )
@@ -188,8 +190,9 @@ async def add_follow_ups(
 
 async def add_entries(
     connection: AsyncConnection, entries: Collection[Entry], *, outcome: Outcome | None = None
-) -> set[str]:
-    """Adds what may begin a case, decided or not; returns the numbers for which it was new."""
+) -> dict[str, datetime]:
+    """Adds what may begin a case, decided or not; returns for whom it was new, and the earliest
+    instant."""
     added = await connection.execute(
         _ADD_ENTRIES,
         {
@@ -207,7 +210,10 @@ async def add_entries(
             "outcome": outcome,
         },
     )
-    return set(added.scalars())
+    earliest: dict[str, datetime] = {}
+    for number, at in added:
+        earliest[number] = min(at, earliest.get(number, at))
+    return earliest
 
 
 async def decide_entries(

@@ -110,7 +110,9 @@ async def open_desk(
         first_numbers = [named[identity] for identity in identities]
         await connection.execute(_ADD_MEMBERS, {"identities": identities, "numbers": first_numbers})
         desk.members.update(await _pairs(connection, _MEMBERS, identities=identities))
-    await _load(connection, desk, sorted({*everyone, *desk.members.values()}))
+    known_as = await _lock(connection, desk, sorted({*everyone, *desk.members.values()}))
+    await _load_facts(connection, desk, known_as)
+    await _load_said(connection, desk, known_as)
 
 
 async def move_idle(connection: AsyncConnection, idle: Collection[Move]) -> None:
@@ -126,12 +128,16 @@ async def move_idle(connection: AsyncConnection, idle: Collection[Move]) -> None
 async def open_desk_of_tickets(
     connection: AsyncConnection, desk: Desk, tickets: Collection[str]
 ) -> None:
-    """Locks and loads into `desk` the customers of these tickets."""
+    """Locks and loads into `desk` the customers of these tickets, for what time alone brings.
+
+    Their facts stay where they are: time reads none of them again.
+    """
     owners = (await connection.execute(_OWNERS, {"tickets": sorted(tickets)})).scalars()
-    await _load(connection, desk, sorted(set(owners)))
+    await _load_said(connection, desk, await _lock(connection, desk, sorted(set(owners))))
 
 
-async def _load(connection: AsyncConnection, desk: Desk, numbers: Sequence[str]) -> None:
+async def _lock(connection: AsyncConnection, desk: Desk, numbers: Sequence[str]) -> list[str]:
+    """Locks whoever these numbers lead to; returns all numbers that they are known by."""
     locked = (await connection.execute(_LOCK, {"numbers": numbers})).all()
     if merged := [row.number for row in locked if row.survivor is not None]:
         raise TryLater(f"{merged[0]} was merged while this unit waited for it")
@@ -140,16 +146,22 @@ async def _load(connection: AsyncConnection, desk: Desk, numbers: Sequence[str])
         desk.customers[number] = Customer(number, desk, as_of, account_manager)
     roots = sorted(desk.customers)
     desk.survivors.update(await _pairs(connection, _ABSORBED, roots=roots))
+    return [*roots, *desk.survivors]
+
+
+async def _load_facts(connection: AsyncConnection, desk: Desk, known_as: Sequence[str]) -> None:
     facts: dict[str, list[Fact]] = {}
-    known_as = {"numbers": [*roots, *desk.survivors]}
-    for number, identity, *columns in await connection.execute(_FACTS, known_as):
+    for number, identity, *columns in await connection.execute(_FACTS, {"numbers": known_as}):
         fact = Fact(*columns)
         facts.setdefault(desk.survivors.get(number, number), []).append(fact)
         desk.identities[fact.key] = identity
     for root, known in facts.items():
         desk.customers[root].knows(known)
+
+
+async def _load_said(connection: AsyncConnection, desk: Desk, known_as: Sequence[str]) -> None:
     # a customer who was moved just now has tickets that say so only when they are read again
-    for number, document in await connection.execute(_SAID, known_as):
+    for number, document in await connection.execute(_SAID, {"numbers": known_as}):
         said = SAID.validate_json(document)
         desk.customer(number).said[said.ticket.id] = said
 
