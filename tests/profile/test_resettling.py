@@ -8,9 +8,9 @@ import pytest
 
 from careline_contracts.events.profile import CustomersSplit
 from careline_contracts.topics import CUSTOMERS
-from careline_profile import resettling
 from careline_profile.handlers import Rules
-from careline_profile.resettling import Resettling
+from careline_profile.resettling import applying
+from careline_profile.resettling.applying import Resettling
 from careline_profile.resettling.rules import concerned, in_words
 from careline_profile.rules import customer_number
 from careline_profile.testing import RULES, Profile, ref
@@ -81,7 +81,7 @@ async def test_a_value_that_is_found_to_be_shared_parts_whom_it_had_joined(
 async def test_what_others_may_know_is_said_anew_once_for_each_customer(
     profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resettling, "AT_ONCE", 2)
+    monkeypatch.setattr(applying, "AT_ONCE", 2)
     await applied(profile, RULES)
     people = [f"app_user:p{n}" for n in range(5)]
     for n, one in enumerate(people):

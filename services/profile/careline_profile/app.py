@@ -25,7 +25,7 @@ from careline_profile.record.editing import Editor
 from careline_profile.record.exporting import Exporter
 from careline_profile.record.rules.fold import FieldRules
 from careline_profile.record.search import Search
-from careline_profile.resettling import Resettling
+from careline_profile.resettling.applying import Resettling
 from careline_profile.reviews import api as reviews_api
 from careline_profile.timeline import api as timeline_api
 from careline_profile.timeline.store import forget
