@@ -244,8 +244,13 @@ async def _rewind(bootstrap_servers: str, group: str) -> None:
 def _cpu_seconds(stack: LocalStack) -> dict[str, float]:
     """CPU time used so far by the services, the servers and this driver."""
     processes = [*stack.services.values(), *stack.servers]
-    used = {process.name: _cpu_of(_process(process)) for process in processes}
+    used = {process.name: cpu_of(process) for process in processes}
     return {**used, "driver": sum(psutil.Process().cpu_times()[:2])}
+
+
+def cpu_of(server: Server) -> float:
+    """CPU seconds that a service or a server has used so far."""
+    return _cpu_of(_process(server))
 
 
 def _cpu_of(process: psutil.Process) -> float:
