@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "profile_0012"
-down_revision = "profile_0011"
+revision = "profile_0013"
+down_revision = "profile_0012"
 
 
 def upgrade() -> None:
