@@ -70,6 +70,7 @@ def show(
     overdue = " [red]overdue[/]" if found["is_overdue"] else ""
     stdout.print(
         f"[bold]{found['customer']}[/] ({found.get('tier', 'no tier')}), "
+        f"looked after by {found.get('owner', 'nobody')}, "
         f"last contact {found.get('last_contact_at', 'never')}, next {due}{overdue}",
         highlight=False,
         soft_wrap=True,

@@ -49,7 +49,7 @@ def list_cases(
     if as_json:
         stdout.print_json(data=found)
         return
-    table = Table("opened", "case", "customer", "playbook", "status", "missed", box=None)
+    table = Table("opened", "case", "customer", "playbook", "version", "status", "missed", box=None)
     for case in found["cases"]:
         missed = sum(step["verdict"] in ("missed", "late") for step in case["steps"])
         table.add_row(
@@ -57,6 +57,7 @@ def list_cases(
             case["case"],
             case["customer"],
             case["playbook"],
+            str(case.get("playbook_version", "")),
             case["status"],
             str(missed or ""),
         )

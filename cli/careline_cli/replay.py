@@ -1,4 +1,4 @@
-"""The replay clock's driver: drain, tick, drain.
+"""The replay clock's driver: drain, tick, drain; for who decides last, once more.
 
 Drained means that every service has handled everything that was published and has nothing left
 to say or to fire. It is read twice around the services' own word, so that an event in flight
@@ -29,6 +29,13 @@ LONGEST_POLL_SECONDS = 0.02
 POLL_SHARE = 0.02
 """Of the time waited so far: each look is work for Kafka and the services, which a long wait spares
 them."""
+FIRST_LOOK_SHARE = 0.7
+LATEST_FIRST_LOOK_SECONDS = 0.3
+"""Of the time that the last drain of its kind took: steps of a replay are much alike."""
+
+DECIDES_LAST = ("engagement",)
+"""Passes an instant after all others have said what they have to say of it
+(docs/decisions/0022-who-decides-last.md)."""
 
 Status = Mapping[str, Any]
 
@@ -44,6 +51,10 @@ class Pipeline:
         self._consumer = AIOKafkaConsumer(bootstrap_servers=endpoints.kafka)
         self._inputs: list[TopicPartition] = []
         self._slowest = ""
+        self._lasted: dict[str, float] = {}
+        """How long the last drain of each kind took, in seconds."""
+        self._waits: dict[str, datetime] = {}
+        """Where the clocks of those stand that decide last."""
 
     async def __aenter__(self) -> Self:
         await self.publisher.start()
@@ -74,10 +85,22 @@ class Pipeline:
 
     async def tick(self, now: datetime, *, timeout_seconds: float = 600) -> None:
         """Moves the replay clock to `now`, and returns when all that this causes has happened."""
-        envelope = Envelope(f"tick-{to_text(now)}", "/careline/clock", ClockTicked.type, now, now)
-        tick = Record(CLOCK.name, "", to_headers(envelope), ClockTicked(now=now).to_json())
+        last = [service for service in DECIDES_LAST if service in self.services]
+        self._waits = self._waits or {
+            service: from_text((await self.get(service, "/status"))["clock"], name="clock")
+            for service in last
+        }
+        await self._tick(ClockTicked(now=now, still=self._waits), timeout_seconds)
+        await self._tick(ClockTicked(now=now), timeout_seconds)
+        self._waits = dict.fromkeys(last, now)
+
+    async def _tick(self, ticked: ClockTicked, timeout_seconds: float) -> None:
+        now = ticked.now
+        id = f"tick-{to_text(now)}{'-but-the-last' if ticked.still else ''}"
+        envelope = Envelope(id, "/careline/clock", ClockTicked.type, now, now)
+        tick = Record(CLOCK.name, "", to_headers(envelope), ticked.to_json())
         await self.publish([tick], timeout_seconds=timeout_seconds)
-        await self.drain(by=now, timeout_seconds=timeout_seconds)
+        await self.drain(by=ticked, timeout_seconds=timeout_seconds)
 
     async def publish(self, records: Sequence[Record], *, timeout_seconds: float = 600) -> None:
         """Publishes in order per key; waits for a broker that restarts, and sends all again.
@@ -98,19 +121,23 @@ class Pipeline:
             await asyncio.sleep(LONGEST_POLL_SECONDS)
 
     async def drain(
-        self, *, by: datetime | None = None, timeout_seconds: float = 600
+        self, *, by: ClockTicked | None = None, timeout_seconds: float = 600
     ) -> dict[str, Status]:
-        """Returns the statuses once all is handled (and every clock has reached `by`).
+        """Returns the statuses once all is handled (and every clock stands where `by` says).
 
         Servers that restart meanwhile are waited for. Raises `CommandError` after the timeout.
         """
         started, pause = time.monotonic(), POLL_SECONDS
         waiting_for = "the services"
+        kind = "events" if by is None else "tick but the last" if by.still else "tick"
+        nearly_over = FIRST_LOOK_SHARE * self._lasted.get(kind, 0)
+        await asyncio.sleep(min(nearly_over, LATEST_FIRST_LOOK_SECONDS))
         while (waited := time.monotonic() - started) < timeout_seconds:
             try:
                 before = await self._ends()
                 statuses, waiting_for = await self._look(before, by)
                 if not waiting_for and await self._ends() == before:
+                    self._lasted[kind] = time.monotonic() - started
                     return statuses
             except (httpx.HTTPError, KafkaError, OSError) as error:
                 waiting_for = f"an answer ({type(error).__name__})"
@@ -146,7 +173,7 @@ class Pipeline:
         return {f"{p.topic}-{p.partition}": end for p, end in ends.items()}
 
     async def _look(
-        self, ends: Mapping[str, int], by: datetime | None
+        self, ends: Mapping[str, int], by: ClockTicked | None
     ) -> tuple[dict[str, Status], str]:
         """Asks service by service until one is not done; returns what it waits for, in words.
 
@@ -161,11 +188,13 @@ class Pipeline:
         return statuses, ""
 
 
-def _unfinished(service: str, status: Status, ends: Mapping[str, int], by: datetime | None) -> str:
+def _unfinished(
+    service: str, status: Status, ends: Mapping[str, int], by: ClockTicked | None
+) -> str:
     """What the service still has to do, in words; empty when nothing."""
     if not status["positions"]:
         return f"{service} to be given partitions"
-    if by is not None and from_text(status["clock"], name="clock") < by:
+    if by is not None and from_text(status["clock"], name="clock") < by.at(service):
         return f"the clock of {service}"
     for name, position in status["positions"].items():
         if position < ends.get(name, 0):

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from careline_cli.bench.command import measured
+from careline_cli.bench.command import Load, Part, measured
+from careline_cli.bench.tickets import TicketLoad
+from careline_cli.bench.timers import Crowd
 from careline_contracts.topics import SERVICES
 from careline_localstack import LocalStack
 
@@ -14,15 +16,19 @@ pytestmark = pytest.mark.stack
 async def test_every_figure_is_measured(tmp_path: Path) -> None:
     stack = LocalStack(tmp_path)
     try:
-        figures = await measured(
-            stack,
+        load = Load(
             events=1_000,
             customers=100,
             seed=7,
             backtest_customers=1_000,
             idle_seconds=1,
             latency_seconds=1,
+            crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1),
+            tickets=TicketLoad(
+                opened=200, waiting=500, due=100, due_within_seconds=2, idle_seconds=1
+            ),
         )
+        figures = await measured(stack, load, parts=tuple(Part))
     finally:
         stack.stop()
     assert set(figures) == {
@@ -38,6 +44,8 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "idle_cpu_percent",
         "backtest_seconds",
         "backtest_customers",
+        "timers",
+        "tickets",
         "events",
         "customers",
         "seed",
@@ -47,7 +55,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     assert figures["pipeline_ratio"] == pytest.approx(pipeline / ceiling, abs=0.01)
     assert set(figures["stages"]) == set(figures["rss_mb"]) == set(SERVICES)
     for stage in figures["stages"].values():
-        assert set(stage) == {"events_per_second", "ratio"}
+        assert set(stage) == {"events_per_second", "ratio", "cpu_us"}
         assert stage["ratio"] == pytest.approx(stage["events_per_second"] / ceiling, abs=0.01)
     everything = {*SERVICES, "kafka", "postgres", "valkey", "driver"}
     assert set(figures["cpu_us_per_touchpoint"]) == everything
@@ -57,13 +65,36 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     assert figures["latency_p99_ms"] > 0
     assert 0 <= figures["idle_cpu_percent"] < 500
     assert figures["backtest_seconds"] > 0
+    timers = figures["timers"]
+    assert (timers["customers"], timers["due"]) == (600, 200)
+    rates = ("fired_per_second", "rescored_per_second", "timer_cpu_us", "cost_of_size")
+    assert all(timers[name] > 0 for name in rates)
+    assert {"live_slowed_by", "live_slowed_by_a_policy"} < set(timers)
+    tickets = figures["tickets"]
+    assert set(tickets) == {
+        "opened",
+        "opened_per_second",
+        "opened_cpu_us",
+        "idle_cpu_percent",
+        "idle_cpu_percent_with_waiting",
+        "waiting",
+        "due",
+        "due_cpu_us",
+        "lateness_p50_ms",
+        "lateness_p99_ms",
+    }
+    assert tickets["opened_per_second"] > 0
+    assert 0 < tickets["lateness_p50_ms"] <= tickets["lateness_p99_ms"]
     edge = figures["edge"]
     assert set(edge) == {
         "send_events_per_second",
+        "send_cpu_us",
         "http_batch_events_per_second",
         "http_batch_ratio",
+        "http_batch_cpu_us",
         "kafka_raw_events_per_second",
         "kafka_raw_ratio",
+        "kafka_raw_cpu_us",
         "single_post_p99_ms",
     }
     kafka = {

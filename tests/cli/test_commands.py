@@ -19,6 +19,7 @@ from careline_cli.app import COMMANDS, app
 from careline_cli.checkout import stack_of_its_own
 from careline_cli.console import writable
 from careline_localstack import LocalStack
+from tests.foreground import in_the_foreground
 
 
 class Command:
@@ -149,29 +150,20 @@ def test_a_command_that_is_told_to_end_stops_what_it_started(
     tmp_path: Path, command: str, number: signal.Signals
 ) -> None:
     stack = LocalStack(tmp_path / command)
-    with subprocess.Popen(
-        [sys.executable, "-m", "careline_cli", command],
-        env={**os.environ, "CARELINE_HOME": str(tmp_path)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
-        try:
-            assert running.stderr is not None
-            assert any("Creating topics" in line for line in running.stderr)
+    try:
+        with in_the_foreground(command, home=tmp_path) as running:
+            assert running.says("Creating topics")
             assert all(server.is_running for server in stack.servers)
-            running.send_signal(number)
-            running.send_signal(number)
-            said = running.stderr.read()
-            assert running.wait(timeout=60) != 0
+            running.is_told(number)
+            running.is_told(number)
+            exit_code, said = running.ends()
+            assert exit_code != 0
             assert "Stopping everything" in said
             assert "Traceback" not in said
             processes = (*stack.servers, *stack.services.values())
             assert not any(process.is_running for process in processes)
-        finally:
-            running.kill()
-            stack.stop()
+    finally:
+        stack.stop()
 
 
 @pytest.mark.stack

@@ -42,6 +42,23 @@ def test_playbooks_are_checked_and_listed() -> None:
     assert "wake-up" in run("playbook", "check", str(POLICY))
 
 
+def test_the_cases_of_a_playbook_name_the_version_they_run_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = {
+        "case": "C-1-wake-up-3",
+        "customer": "C-1",
+        "playbook": "wake-up",
+        "playbook_version": 2,
+        "status": "open",
+        "opened_at": "2026-03-02T09:00:00Z",
+        "steps": [],
+    }
+    monkeypatch.setattr("careline_cli.case.ask", lambda *_, **__: {"cases": [case]})
+    assert run("playbook", "cases", "wake-up", "--json")["cases"] == [case]
+    assert " 2 " in run("playbook", "cases", "wake-up", "--status", "open")
+
+
 def test_a_flaw_is_told_with_its_line(tmp_path: Path) -> None:
     wrong = tmp_path / "engagement.yaml"
     wrong.write_text(POLICY.read_text("utf-8").replace("then: nobody_asked", "then: message"))

@@ -36,6 +36,15 @@ TICKET: dict[str, Any] = {
             ],
         }
     ],
+    "doubtful_pauses": [
+        {
+            "target": "resolution",
+            "from": "2026-03-04T01:50:00Z",
+            "to": "2026-03-04T09:00:00Z",
+            "left_seconds": 600.0,
+            "agent": "li",
+        }
+    ],
     "steps": [
         {
             "act": "opened",
@@ -79,6 +88,7 @@ def test_a_ticket_is_shown_with_where_its_time_went(language: str) -> None:
 
     assert WORDS[language]["idle"] in words
     assert "0:01:30" in words and "customer" in words
+    assert "0:10:00" in words, "how much was left when a doubtful pause began"
 
 
 @pytest.mark.parametrize("language", WORDS)

@@ -49,22 +49,22 @@ async def test_cases_by_status_and_customer(
     await engagement.tick(after(30))
     listed = (await http.get("/v1/cases")).json()["cases"]
     assert [(c["case"], c["customer"], c["status"]) for c in listed] == [
-        ("C-retention-2", "C", "withdrawn"),
-        ("B-retention-2", "C", "open"),
-        ("A-retention-2", "A", "saved"),
+        ("C-retention-2-risk", "C", "withdrawn"),
+        ("B-retention-2-risk", "C", "open"),
+        ("A-retention-2-risk", "A", "saved"),
     ]
     of_c = (await http.get("/v1/cases", params={"customer": "C"})).json()["cases"]
-    assert [c["case"] for c in of_c] == ["C-retention-2", "B-retention-2"], (
+    assert [c["case"] for c in of_c] == ["C-retention-2-risk", "B-retention-2-risk"], (
         "also those of an absorbed number"
     )
     saved = (await http.get("/v1/cases", params={"status": "saved", "limit": 1})).json()["cases"]
-    assert [c["case"] for c in saved] == ["A-retention-2"]
+    assert [c["case"] for c in saved] == ["A-retention-2-risk"]
     assert (await http.get("/v1/cases", params={"status": "won"})).status_code == 422
 
 
 async def test_one_case_with_its_steps(http: httpx.AsyncClient, engagement: Engagement) -> None:
     await engagement.tick(after(30))
-    case = (await http.get("/v1/cases/A-retention-2")).json()
+    case = (await http.get("/v1/cases/A-retention-2-risk")).json()
     assert case["closed_reason"] == "purchase.completed"
     steps = {step.pop("step"): step for step in case["steps"]}
     assert list(steps) == ["contact", "cause", "offer", "outreach", "supervisor"]
@@ -103,8 +103,8 @@ async def test_how_a_customer_was_contacted_and_what_stood_against_it(
     await engagement.tick(after(30))
     contacts = (await http.get("/v1/customers/C/contacts")).json()["contacts"]
     assert [(c["case"], c["verdict"], c.get("reason")) for c in contacts] == [
-        ("C-retention-2", "sent", None),
-        ("B-retention-2", "sent", None),
+        ("C-retention-2-risk", "sent", None),
+        ("B-retention-2-risk", "sent", None),
     ], "also those to an absorbed number"
     night = [engagement.tier("D", 5, "core"), engagement.risk("D", 5, "high")]
     await engagement.hear([*night, engagement.touchpoint("D", 6, "purchase.completed")])

@@ -1,19 +1,26 @@
 """One contact budget (CARE-2): never over a cap, the more urgent first, a reason for the rest."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from careline_engagement.model import ALWAYS, Consent, Entry, Family, Ruling
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.budget import BudgetPolicy
 from careline_engagement.rules import Book, Edition, advance
 from careline_engagement.rules.budget import Slot, Spent, Wish, earliest, fate, over_cap
-from careline_engagement.testing import after
+from careline_engagement.testing import Engagement, after, shipped_policy
+from careline_runtime.database import create_engine
+from careline_runtime.testing import fresh_database
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 3, 3, 12, tzinfo=SHANGHAI)
@@ -237,3 +244,46 @@ def test_of_a_hundred_at_one_instant_exactly_as_many_as_fit_and_always_the_same(
     loser = next(news.move for news in progress.news if news.move.kind == "suppressed")
     assert loser.detail == "cap_3_in_2_days"
     assert loser.until is not None and loser.until >= after(48)
+
+
+@pytest.mark.stack
+async def test_a_hundred_that_four_instances_hear_at_once_are_as_many_contacts_as_fit(
+    admin_url: str,
+) -> None:
+    waited = [await winners_of_a_race(admin_url, seed=seed, ticks_meanwhile=0) for seed in (1, 2)]
+    assert waited[0] == waited[1], "whoever was first at the database"
+    assert len(waited[0]) == 3
+    raced = await winners_of_a_race(admin_url, seed=3, ticks_meanwhile=25)
+    assert len(raced) == 3, "nor more when some are decided while others are heard"
+
+
+async def winners_of_a_race(admin_url: str, *, seed: int, ticks_meanwhile: int) -> list[str]:
+    """The cases of one customer that were sent, of a hundred orders spread over four instances.
+
+    There is one PostgreSQL and nothing else: no Valkey, and so none to lose.
+    """
+    loaded = replace(shipped_policy(), policy=a_book_with(3).at(after(0)).policy)
+    async with fresh_database(admin_url, "engagement") as engine, AsyncExitStack() as stack:
+        url = engine.url.render_as_string(hide_password=False)
+        instances = []
+        for _ in range(4):
+            own = create_engine(url, service="engagement")
+            stack.push_async_callback(own.dispose)
+            instances.append(Engagement(own, loaded))
+        orders = [
+            instances[0].touchpoint("A", 0, "order.placed", order=f"order-{n}") for n in range(100)
+        ]
+        Random(seed).shuffle(orders)
+
+        async def hears(n: int) -> None:
+            mine = [replace(r, partition=n, offset=i) for i, r in enumerate(orders[n::4])]
+            for place in range(0, len(mine), 5):
+                await instances[n].hear(mine[place : place + 5])
+                if place < ticks_meanwhile:
+                    await instances[n].tick(after(0))
+
+        await asyncio.gather(*map(hears, range(4)))
+        await asyncio.gather(*(instance.tick(after(0)) for instance in instances))
+        async with engine.connect() as connection:
+            sent = text("SELECT case_id FROM contacts WHERE verdict = 'sent' ORDER BY case_id")
+            return list((await connection.execute(sent)).scalars())

@@ -13,6 +13,9 @@ from careline_runtime.settings import ServiceSettings
 
 pytestmark = pytest.mark.stack
 
+LATER_THAN_TODAY = 1_000_000
+"""Hours: the API goes by the system's clock."""
+
 
 @pytest.fixture
 async def engagement(admin_url: str) -> AsyncIterator[Engagement]:
@@ -63,13 +66,44 @@ async def test_a_contact_is_noted_and_the_next_one_follows_from_it(
     assert summaries == ["联系客户 / Contact A (core)", "account-call: call, A"]
     reminders = [s for s in await engagement.said() if s.topic == "careline.reminders.v1"]
     assert b'"owner":"wang.li"' in reminders[-1].value
+    await engagement.tick(after(24 * 7))
+    types = {s.envelope.id: s.envelope.type for s in await engagement.said()}
+    assert types["A-contact-missed-20260309T090000"] == "careline.contact.missed.v1"
     assert (await http.get("/v1/customers/Z/calendar")).status_code == 404
+
+
+async def test_what_falls_into_a_leave_is_in_the_deputys_calendar(
+    http: httpx.AsyncClient, engagement: Engagement
+) -> None:
+    await engagement.hear([engagement.customer("A", 0, account_manager="wang.li")])
+    await engagement.hear(
+        [engagement.tier("A", 0, "core"), engagement.follow_up("A", 1, "reached")]
+    )
+    leave = engagement.absence("wang.li", 2, 24 * 14, LATER_THAN_TODAY, deputy="chen.jie")
+    await engagement.hear([leave])
+    await engagement.tick(after(24))
+
+    async def feed(owner: str) -> list[str]:
+        answer = await http.get(f"/v1/owners/{owner}/calendar.ics")
+        return [str(e["summary"]) for e in Calendar.from_ical(answer.content).walk("VEVENT")]
+
+    assert (await feed("wang.li"), await feed("chen.jie")) == ([], ["联系客户 / Contact A (core)"])
+    [noted] = (await http.get("/v1/owners/wang.li/absences")).json()["absences"]
+    assert (noted["absence"], noted["deputy"]) == ("leave", "chen.jie")
+    # called off
+    await engagement.hear([engagement.absence("wang.li", 30, 24 * 14, 24 * 14, deputy="chen.jie")])
+    assert (await feed("wang.li"), await feed("chen.jie")) == (["联系客户 / Contact A (core)"], [])
 
 
 async def test_what_changes_something_needs_a_token(http: httpx.AsyncClient) -> None:
     noted = {"contact_channel": "phone", "result": "reached"}
     answer = await http.post(
         "/v1/customers/A/follow-ups", json=noted, headers={"idempotency-key": "1"}
+    )
+    assert answer.status_code == 401
+    leave = {"begins_at": str(after(0)), "ends_at": str(after(9)), "deputy": "chen.jie"}
+    answer = await http.put(
+        "/v1/owners/wang.li/absences/leave", json=leave, headers={"idempotency-key": "1"}
     )
     assert answer.status_code == 401
     answer = await http.post("/v1/cases/A-1/offer-decisions", json={"approved": True})

@@ -72,7 +72,7 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
     await engagement.tick(after(0))
     [opened] = await said_on(engagement, CASE_CHANGES)
     assert opened == {
-        "case": "A-retention-2",
+        "case": "A-retention-2-risk",
         "customer": "A",
         "version": 1,
         "as_of": "2026-03-02T09:00:00Z",
@@ -83,7 +83,7 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
     [request] = await said_on(engagement, OUTREACH_REQUESTS)
     assert request == {
         "customer": "A",
-        "case": "A-retention-2",
+        "case": "A-retention-2-risk",
         "purpose": "retention",
         "channel": "phone",
         "script": "retention-24h",
@@ -98,7 +98,7 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
     }
     assert request["body"].startswith("$name您好")
     [reminder] = await said_on(engagement, REMINDERS)
-    assert (reminder["to"], reminder["about"]) == ("supervisor", "case A-retention-2")
+    assert (reminder["to"], reminder["about"]) == ("supervisor", "case A-retention-2-risk")
     assert reminder["due_at"] == "2026-03-02T11:00:00Z"
     [state] = await said_on(engagement, CASES)
     assert (state["status"], state["version"]) == ("open", 1)
@@ -112,15 +112,16 @@ async def test_what_is_said_carries_instant_key_and_cause(engagement: Engagement
     said = await engagement.said()
     ids = [s.envelope.id for s in said]
     assert ids == [
-        "A-retention-2-1",
-        "A-retention-2-outreach",
-        "A-retention-2-supervisor-reminder",
-        "A-retention-2-12-state",
-        "A-retention-2-2",
-        "A-retention-2-2-reminder",
-        "A-retention-2-14-state",
+        "A-retention-2-risk-1",
+        "A-retention-2-risk-outreach",
+        "A-retention-2-risk-supervisor-reminder",
+        "A-retention-2-risk-1-11-state",
+        "A-retention-2-risk-2",
+        "A-retention-2-risk-2-reminder",
+        "A-retention-2-risk-2-12-state",
     ]
-    assert [s.key for s in said] == ["A", "A", "A", "A-retention-2", "A", "A", "A-retention-2"]
+    case = "A-retention-2-risk"
+    assert [s.key for s in said] == ["A", "A", "A", case, "A", "A", case]
     assert said[0].envelope.causation_id == "e2"
     assert {s.envelope.causation_id for s in said[1:]} == {""}, "time was the cause"
     assert [s.envelope.recorded_at for s in said] == [after(0)] * 4 + [after(2)] * 3
@@ -130,8 +131,8 @@ async def test_a_case_stays_in_the_trace_of_its_warning(engagement: Engagement) 
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
     before, warning = engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high")
     warning.headers = (*warning.headers, ("traceparent", trace.encode()))
-    await engagement.hear([warning])
     await engagement.hear([before])
+    await engagement.hear([warning])
     await engagement.hear([engagement.touchpoint("A", 3, "purchase.completed")])
     await engagement.tick(after(3))
     said = await engagement.said()
@@ -149,9 +150,13 @@ async def test_a_missed_deadline_is_escalated_exactly_when_due(engagement: Engag
     await engagement.tick(after(2 - 1 / 3600))
     assert [kind for _, kind, _ in await moves(engagement)] == ["case.opened"]
     await engagement.tick(after(2))
-    assert (await moves(engagement))[-1] == ("A-retention-2", "case-step.breached", "supervisor")
+    assert (await moves(engagement))[-1] == (
+        "A-retention-2-risk",
+        "case-step.breached",
+        "supervisor",
+    )
     *_, reminder = await said_on(engagement, REMINDERS)
-    assert reminder["reason"] == "step supervisor was not done by its deadline"
+    assert reminder["reason"].endswith(" / step supervisor was not done by its deadline")
     assert await engagement.next_due() == after(24)
 
 
@@ -164,12 +169,12 @@ async def test_a_purchase_heard_before_the_warning_it_follows_still_saves(
     await engagement.hear(warning)
     await engagement.tick(after(31))
     assert await moves(engagement) == [
-        ("A-retention-2", "case.opened", ""),
-        ("A-retention-2", "case-step.breached", "supervisor"),
-        ("A-retention-2", "case-step.breached", "contact"),
-        ("A-retention-2", "case-step.breached", "cause"),
-        ("A-retention-2", "case-step.breached", "offer"),
-        ("A-retention-2", "case.closed", "saved"),
+        ("A-retention-2-risk", "case.opened", ""),
+        ("A-retention-2-risk", "case-step.breached", "supervisor"),
+        ("A-retention-2-risk", "case-step.breached", "contact"),
+        ("A-retention-2-risk", "case-step.breached", "cause"),
+        ("A-retention-2-risk", "case-step.breached", "offer"),
+        ("A-retention-2-risk", "case.closed", "saved"),
     ]
 
 
@@ -188,33 +193,18 @@ async def test_a_contact_recorded_late_counts_from_when_it_was_recorded(
     assert [kind for _, kind, _ in about_contact] == ["case-step.breached", "case-step.done"]
 
 
-async def test_a_change_waits_for_the_one_before_it_on_another_topic(
+async def test_a_decision_is_heard_whole_and_each_verdict_may_begin_a_case(
     engagement: Engagement,
 ) -> None:
-    tier, risk = engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high")
-    await engagement.hear([risk])
+    """`need` alone would open nothing for this tier; `risk`, of the same decision, does."""
+    await engagement.hear([engagement.decision("A", 0, tier="basic", need="dormant", risk="high")])
     await engagement.tick(after(1))
-    assert await moves(engagement) == []
-    await engagement.hear([tier])
-    await engagement.tick(after(1))
-    assert await moves(engagement) == [("A-retention-2", "case.opened", "")]
+    assert await moves(engagement) == [("A-retention-1-risk", "case.opened", "")]
+    assert await rows(engagement, "SELECT name, outcome FROM entries ORDER BY name") == [
+        ("1-need", "condition_unmet"),
+        ("1-risk", "opened"),
+    ]
     assert await rows(engagement, "SELECT kind FROM timers") == [("care",)]
-
-
-async def test_a_change_that_never_comes_is_waited_for_no_longer_than_the_policy_says(
-    engagement: Engagement,
-) -> None:
-    tier, _lost, risk = (
-        engagement.tier("A", 0, "core"),
-        engagement.need("A", 0, "active"),
-        engagement.risk("A", 0, "high"),
-    )
-    await engagement.hear([tier, risk])
-    patience = 24 * POLICY.policy.topics_apart_days
-    await engagement.tick(after(patience - 1))
-    assert await moves(engagement) == []
-    await engagement.tick(after(patience))
-    assert (await moves(engagement))[0] == ("A-retention-3", "case.opened", "")
 
 
 async def test_a_warning_that_opens_nothing_is_kept_with_the_reason(engagement: Engagement) -> None:
@@ -254,11 +244,15 @@ async def test_merged_customers_keep_the_older_case(engagement: Engagement) -> N
     await engagement.hear([engagement.merge("A", "B", hours=6.5)])
     await engagement.tick(after(6.5))
     *_, closed = await said_on(engagement, CASE_CHANGES)
-    assert (closed["case"], closed["status"]) == ("A-retention-2", "withdrawn")
+    assert (closed["case"], closed["status"]) == ("A-retention-2-risk", "withdrawn")
     await engagement.hear([engagement.touchpoint("A", 10, "order.placed")])
     await engagement.tick(after(10))
     *_, closed = await said_on(engagement, CASE_CHANGES)
-    assert (closed["case"], closed["customer"], closed["status"]) == ("B-retention-2", "A", "saved")
+    assert (closed["case"], closed["customer"], closed["status"]) == (
+        "B-retention-2-risk",
+        "A",
+        "saved",
+    )
     assert await rows(engagement, "SELECT * FROM timers") == []
 
 
@@ -274,7 +268,7 @@ async def test_an_event_in_flight_that_names_an_absorbed_number_reaches_the_case
         ]
     )
     await engagement.tick(after(3))
-    assert (await moves(engagement))[-1] == ("A-retention-2", "case.closed", "saved")
+    assert (await moves(engagement))[-1] == ("A-retention-2-risk", "case.closed", "saved")
 
 
 async def test_old_facts_are_dropped(engagement: Engagement) -> None:
@@ -378,7 +372,7 @@ async def test_a_look_is_decided_by_how_the_cases_of_any_playbook_ended(admin_ur
         await stage.tick(after(24 * 29))
         async with stage.engine.connect() as connection:
             [family] = await store.load_families(
-                connection, {"A"}, always={"A"}, kept=timedelta(days=60)
+                connection, {"A"}, until=EVER_AFTER, kept=timedelta(days=60)
             )
     assert [entry.playbook for entry in family.entries] == [""]
     assert sorted(case.is_open for case in family.cases) == [False, True]

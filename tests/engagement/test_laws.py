@@ -2,8 +2,7 @@
 
 A customer's life is drawn at random and heard in two ways: each event in order and at its instant,
 and under a replay clock that drains, ticks and drains, with the topics mixed up in between.
-Scoring's timers come last: what they say is heard after the tick that made them due. That may be
-too late for a contact that another playbook has got, so with several playbooks they are left out.
+The clock passes an instant only when all others have said what they have to say of it.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,13 +12,14 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from careline_contracts.events.scoring import VerdictName
+from careline_engagement.handlers import entries_of
 from careline_engagement.model import SILENT, Alias, Case, Contact, Entry, Fact, Family
-from careline_engagement.rules import Book, News, advance, entries, next_at
-from careline_engagement.sequence import Change, Standing, Verdict, follow
-from careline_engagement.testing import START, a_book, after, shipped_with
+from careline_engagement.rules import Book, News, advance, says_nothing, tickets
+from careline_engagement.standing import Change, Standing
+from careline_engagement.testing import START, a_book, after, shipped_policy
 
-ONE = a_book(shipped_with("retention"))
-SEVERAL = a_book(shipped_with("retention", "wake-up", "privileges"))
+SEVERAL = a_book(shipped_policy())
 POLICY = SEVERAL.at(START).policy
 DAYS = 100
 END = after(24 * (DAYS + max(p.window_days for p in POLICY.playbooks) + 1))
@@ -28,11 +28,10 @@ Event = Fact | Alias | tuple[str, Change]
 
 
 class Heard(NamedTuple):
-    """An event and the instant that it carries; `by_timer` of scoring, so heard after the tick."""
+    """An event and the instant that it carries."""
 
     at: datetime
     event: Event
-    by_timer: bool = False
 
 
 class InMemory:
@@ -48,6 +47,7 @@ class InMemory:
         self.cases: dict[str, Case] = {}
         self.news: list[News] = []
         self.decided: set[tuple[Entry, str]] = set()
+        self.kept: set[Entry] = set()
         self.quiet_until = START
 
     def hear(self, events: Iterable[Event]) -> None:
@@ -65,21 +65,11 @@ class InMemory:
                 case Alias():
                     self.aliases[event.absorbed] = event
                 case (number, change):
-                    before = self.standings.get(number, Standing(number))
-                    kept = self.book.facts_kept
-                    self.standings[number], followed = follow(before, [change], kept=kept)
-                    self.entries += [
-                        entry
-                        for one in followed
-                        for entry in entries(
-                            f"{one.verdict}/{one.to}",
-                            self.book.at(one.at).policy,
-                            number=number,
-                            at=one.at,
-                            event_id=one.event_id,
-                            version=one.version,
-                        )
-                    ]
+                    before = self.standings.get(number, Standing())
+                    self.standings[number] = before.after([change], kept=self.book.facts_kept)
+                    begun = entries_of({number: [change]}, self.book)
+                    # the table has a row for each name once
+                    self.entries += set(begun) - {*self.entries, *self.kept}
 
     def families(self) -> list[Family]:
         return [
@@ -100,11 +90,11 @@ class InMemory:
             return
         instants = []
         for family in self.families():
-            while (due := next_at(family, self.book)) is not None and due <= now:
-                progress = advance(family, until=due, book=self.book)
-                family = progress.family
-                self.news += progress.news
-                self.decided |= set(progress.decided)
+            progress = advance(family, until=now, book=self.book)
+            family, due = progress.family, progress.next_at
+            self.news += progress.news
+            self.decided |= set(progress.decided)
+            self.kept |= {e for e, outcome in progress.decided if not says_nothing(e, outcome)}
             self.entries = [e for e in self.entries if e.number not in family.numbers]
             self.entries += family.entries
             self.contacts = [c for c in self.contacts if c.number not in family.numbers]
@@ -137,31 +127,30 @@ HOURS = sorted(
     for shift in (0, 1, 2, 3, 24, 25)
 )
 instants = st.sampled_from(HOURS).map(after)
-kinds = st.sampled_from(sorted(POLICY.evidence))
-verdicts: st.SearchStrategy[tuple[Verdict, str]] = st.sampled_from(
+kinds = st.sampled_from([*sorted(POLICY.evidence), tickets.opened("L1"), tickets.CLOSED])
+verdicts: st.SearchStrategy[tuple[VerdictName, str]] = st.sampled_from(
     [("tier", "core"), ("tier", "edge"), ("risk", "high"), ("risk", "low"), ("need", "dormant")]
 )
 
 
 @st.composite
-def lives(draw: st.DrawFn, *, timed: bool = True) -> list[Heard]:
+def lives(draw: st.DrawFn) -> list[Heard]:
     """Two numbers, perhaps of one customer; all that is heard of them, in order of instant."""
     merge = draw(st.none() | instants)
     life: list[Heard] = []
     for number in ("A", "B"):
         facts = draw(st.lists(st.tuples(instants, kinds), max_size=8))
         life += [
-            Heard(at, Fact(at, number, kind, f"{number}{n}")) for n, (at, kind) in enumerate(facts)
+            Heard(at, Fact(at, number, kind, f"{number}{n}", version=n))
+            for n, (at, kind) in enumerate(facts)
         ]
-        changes = draw(st.lists(st.tuples(instants, verdicts, st.booleans()), max_size=8))
-        changes = [(START, ("tier", "core"), False), *sorted(changes)]
+        changes = draw(st.lists(st.tuples(instants, verdicts), max_size=8))
+        changes = [(START, ("tier", "core")), *sorted(changes)]
         if number == "B" and merge is not None:
             changes = [change for change in changes if change[0] <= merge]
         life += [
-            # a merge makes scoring catch up, so what its timers say until then is heard with it
-            Heard(at, (number, Change(version, at, *verdict, (), f"{number}s{version}")), late)
-            for version, (at, verdict, by_timer) in enumerate(changes, start=1)
-            for late in [timed and by_timer and (merge is None or at > merge)]
+            Heard(at, (number, Change(version, at, *verdict, (), f"{number}s{version}")))
+            for version, (at, verdict) in enumerate(changes, start=1)
         ]
     if merge is not None:
         life.append(Heard(merge, Alias("B", "A", merge)))
@@ -181,14 +170,6 @@ Shuffle = Callable[[list[Event]], None]
 def test_the_same_is_said_whatever_the_order_of_the_topics(
     life: list[Heard], step: timedelta, shuffle: Shuffle
 ) -> None:
-    assert mixed_up(life, step, shuffle, ONE).outcome() == lived(life, ONE).outcome()
-
-
-@given(lives(timed=False), steps_of_clock, shuffles)
-@settings(max_examples=60, deadline=None)
-def test_playbooks_that_share_a_budget_share_it_in_the_same_way(
-    life: list[Heard], step: timedelta, shuffle: Shuffle
-) -> None:
     assert mixed_up(life, step, shuffle, SEVERAL).outcome() == lived(life, SEVERAL).outcome()
 
 
@@ -197,18 +178,12 @@ def mixed_up(life: Iterable[Heard], step: timedelta, shuffle: Shuffle, book: Boo
     mixed, now = InMemory(book), START
     rest = list(life)
     while now < END:
-        now += step
-        window = [h for h in rest if h.at <= now]
+        now = min(now + step, END)
+        window = [h.event for h in rest if h.at <= now]
         rest = [h for h in rest if h.at > now]
-        from_events = [h.event for h in window if not h.by_timer]
-        shuffle(from_events)
-        mixed.hear(from_events)
+        shuffle(window)
+        mixed.hear(window)
         mixed.tick(now)
-        from_timers = [h.event for h in window if h.by_timer]
-        shuffle(from_timers)
-        for event in from_timers:
-            mixed.hear([event])
-            mixed.tick(now)
     return mixed
 
 
@@ -219,6 +194,8 @@ def test_nobody_has_two_open_cases_and_every_case_ends_once(life: list[Heard]) -
     merged_at = max((a.since for a in engagement.aliases.values()), default=None)
     cases = sorted(engagement.cases.values(), key=lambda case: case.opened_at)
     for case in cases:
+        if case.ends_at > END:
+            continue  # the calendar goes on
         assert case.closed_at is not None
         said = [news for news in engagement.news if news.case.id == case.id]
         loud = [news.case.version for news in said if news.move.kind not in SILENT]
@@ -243,7 +220,7 @@ def test_nothing_is_said_before_the_instant_that_was_foretold(
     life: list[Heard], now: datetime
 ) -> None:
     for family in lived(life, SEVERAL, until=now).families():
-        due = next_at(family, SEVERAL)
+        due = advance(family, until=now, book=SEVERAL).next_at
         if due is not None:
             just_before = due - timedelta(microseconds=1)
             quiet = advance(family, until=just_before, book=SEVERAL)

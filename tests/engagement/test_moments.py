@@ -88,8 +88,8 @@ def a_call(days: float) -> Fact:
     ("calls", "expected_days"),
     [
         pytest.param([], [0, 14], id="never contacted: at once, and again when still nobody has"),
-        pytest.param([a_call(-4)], [10, 24], id="fourteen days after the last contact"),
-        pytest.param([a_call(-4), a_call(9)], [23], id="a contact in between moves it"),
+        pytest.param([a_call(-4)], [8, 24], id="two days before it would be missed, and again"),
+        pytest.param([a_call(-4), a_call(7)], [19], id="a contact in between moves it"),
     ],
 )
 def test_a_contact_is_due(calls: list[Fact], expected_days: list[float]) -> None:
@@ -101,11 +101,35 @@ def test_a_contact_is_due(calls: list[Fact], expected_days: list[float]) -> None
     assert days == expected_days
 
 
-def test_nobody_contacted_the_customer_in_time_and_it_is_said() -> None:
-    family = a_family(a_call(-14), entries=contact_due())
+@pytest.mark.parametrize(
+    ("calls", "missed_days"),
+    [
+        pytest.param([a_call(-4)], [10, 24], id="at that very instant, and again as long after"),
+        pytest.param([a_call(-4), a_call(9)], [23], id="called with notice: in time"),
+        pytest.param([a_call(-20)], [0, 14], id="long ago when we come to know the tier: at once"),
+        pytest.param([a_call(-1), a_call(12), a_call(24)], [], id="always in time"),
+    ],
+)
+def test_nobody_contacted_the_customer_in_time_and_it_is_said(
+    calls: list[Fact], missed_days: list[float]
+) -> None:
+    family = a_family(*calls, entries=contact_due(), account_manager="li")
+    progress = advance(family, until=after(24 * 25), book=BOOK)
+    assert [(m.at - START) / timedelta(days=1) for m in progress.missed] == missed_days
+    assert {(m.customer, m.tier, m.owner) for m in progress.missed} <= {("A", "core", "li")}
+
+
+def test_the_account_managers_deadline_passes_and_it_is_said() -> None:
+    family = a_family(a_call(-12), entries=contact_due())
     progress = advance(family, until=after(24 * 5), book=BOOK)
     said = [(n.move.kind, n.move.subject) for n in progress.news]
     assert said == [("opened", "open"), ("begun", "call"), ("breached", "call")]
+
+
+def test_two_looks_become_one() -> None:
+    looks = [*contact_due(), *contact_look("A", after(24), POLICY)]
+    progress = advance(a_family(a_call(-4), entries=looks), until=after(24 * 2), book=BOOK)
+    assert [entry.at for entry in progress.family.entries] == [after(24 * 8)]
 
 
 def test_the_next_contact_is_known_before_it_is_due() -> None:

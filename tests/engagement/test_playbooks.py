@@ -10,6 +10,7 @@ import yaml
 from careline_engagement.model import ALWAYS, Case, Consent, Entry, Fact, Family, Ruling
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.scripts import Script
+from careline_engagement.policy.steps import Task
 from careline_engagement.rules import Book, Edition, advance
 from careline_engagement.rules.entry import decide, is_held_out
 from careline_engagement.testing import a_book, after, shipped_policy, shipped_with
@@ -112,6 +113,24 @@ TROUBLE = a_fact(-5, "ticket.opened/L1", detail="T1")
             id="opened again",
         ),
         pytest.param([a_fact(-5, "ticket.opened/L3", detail="T2")], 0, id="only an enquiry"),
+        pytest.param(
+            [
+                a_fact(-5, "ticket.closed", detail="T1", version=2),
+                a_fact(-5, "ticket.opened/L1", detail="T1", version=1),
+            ],
+            0,
+            id="reported late, when it was solved already",
+        ),
+        pytest.param(
+            [
+                a_fact(-5, "ticket.closed", detail="T1", version=2),
+                a_fact(-5, "ticket.opened/L1", detail="T1", version=1),
+                a_fact(-5, "ticket.reopened", detail="T1", version=3),
+                a_fact(2, "ticket.closed", detail="T1", version=4),
+            ],
+            2,
+            id="and has come back at the same instant",
+        ),
         pytest.param([TROUBLE], None, id="not solved: no step begins"),
     ],
 )
@@ -291,9 +310,18 @@ def test_a_script_can_not_reach_out_of_its_sandbox() -> None:
             id="no such date",
         ),
         pytest.param(
-            ("core: { at_most_days: 14 }", "core: { at_most_days: 3 }"),
+            ("core: { at_most_days: 14,", "core: { at_most_days: 3,"),
             "a contact every 3 days is more than 5 in 30 days",
             id="a cadence that the caps forbid",
+        ),
+        pytest.param(
+            ("window_days: 12 #", "window_days: 13 #"),
+            "a contact with core customers is asked for every 12 days, account-call can't begin "
+            "again before 13",
+            id="a playbook too slow for its cadence",
+        ),
+        pytest.param(
+            ("notice_days: 2 }", "notice_days: 14 }"), "the notice is as long", id="only notice"
         ),
     ],
 )
@@ -301,6 +329,22 @@ def test_a_playbook_that_can_not_work_is_refused(change: tuple[str, str], reason
     assert change[0] in SHIPPED.text
     with pytest.raises(Misconfigured, match=reason):
         parse_policy(EngagementPolicy, SHIPPED.text.replace(*change), path="engagement.yaml")
+
+
+def test_every_script_is_said_by_somebody() -> None:
+    said = {script for playbook in SHIPPED.policy.playbooks for script in playbook.scripts}
+    assert said == set(SHIPPED.policy.scripts)
+
+
+def test_who_is_to_talk_to_a_customer_is_told_what_to_say() -> None:
+    tasks = [
+        step
+        for playbook in SHIPPED.policy.playbooks
+        for step in playbook.steps
+        if isinstance(step, Task)
+    ]
+    assert all(task.script for task in tasks)
+    assert len(tasks) >= 5
 
 
 def test_a_flaw_is_named_with_the_line_of_its_step() -> None:

@@ -17,7 +17,7 @@ from careline_engagement.model import (
     Move,
     Ruling,
 )
-from careline_engagement.rules import Progress, advance, decide, next_at
+from careline_engagement.rules import Progress, advance, decide
 from careline_engagement.rules.entry import is_out_of_question, open_case
 from careline_engagement.testing import a_book, after, shipped_policy
 
@@ -178,7 +178,7 @@ def test_the_opening_fixes_every_deadline_and_names_its_reasons() -> None:
         "outreach": after(24),
         "supervisor": after(2),
     }
-    assert next_at(progress.family, BOOK) == after(2)
+    assert progress.next_at == after(2)
 
 
 def test_cause_and_offer_are_kept_with_their_step() -> None:
@@ -274,9 +274,10 @@ def test_numbers_joined_over_two_merges() -> None:
 
 
 def test_the_next_instant_is_exact() -> None:
-    family = advanced(a_family(a_fact(20, "call.completed"), cases=[a_case()]), 0).family
+    progress = advanced(a_family(a_fact(20, "call.completed"), cases=[a_case()]), 0)
+    family, at = progress.family, progress.next_at
     instants = []
-    while (at := next_at(family, BOOK)) is not None:
+    while at is not None:
         instants.append(at)
         before = advance(
             family,
@@ -284,5 +285,6 @@ def test_the_next_instant_is_exact() -> None:
             book=BOOK,
         )
         assert not before.news, "nothing is said a second earlier"
-        family = advance(family, until=at, book=BOOK).family
+        progress = advance(family, until=at, book=BOOK)
+        family, at = progress.family, progress.next_at
     assert instants == [after(2), after(20), after(24), after(WINDOW)]

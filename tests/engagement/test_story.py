@@ -45,7 +45,7 @@ async def test_ms_li_is_called_back_in_time_and_stays(engagement: Engagement) ->
     assert await diary.since_then() == [
         "case opened",
         "please phone Li by 2026-03-03T09:00",
-        "supervisor: a core customer: risk/high; 2 complaints",
+        "supervisor: core 客户 / a core customer: risk/high; 2 complaints",
     ]
     # the call centre takes it on within the hour, reaches her in the afternoon, and makes an offer
     await engagement.hear([engagement.answer("Li", 1, "delivered")])
@@ -85,16 +85,16 @@ async def test_nobody_calls_mr_wang_and_it_does_not_go_unnoticed(engagement: Eng
     await engagement.tick(after(2))
     assert await diary.since_then() == [
         "supervisor",
-        "supervisor: step supervisor was not done by its deadline",
+        "supervisor: 步骤 supervisor 未按时完成 / step supervisor was not done by its deadline",
     ]
     await engagement.tick(after(24))
     assert await diary.since_then() == [
         "contact",
-        "supervisor: step contact was not done by its deadline",
+        "supervisor: 步骤 contact 未按时完成 / step contact was not done by its deadline",
         "cause",
-        "supervisor: step cause was not done by its deadline",
+        "supervisor: 步骤 cause 未按时完成 / step cause was not done by its deadline",
         "offer",
-        "supervisor: step offer was not done by its deadline",
+        "supervisor: 步骤 offer 未按时完成 / step offer was not done by its deadline",
     ]
     # he calls himself on the third day, but buys nothing within the month
     await engagement.hear([engagement.touchpoint("Wang", 70, "call.completed")])

@@ -1,9 +1,11 @@
 """What happens to one customer, as she would tell it, over five services and the real servers."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 
 from careline_cli.replay import Pipeline
@@ -16,6 +18,7 @@ from careline_contracts.events.touchpoints import (
 )
 
 pytestmark = pytest.mark.stack
+Careline = Callable[..., Any]
 
 CARD = Identity(kind="member_card", value="STORY-1")
 PHONE = Identity(kind="phone", value="+8613912340001")
@@ -41,7 +44,7 @@ def bought(amount_minor: int) -> PurchaseCompleted:
 
 
 async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
-    pipeline: Pipeline,
+    pipeline: Pipeline, careline: Careline
 ) -> None:
     async def cases() -> list[dict[str, Any]]:
         path = f"/v1/cases?playbook=retention&customer={number}"
@@ -89,6 +92,29 @@ async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
     assert case["status"] == "open"
     late = {step["step"] for step in case["steps"] if step.get("breached_at")}
     assert "contact" in late
+
+    # An agent solves one of them after all, and she says what she thinks of it.
+    path = f"/v1/customers/{number}/tickets"
+    [invoice] = [
+        t for t in (await pipeline.get("ticketing", path))["tickets"] if t["category"] == "invoice"
+    ]
+    assert invoice["may"] == ["reply"]
+    token = careline("token", "--role", "agent", "--subject", "li-na", "--json")["token"]
+    headers = {"authorization": f"Bearer {token}"}
+    ticketing = pipeline.endpoints.services["ticketing"]
+    async with httpx.AsyncClient(base_url=ticketing, headers=headers) as http:
+        for did, what in (
+            (f"/v1/tickets/{invoice['ticket']}/resolve", {"cause": "tax number"}),
+            (f"{path}/{invoice['ticket']}/rate", {"score": 3}),
+        ):
+            answer = await http.post(did, json=what)
+            assert answer.status_code == 200, answer.text
+    await pipeline.drain()
+    shown = careline("ticket", "show", invoice["ticket"], "--json")
+    assert [(s["act"], s["agent"], s["detail"]) for s in shown["steps"]][1:] == [
+        ("resolved", "li-na", "tax number"),
+        ("rated", None, "3"),
+    ]
 
     # She comes back all the same.
     await happens(pipeline, MONDAY + timedelta(days=7), bought(300_000))

@@ -1,12 +1,14 @@
 """What scoring promises its subscribers: the changes alone, by any client, give the present state.
 
-A foreign consumer reads tier, tag and risk changes, puts each customer's in order of version, and
-has what the compacted scores say: for everybody on this stack, whatever other journeys did.
+A foreign consumer reads the changes of whole decisions, or those of tier, tags and risk and puts
+them together by version: either way it has what the compacted scores say, for everybody on this
+stack, whatever other journeys did.
 """
 
 import json
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,17 +16,20 @@ import pytest
 from confluent_kafka import Producer
 
 from careline_cli.replay import Pipeline
-from careline_contracts.topics import RAW, RISK_CHANGES, SCORES, TAG_CHANGES, TIER_CHANGES
-from tests.journeys.test_other_clients import all_of, headers_of
+from careline_contracts.topics import (
+    RAW,
+    RISK_CHANGES,
+    SCORE_CHANGES,
+    SCORES,
+    TAG_CHANGES,
+    TIER_CHANGES,
+    Topic,
+)
+from tests.journeys.test_other_clients import all_of
 
 pytestmark = pytest.mark.stack
 
 AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
-VERDICTS = {
-    "careline.tier.changed.v1": "tier",
-    "careline.risk.changed.v1": "risk",
-}
-"""The other changes name what has changed in `tag`."""
 
 Data = dict[str, Any]
 
@@ -34,10 +39,12 @@ async def test_the_present_is_rebuilt_from_the_changes(pipeline: Pipeline) -> No
     await two_lives_that_turn_out_to_be_one(pipeline, card, app)
 
     said = scores(pipeline)
-    rebuilt = {number: rebuild(changes) for number, changes in changes_of_all(pipeline).items()}
+    rebuilt = {number: rebuild(told) for number, told in decisions(pipeline).items()}
     assert {number: state_in(score) for number, score in said.items()} == {
         number: rebuilt[number] for number in said
     }
+    in_parts = put_together(pipeline)
+    assert {number: in_parts[number] for number in said} == {n: rebuilt[n] for n in said}
 
     customer = await pipeline.get("profile", f"/v1/customers?identity=member_card:{card}")
     number = customer["customer"]
@@ -92,23 +99,43 @@ def scores(pipeline: Pipeline) -> dict[str, Data]:
     return last
 
 
-def changes_of_all(pipeline: Pipeline) -> dict[str, list[tuple[int, str, Any]]]:
-    """Version, what changed, and into what, by customer; three topics have no order among them."""
-    changes: dict[str, list[tuple[int, str, Any]]] = defaultdict(list)
-    for topic in (TIER_CHANGES, TAG_CHANGES, RISK_CHANGES):
-        for record in all_of(pipeline, topic):
-            data = json.loads(record.value() or b"{}")
-            name = VERDICTS.get(headers_of(record)["ce_type"].decode()) or data["tag"]
-            changes[data["customer"]].append((data["version"], name, data["to"]))
-    return changes
+def decisions(pipeline: Pipeline) -> dict[str, list[Data]]:
+    """What the decisions about each customer changed, in the order of the topic."""
+    told: dict[str, list[Data]] = defaultdict(list)
+    for data in said_on(pipeline, SCORE_CHANGES):
+        told[data["customer"]].append(data)
+    return told
 
 
-def rebuild(changes: list[tuple[int, str, Any]]) -> tuple[int, dict[str, Any]]:
+def rebuild(told: list[Data]) -> tuple[int, Data]:
     """The last version, and what then holds; a tag without values is not carried."""
-    versions = [version for version, _, _ in sorted(changes)]
-    assert versions == list(range(1, len(changes) + 1)), "no gap, and nothing twice"
-    state = {name: to for _, name, to in sorted(changes)}
-    return versions[-1], {name: to for name, to in state.items() if to != []}
+    assert [data["version"] for data in told] == list(range(1, len(told) + 1)), "gap, or twice"
+    state = {name: became["to"] for data in told for name, became in data["changes"].items()}
+    return len(told), {name: to for name, to in state.items() if to != []}
+
+
+def put_together(pipeline: Pipeline) -> dict[str, tuple[int, Data]]:
+    """The same from the topics of one kind each: that none is missing shows on each by itself."""
+    states: dict[str, Data] = defaultdict(dict)
+    versions: Counter[str] = Counter()
+    for topic in (TIER_CHANGES, TAG_CHANGES, RISK_CHANGES):
+        last: Counter[str] = Counter()
+        for data in said_on(pipeline, topic):
+            number, version = data["customer"], data["version"]
+            assert data["previous_version"] == last[number] < version
+            last[number] = version
+            versions[number] = max(versions[number], version)
+            parts = data.get("changes") or {topic.name.split(".")[1].split("-")[0]: data}
+            states[number] |= {name: part["to"] for name, part in parts.items()}
+    return {
+        number: (versions[number], {name: to for name, to in state.items() if to != []})
+        for number, state in states.items()
+    }
+
+
+def said_on(pipeline: Pipeline, topic: Topic) -> Iterator[Data]:
+    """Everything on a topic; each key's in order."""
+    return (json.loads(record.value() or b"{}") for record in all_of(pipeline, topic))
 
 
 def state_in(score: Data) -> tuple[int, dict[str, Any]]:

@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from careline_cli.replay import Pipeline
 from careline_contracts.topics import SERVICES, TOUCHPOINTS, WITH_DATABASE
 from careline_localstack import Endpoints, LocalStack
+from tests.foreground import in_the_foreground
 
 pytestmark = pytest.mark.stack
 
@@ -37,14 +38,10 @@ class Shell:
 
     home: Path
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "CARELINE_HOME": str(self.home), "COLUMNS": "200"}
-
     def careline(self, *arguments: str | Path) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "careline_cli", *arguments],
-            env=self.environment,
+            env={**os.environ, "CARELINE_HOME": str(self.home), "COLUMNS": "200"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -143,21 +140,11 @@ async def touchpoints_and_customers(shell: Shell) -> tuple[int, int]:
 def check_running_in_the_foreground(shell: Shell) -> None:
     """`run` takes the place of the background process, and ends in order when it is told to."""
     url = shell.endpoints().services["profile"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "careline_cli", "run", "profile"],
-        env=shell.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
-        try:
-            assert running.stderr is not None
-            assert any("service.ready" in line for line in running.stderr)
-            assert httpx.get(f"{url}/health/ready").status_code == 200
-            assert shell.json("status")["services"]["profile"]["state"] == "stopped"
-            running.send_signal(signal.SIGTERM)
-            assert "service.stopped" in running.stderr.read()
-            assert running.wait(timeout=30) == 0
-        finally:
-            running.kill()
+    with in_the_foreground("run", "profile", home=shell.home) as running:
+        assert running.says("service.ready")
+        assert httpx.get(f"{url}/health/ready").status_code == 200
+        assert shell.json("status")["services"]["profile"]["state"] == "stopped"
+        running.is_told(signal.SIGTERM)
+        exit_code, said = running.ends()
+        assert exit_code == 0
+        assert "service.stopped" in said

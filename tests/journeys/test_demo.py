@@ -1,11 +1,12 @@
 """The README's first command: as a user runs it on real purchases, and a short one with all."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from importlib import util
 from pathlib import Path
 from types import ModuleType
@@ -17,8 +18,11 @@ from careline_cli.demo.command import SEED, play
 from careline_cli.demo.story import BEGINS_AT, POLICIES, PURCHASES, Story, read_story
 from careline_cli.demo.summary import print_summary
 from careline_cli.synthetic import purchases_in
+from careline_client import Event
 from careline_contracts.topics import SERVICES
 from careline_localstack import LocalStack
+from tests.journeys.canaries import good, secrets
+from tests.journeys.places import all_places, open_in
 
 pytestmark = pytest.mark.stack
 
@@ -69,6 +73,14 @@ def test_the_demo_on_real_purchases_gives_what_the_file_and_the_policy_give(
     assert services["scoring"]["in"] == 69_659 + 23_544
 
 
+def canaries(*, at: datetime) -> list[Event]:
+    """Contacts of customers whose names are found wherever they are in clear."""
+    return [
+        Event(e["id"], e["source"], e["type"], at, json.dumps(e["data"]).encode())
+        for e in good("http")
+    ]
+
+
 def a_spring_of_good_customers() -> Story:
     """Those who spent most in winter, until May: few enough for a test, and worth a case."""
     whole = read_story(real_only=False, seed=SEED)
@@ -85,22 +97,25 @@ def a_spring_of_good_customers() -> Story:
             e
             for e in whole.synthetic
             if e.id.partition("-")[0] in cards and e.occurred_at < ends_at
-        ],
+        ]
+        + canaries(at=ends_at - timedelta(days=30)),
         now=winter_ends_at,
         ends_at=ends_at,
     )
 
 
-def test_the_demo_with_synthetic_contacts_has_tickets_and_cases_and_says_what_is_made_up(
+def test_the_demo_has_tickets_and_cases_says_what_is_made_up_and_tells_no_name(
     tmp_path: Path,
 ) -> None:
     story = a_spring_of_good_customers()
     stack = LocalStack(tmp_path)
     try:
         summary = play(story, stack, answers=True, seed=SEED)
+        in_clear = open_in(asyncio.run(all_places(stack)), secrets("http"))
     finally:
         stack.stop()
 
+    assert in_clear == set()
     assert set(summary) >= {"customers", "dead_letters", "policy_version", "seconds"}
     assert set(summary["touchpoints"]) == {"accepted", "rejected", "duplicate"}
     assert set(summary["tiers"]) == {"core", "potential", "basic", "edge"}

@@ -6,6 +6,8 @@ Kafka protocol binding has them, for a subscriber that knows the standard and no
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, cast
@@ -55,6 +57,21 @@ def in_structured_mode(id: str) -> tuple[Headers, bytes]:
     event = {**attributes, "datacontenttype": "application/json", "data": data}
     headers: Headers = {"content-type": "application/cloudevents+json; charset=UTF-8"}
     return headers, json.dumps(event).encode()
+
+
+@pytest.mark.skipif(not shutil.which("kcat"), reason="kcat is not installed: apt-get install kcat")
+async def test_what_kcat_publishes_becomes_a_touchpoint(pipeline: Pipeline) -> None:
+    headers, value = in_binary_mode("other-client-kcat")
+    said = [part for name, text in headers.items() for part in ("-H", f"{name}={text!s}")]
+    kcat(pipeline, RAW["store"], "-P", "-k", CARD, "-X", "acks=all", *said, value=value)
+    await pipeline.drain(timeout_seconds=60)
+    assert kcat(pipeline, TOUCHPOINTS, "-C", "-e", "-f", "%h\n").count("other-client-kcat") == 1
+
+
+def kcat(pipeline: Pipeline, topic: Topic, *arguments: str, value: bytes = b"") -> str:
+    """What it prints."""
+    command = ["kcat", "-q", "-b", pipeline.endpoints.kafka, "-t", topic.name, *arguments]
+    return subprocess.run(command, input=value, check=True, stdout=subprocess.PIPE).stdout.decode()
 
 
 async def test_what_a_foreign_client_publishes_is_read_by_a_foreign_client(

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from sqlalchemy import text
 
+from careline_contracts.events.profile import IDENTITIES
 from careline_contracts.events.touchpoints import ConsentChanged, SmsOptedOut
 from careline_contracts.topics import CUSTOMER_CHANGES, CUSTOMERS
 from careline_profile.record.queries import facts_of
@@ -65,6 +66,15 @@ async def test_details_become_the_record_in_their_form(profile: Profile) -> None
         "preferences/rock": "rock",
         "region": "SG",
     }
+
+
+async def test_whoever_wants_attributes_alone_can_skip_what_brings_none(profile: Profile) -> None:
+    await profile.hear([profile.touchpoint(ANN, ANNS_MAIL, minutes=1)])
+    await profile.hear([profile.details(ANN, at=2, region="CN-31")])
+    await profile.hear([profile.touchpoint(ANN, "member_card:7", minutes=3)])
+
+    subjects = [s.envelope.subject for s in await profile.said() if s.topic == CUSTOMERS.name]
+    assert subjects[0] == IDENTITIES and IDENTITIES not in subjects[1:]
 
 
 async def test_other_services_hear_what_the_policy_shares_and_which_fields_changed(

@@ -77,6 +77,8 @@ async def test_a_service_that_can_never_place_its_partitions_ends_with_the_reaso
 class Settles:
     """A stage that does nothing, or fails."""
 
+    units_a_poll = 1
+
     def __init__(self, failure: Exception | None = None) -> None:
         self._failure = failure
 

@@ -10,7 +10,7 @@ import structlog
 from aiokafka import ConsumerRecord
 from sqlalchemy import text
 
-from careline_contracts.envelope import Envelope, begin_trace
+from careline_contracts.envelope import Envelope, begin_trace, to_headers
 from careline_contracts.events.profile import Activity, CustomersMerged
 from careline_contracts.topics import ACTIVITIES, CATALOGUE, CUSTOMERS, TIER_CHANGES
 from careline_localstack import LocalStack
@@ -370,6 +370,12 @@ async def test_a_timer_fires_once_and_not_early(stage: StageInTest) -> None:
     assert await stage.next_due() is None
 
 
+async def test_no_unit_is_spent_to_find_that_no_timer_is_left(stage: StageInTest) -> None:
+    await stage.hear(records(stage, "b", "a"))
+    assert not await stage.stage.fire_due(NOON + timedelta(days=1)), "it fired all, and knows"
+    assert (await notes(stage))[2:] == ["due-a", "due-b"]
+
+
 async def test_dead_letters_in_a_row_stop_the_service_and_a_good_event_ends_the_row(
     admin_url: str, notebook: Notebook
 ) -> None:
@@ -419,6 +425,19 @@ async def test_a_tombstone_of_a_state_topic_is_no_event(stage: StageInTest) -> N
         {ACTIVITIES.name: Hears(ACTIVITIES)},
     )
     assert isinstance(poison, Poison)
+
+
+async def test_a_subject_that_tells_the_service_nothing_is_skipped_by_its_header(
+    stage: StageInTest,
+) -> None:
+    hears = {ACTIVITIES.name: Hears(ACTIVITIES, otherwise=Activity, skips="weather")}
+    told = [envelope(id)._replace(subject=subject) for id, subject in (("a", "weather"), ("b", ""))]
+    unreadable = stage.raw(ACTIVITIES.name, headers=to_headers(told[0]), value=b"never looked at")
+
+    found = read([unreadable, stage.record(ACTIVITIES.name, told[1], activity())], hears)
+
+    assert [item.envelope.id for item in found if isinstance(item, Heard)] == ["b"]
+    assert len(found) == 1
 
 
 async def test_a_request_changes_all_or_nothing(stage: StageInTest) -> None:

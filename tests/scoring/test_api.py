@@ -44,8 +44,10 @@ async def test_a_score_is_taken_apart_to_the_point(
         "average_order_value": "10.00",
         "orders": "5.00",
         "enquiries": "0.00",
-        "complaints": "5.00",
-        "feedback_speed": "3.00",
+        "complaints": "3.50",
+        "broken_promises": "3.00",
+        "satisfaction": "1.00",
+        "feedback_speed": "2.00",
         "activities": "0.00",
         "tenure": "0.00",
         "repurchases": "2.00",
@@ -56,13 +58,16 @@ async def test_a_score_is_taken_apart_to_the_point(
         "answers": "0.00",
         "reviews": "0.00",
     }
-    assert Decimal(answer["total"]) == sum(map(Decimal, points.values())) == Decimal("48.50")
+    assert Decimal(answer["total"]) == sum(map(Decimal, points.values())) == Decimal("50.00")
     by_measure = {c["measure"]: c for c in answer["contributions"]}
     assert by_measure["spend"]["evidence"] == {
         "value": 12_000_000,
         "unit": "minor_units",
         "from_day": "2024-01-01",
         "to_day": "2024-01-21",
+        "since": "2023-12-31T16:00:00Z",
+        "until": "2024-01-21T16:00:00Z",
+        "kinds": ["purchase.completed", "order.placed", "purchase.returned"],
     }
     assert by_measure["spend"]["curve"] == {"from_value": 5_000_000, "below": None}
     assert by_measure["enquiries"]["evidence"] is None
@@ -92,7 +97,7 @@ async def test_a_score_is_taken_apart_to_the_point(
     }
     assert _instant(answer["next_change_at"]) == midnight(90)
     assert answer["next_change"] == [
-        {"what": "total", "from": "48.50", "to": "50.50"},
+        {"what": "total", "from": "50.00", "to": "52.00"},
         {"what": "tenure", "from": "0.00", "to": "2.00"},
     ]
     assert answer["requested"] == answer["customer"] == "C-ann"

@@ -1,27 +1,23 @@
-"""Activities, merges, timers on a real database: what is said, in any order and repetition."""
+"""Activities, records, answers, timers: what is said, in any order and repetition."""
 
-import asyncio
 import json
 import random
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
 
 import pytest
-from aiokafka import ConsumerRecord
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import Activity
 from careline_contracts.topics import (
     ACTIVITIES,
     RISK_CHANGES,
+    SCORE_CHANGES,
     SCORES,
     TAG_CHANGES,
     TIER_CHANGES,
-    Topic,
 )
 from careline_runtime.policy import parse_policy
 from careline_runtime.tables import metadata as runtime_metadata
@@ -36,72 +32,30 @@ from careline_scoring.testing import (
     shipped_policy,
     timeline_of,
 )
+from tests.scoring.life import ANN, BOB, CARL, instant, kept, renumbered, rows, said_on, some_events
 
 pytestmark = pytest.mark.stack
-
-ANN, BOB, CARL = "C-ann", "C-bob", "C-carl"
-
-
-async def said_on(scoring: Scoring, *topics: Topic) -> list[dict[str, Any]]:
-    names = {topic.name for topic in topics}
-    return [json.loads(said.value) for said in await scoring.said() if said.topic in names]
-
-
-async def rows(scoring: Scoring, query: str) -> list[tuple[Any, ...]]:
-    async with scoring.engine.connect() as connection:
-        return [tuple(row) for row in await connection.execute(text(query))]
-
-
-async def kept(scoring: Scoring) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything that scoring knows, apart from how often it said so."""
-    return {
-        "members": await rows(scoring, "SELECT identity, customer FROM members ORDER BY 1"),
-        "buckets": await rows(scoring, "SELECT * FROM buckets ORDER BY 1, 2, 3, 4"),
-        "customers": await rows(
-            scoring,
-            """SELECT number, as_of, points, value, need, risk, tier, tags, next_change_at,
-            merged_into FROM customers ORDER BY number""",
-        ),
-        "timers": await rows(scoring, "SELECT * FROM timers ORDER BY 1, 2"),
-    }
-
-
-def instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def some_events(scoring: Scoring, *, seed: int, count: int = 250) -> list[ConsumerRecord]:
-    """Purchases and contacts of a few customers over two years, each recorded when it happened."""
-    draw = random.Random(seed)
-    events: list[ConsumerRecord] = []
-    for day in sorted(draw.randrange(730) for _ in range(count)):
-        customer = draw.choice([ANN, BOB, CARL])
-        match draw.randrange(4):
-            case 0 | 1:
-                events.append(scoring.purchase(customer, draw.randrange(1, 40_000), day=day))
-            case 2:
-                type = draw.choice(["enquiry.made", "complaint.raised", "sms.delivered"])
-                events.append(scoring.activity(customer, f"careline.{type}.v1", day=day))
-            case _:
-                device = f"device:{draw.randrange(3)}-{customer}"
-                events.append(scoring.activity(customer, day=day, identity=device))
-    return events
 
 
 async def test_a_first_purchase_says_every_verdict_and_the_score(scoring: Scoring) -> None:
     await scoring.hear([scoring.purchase(ANN, 300, day=0)])
-    tier, value, need, stage = await said_on(scoring, TIER_CHANGES, TAG_CHANGES)
-    [risk] = await said_on(scoring, RISK_CHANGES)
+    [decision] = await said_on(scoring, SCORE_CHANGES)
     [score] = await said_on(scoring, SCORES)
-    assert (tier["to"], value["to"], need["to"], risk["to"]) == ("edge", "normal", "none", "low")
-    assert "from" not in tier
-    assert [change["version"] for change in (tier, value, need, risk, stage)] == [1, 2, 3, 4, 5]
-    assert (stage["tag"], stage["from"], stage["to"]) == ("life_cycle", [], ["active"])
-    assert tier["reasons"] == [
+    changes = decision["changes"]
+    assert {name: change["to"] for name, change in changes.items()} == {
+        "tier": "edge",
+        "value": "normal",
+        "need": "none",
+        "risk": "low",
+        "life_cycle": ["active"],
+    }
+    assert "from" not in changes["tier"]
+    assert changes["life_cycle"]["from"] == []
+    assert changes["tier"]["reasons"] == [
         "low value: spend 300.00 CNY in 365 days",
         "low stickiness: 0 repurchases in 365 days",
     ]
-    assert score["version"] == 5
+    assert decision["version"] == score["version"] == 1
     assert score["tags"] == {"life_cycle": ["active"]}
     assert score["total"] == "18.50"  # 2 for an order; 10, 3, 1 and 2.5 for what is missing
     assert score["dimensions"] == {
@@ -120,16 +74,15 @@ async def test_time_alone_makes_a_customer_dormant_exactly_when_due(scoring: Sco
     await scoring.hear([scoring.activity(ANN, day=0)])
     assert await scoring.next_due() == midnight(90)
     await scoring.tick(noon(89))
-    assert [c["to"] for c in await said_on(scoring, TAG_CHANGES)] == [
-        "normal",
-        "none",
-        ["prospect"],
-    ]
+    assert len(await said_on(scoring, SCORE_CHANGES)) == 1
     await scoring.tick(noon(400))
-    dormant = (await said_on(scoring, TAG_CHANGES))[-1]
-    assert (dormant["from"], dormant["to"]) == ("none", "dormant")
-    assert instant(dormant["as_of"]) == midnight(90)
-    assert dormant["reasons"] == ["no contact for 90 days"]
+    *_, said = await said_on(scoring, SCORE_CHANGES)
+    assert instant(said["as_of"]) == midnight(90)
+    assert said["changes"]["need"] == {
+        "from": "none",
+        "to": "dormant",
+        "reasons": ["no contact for 90 days"],
+    }
 
 
 async def test_it_does_not_show_whether_the_clock_or_an_event_came_first(admin_url: str) -> None:
@@ -161,38 +114,52 @@ async def test_the_order_of_events_does_not_matter_in_the_end(admin_url: str) ->
         await expected.hear(some_events(expected, seed=6))
         events = some_events(scoring, seed=6)
         random.Random(7).shuffle(events)
-        await scoring.hear(_renumbered(events), batch=40)
+        await scoring.hear(renumbered(events), batch=40)
         for stage in (expected, scoring):
             await stage.tick(noon(1500))
         assert await kept(scoring) == await kept(expected)
 
 
-def _renumbered(events: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
-    """The same events at the offsets of their new order."""
-    for offset, event in enumerate(events, start=1):
-        event.offset = offset
-    return list(events)
-
-
-async def test_versions_of_changes_have_no_gap_and_scores_carry_the_last(
+async def test_versions_of_decisions_have_no_gap_and_scores_carry_the_last(
     scoring: Scoring,
 ) -> None:
     await scoring.hear(some_events(scoring, seed=8))
     await scoring.tick(noon(1500))
-    for customer in (ANN, BOB, CARL):
-        versions, last = [], 0
-        for said in await scoring.said():
-            event = json.loads(said.value)
-            if event["customer"] != customer:
-                continue
-            if said.topic == SCORES.name:
-                assert event["version"] == last
-            else:
-                last = event["version"]
-                versions.append(last)
-        assert versions == list(range(1, last + 1))
+    last: Counter[str] = Counter()
+    for said in await scoring.said():
+        event = json.loads(said.value)
+        customer, version = event["customer"], event["version"]
+        if said.topic == SCORE_CHANGES.name:
+            assert version == last[customer] + 1
+            assert said.envelope.subject == ",".join(event["changes"])
+            last[customer] = version
+        else:
+            assert version == last[customer]
+    assert min(last[customer] for customer in (ANN, BOB, CARL)) > 3
     ids = [said.envelope.id for said in await scoring.said()]
     assert len(set(ids)) == len(ids)
+
+
+async def test_the_parts_of_decisions_say_what_the_decisions_say_each_with_the_one_before(
+    scoring: Scoring,
+) -> None:
+    await scoring.hear(some_events(scoring, seed=8))
+    await scoring.tick(noon(1500))
+    whole = {
+        (decision["customer"], decision["version"], name): change
+        for decision in await said_on(scoring, SCORE_CHANGES)
+        for name, change in decision["changes"].items()
+    }
+    for topic, kind in ((TIER_CHANGES, "tier"), (TAG_CHANGES, "tags"), (RISK_CHANGES, "risk")):
+        last: Counter[str] = Counter()
+        for part in await said_on(scoring, topic):
+            customer, version = part["customer"], part["version"]
+            assert part["previous_version"] == last[customer]
+            last[customer] = version
+            for name, change in part.get("changes", {kind: part}).items():
+                said = whole.pop((customer, version, name))
+                assert said == {field: change[field] for field in said}
+    assert whole == {}
 
 
 async def test_a_change_names_what_caused_it(scoring: Scoring) -> None:
@@ -228,14 +195,16 @@ async def test_what_somebody_prefers_is_said_when_it_begins_and_when_it_ends(
 ) -> None:
     await scoring.hear([scoring.activity(ANN, day=day) for day in (0, 10, 20)])
     await scoring.tick(noon(400))
-    said = [c for c in await said_on(scoring, TAG_CHANGES) if c["tag"] == "channel"]
-    assert [(c["from"], c["to"], instant(c["as_of"])) for c in said] == [
-        ([], ["app"], noon(20)),
-        (["app"], [], midnight(180)),
-    ]
-    assert [c["reasons"] for c in said] == [
-        ["app: 3 times in 180 days"],
-        ["nothing often enough in 180 days"],
+    assert [
+        (instant(said["as_of"]), said["changes"]["channel"])
+        for said in await said_on(scoring, TAG_CHANGES)
+        if "channel" in said["changes"]
+    ] == [
+        (noon(20), {"from": [], "to": ["app"], "reasons": ["app: 3 times in 180 days"]}),
+        (
+            midnight(180),
+            {"from": ["app"], "to": [], "reasons": ["nothing often enough in 180 days"]},
+        ),
     ]
 
 
@@ -250,7 +219,7 @@ async def test_an_answer_to_an_outreach_is_evidence_and_makes_nobody_up(scoring:
     )
     scores = await said_on(scoring, SCORES)
     assert {score["customer"] for score in scores} == {ANN}
-    assert scores[-1]["dimensions"]["interaction"] == "16.00"  # nobody complained; a quick reply
+    assert scores[-1]["dimensions"]["interaction"] == "15.00"  # nobody complained; a quick reply
     assert await rows(scoring, "SELECT kind FROM buckets WHERE identity = 'C-ann'") == [
         ("outreach.answered/delivered",),
         ("outreach.answered/replied",),
@@ -267,15 +236,15 @@ async def test_the_tags_of_the_record_are_the_newest_whatever_comes_first(
             scoring.state(ANN, 1, day=1, party="company"),
             scoring.state(ANN, 2, day=1, party="company", special_care=("vip", "elderly")),
         ]
-        await scoring.hear(_renumbered([events[place] for place in order]), batch=1)
+        await scoring.hear(renumbered([events[place] for place in order]), batch=1)
         [*_, score] = await said_on(scoring, SCORES)
         assert score["tags"] == {
             "life_cycle": ["prospect"],
             "party": ["company"],
             "care": ["elderly", "vip"],
         }
-        changes = [*await said_on(scoring, TIER_CHANGES, TAG_CHANGES, RISK_CHANGES)]
-        assert sorted(c["version"] for c in changes) == list(range(1, score["version"] + 1))
+        versions = [decision["version"] for decision in await said_on(scoring, SCORE_CHANGES)]
+        assert versions == list(range(1, score["version"] + 1))
 
 
 async def test_a_record_that_says_nothing_new_of_a_customer_is_not_decided_about(
@@ -287,75 +256,8 @@ async def test_a_record_that_says_nothing_new_of_a_customer_is_not_decided_about
     assert await scoring.said() == before
     await scoring.hear([scoring.state(ANN, 3, day=2)])
     [*_, gone] = await said_on(scoring, TAG_CHANGES)
-    assert (gone["tag"], gone["from"], gone["to"]) == ("region", ["east"], [])
-
-
-async def test_a_merge_is_the_sum_of_both_and_the_absorbed_points_to_the_survivor(
-    scoring: Scoring,
-) -> None:
-    await scoring.hear([scoring.purchase(ANN, 60_000, day=0, identity="phone:1")])
-    await scoring.hear([scoring.purchase(BOB, 60_000, day=1, identity="phone:2")])
-    await scoring.hear([scoring.merge(ANN, BOB, day=2)])
-    tier = (await said_on(scoring, TIER_CHANGES))[-1]
-    assert (tier["customer"], tier["from"], tier["to"]) == (ANN, "basic", "potential")
-    assert "spend 120000.00 CNY" in tier["reasons"][0]
-    scores = await said_on(scoring, SCORES)
-    bobs_last = next(s for s in reversed(scores) if s["customer"] == BOB)
-    assert bobs_last["merged_into"] == ANN
-    assert bobs_last["tier"] == "basic"
-    assert "next_change_at" not in bobs_last
-    assert await rows(scoring, "SELECT key FROM timers") == [(ANN,)]
-
-
-async def test_an_activity_in_flight_during_a_merge_finds_the_survivor(scoring: Scoring) -> None:
-    await scoring.hear([scoring.purchase(BOB, 100, day=0, identity="phone:2")])
-    await scoring.hear([scoring.merge(ANN, BOB, day=1)])
-    await scoring.hear(
-        [
-            scoring.purchase(BOB, 100, day=1, identity="phone:2"),
-            scoring.purchase(BOB, 100, day=1, identity="phone:3"),
-        ]
-    )
-    assert await rows(scoring, "SELECT identity, customer FROM members ORDER BY 1") == [
-        ("phone:2", ANN),
-        ("phone:3", ANN),
-    ]
-    last = (await said_on(scoring, SCORES))[-1]
-    assert last["customer"] == ANN
-    assert last["dimensions"]["spending"] == "5.00"  # three small orders
-
-
-@pytest.mark.parametrize("batch", [1, 10])
-async def test_chained_merges_end_alike_whichever_is_heard_first(
-    admin_url: str, batch: int
-) -> None:
-    async def end_of(order: Sequence[int]) -> dict[str, list[tuple[Any, ...]]]:
-        async with fresh_scoring(admin_url) as scoring:
-            events = [
-                scoring.purchase(name, 100, day=day, identity=f"phone:{name}")
-                for day, name in enumerate([ANN, BOB, CARL])
-            ]
-            merges = [scoring.merge(BOB, CARL, day=5), scoring.merge(ANN, BOB, day=6)]
-            # names the survivor of both merges while one of them has not been heard
-            late = scoring.purchase(ANN, 100, day=7, identity=f"phone:{CARL}")
-            tail = [merges[0], merges[1], late]
-            await scoring.hear(_renumbered([*events, *(tail[i] for i in order)]), batch=batch)
-            state = await kept(scoring)
-            state["customers"] = [row for row in state["customers"] if row[-1] is None]
-            return state
-
-    expected = await end_of([0, 1, 2])
-    assert expected["members"] == [(f"phone:{name}", ANN) for name in (ANN, BOB, CARL)]
-    for order in ([1, 2, 0], [1, 0, 2]):
-        assert await end_of(order) == expected
-
-
-async def test_a_merge_heard_twice_changes_nothing(scoring: Scoring) -> None:
-    await scoring.hear([scoring.purchase(ANN, 1, day=0), scoring.purchase(BOB, 1, day=0)])
-    await scoring.hear([scoring.merge(ANN, BOB, day=1)])
-    before = await scoring.said()
-    await scoring.hear([scoring.merge(ANN, BOB, day=1)])
-    assert await scoring.said() == before
+    assert gone["changes"]["region"]["from"] == ["east"]
+    assert gone["changes"]["region"]["to"] == []
 
 
 async def test_an_unknown_currency_counts_as_an_order_without_money(scoring: Scoring) -> None:
@@ -390,54 +292,6 @@ async def test_a_new_policy_takes_effect_with_the_next_event(scoring: Scoring) -
     tier = (await said_on(scoring, TIER_CHANGES))[-1]
     assert (tier["from"], tier["to"]) == ("edge", "potential")
     assert tier["policy_version"] == loaded.version != shipped_policy().version
-
-
-async def test_two_instances_share_the_customers_of_a_merge(scoring: Scoring) -> None:
-    """Activities of the absorbed and the merge arrive at two instances at once."""
-    other = on(scoring.engine)
-    other._named = 1_000
-    await scoring.hear([scoring.purchase(n, 10, day=0, identity=f"phone:{n}") for n in (ANN, BOB)])
-
-    def in_partition_1(record: ConsumerRecord) -> ConsumerRecord:
-        record.partition = 1
-        return record
-
-    await asyncio.gather(
-        scoring.hear([scoring.merge(ANN, BOB, day=2)]),
-        other.hear(
-            [
-                in_partition_1(other.purchase(BOB, 10, day=1, identity=f"phone:{BOB}"))
-                for _ in range(20)
-            ],
-            batch=1,
-        ),
-    )
-    assert await rows(
-        scoring,
-        "SELECT m.customer, sum(times) FROM members m JOIN buckets USING (identity) GROUP BY 1",
-    ) == [(ANN, 22)]
-    last = [s for s in await said_on(scoring, SCORES) if s["customer"] == ANN][-1]
-    assert last["dimensions"]["spending"] == "10.00"  # more than six orders of next to nothing
-
-
-async def test_a_history_in_memory_is_left_aside_when_somebody_else_has_decided(
-    admin_url: str,
-) -> None:
-    async with fresh_scoring(admin_url) as alone, fresh_scoring(admin_url) as one:
-        await alone.hear(some_events(alone, seed=9))
-        instances = [one, on(one.engine)]
-        for turn, event in enumerate(some_events(one, seed=9)):
-            await instances[turn % 2].hear([event])
-        assert await one.said() == await alone.said()
-        assert await kept(one) == await kept(alone)
-
-
-async def test_a_unit_that_fails_leaves_nothing_in_memory(scoring: Scoring) -> None:
-    await scoring.hear([scoring.purchase(ANN, 1, day=0)])
-    bad = scoring.activity(ANN, "careline.purchase.completed.v1", day=1, amount_minor="many")
-    await scoring.hear([scoring.purchase(ANN, 1, day=1), scoring.purchase(ANN, 1, day=1), bad])
-    [*_, score] = await said_on(scoring, SCORES)
-    assert score["dimensions"]["spending"] == "5.00"  # three orders; from four on it would be 8
 
 
 async def test_the_tables_are_what_the_migration_makes(scoring: Scoring) -> None:

@@ -38,6 +38,9 @@ KINDS = st.sampled_from(
         "post.published",
         "survey.answered",
         "call.missed/outbound",
+        "ticket.breached/resolution",
+        "ticket.rated/9",
+        "ticket.rated/3",
     ]
 )
 AMOUNTS = st.sampled_from([0, 9_999, 10_000, 50_000, 99_999, 1_000_000, 2_500_000, 12_000_000])

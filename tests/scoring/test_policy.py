@@ -24,7 +24,7 @@ from careline_scoring.policy.schema import FILE, schema
         ("word_of_mouth: { at_most: 4 }", "word_of_mouth: { at_most: 8 }", "its cap never counts"),
         ("group: word_of_mouth", "group: words", "each group must be declared under groups"),
         ("points: 2.5 }", "points: 2.555 }", "decimal places"),
-        ("[purchase.returned]", "[purchase.retruned]", "no channel says careline.purchase.retrun"),
+        ("[purchase.returned]", "[purchase.retruned]", "nobody says careline.purchase.retrun"),
         ("fault.reported/question]", "fault.reported/wish]", "has no variant 'wish'"),
         ("of: payment\n", "of: paiment\n", "there is no evidence 'paiment'"),
         ("within_days: 2", "within_days: 180", "within_days must be less than window_days"),

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from careline_contracts.events.ticketing import TicketActed
+from careline_contracts.events.ticketing import TicketActed, TicketRated
 from careline_contracts.topics import TICKET_ACTIONS
 from careline_runtime.access.testing import api_in_test, signed_in
 from careline_ticketing import actions
@@ -133,7 +133,10 @@ async def test_a_customer_rates_an_own_ticket_and_no_other(
     assert (await client.post(path("C2"), json={"score": 9})).status_code == 404
     assert (await client.post(path("C1"), json={"score": 9})).status_code == 200
     rated = (await stage.changes())[-1]
-    assert (getattr(rated, "score", None), getattr(rated, "agent", None)) == (9, "wang")
+    assert isinstance(rated, TicketRated)
+    assert (rated.score, rated.agent, rated.identity) == (9, "wang", "phone:of-C1")
+    [rating] = (await stage.states())[ticket].ratings
+    assert (rating.score, rating.agent, rating.rated_at) == (9, "wang", at(hours=3))
 
 
 async def test_who_may_not_work_tickets_changes_nothing(

@@ -152,6 +152,32 @@ async def test_tickets_by_status_customer_and_level(
     assert (await client.get("/v1/tickets", params={"level": "L9"})).status_code == 422
 
 
+async def test_customers_see_their_own_and_nobody_s_name(
+    stage: Stage, client: httpx.AsyncClient, present: Present
+) -> None:
+    await stage.play(
+        [
+            complaint(at(), reference="r1", product="router"),
+            assignment(at(minutes=5), "r1", agent="li-na", team="returns"),
+            pause(at(minutes=10), "r1"),
+            complaint(at(), customer="C2"),
+        ]
+    )
+    present.now = at(hours=2)
+
+    answer = await client.get("/v1/customers/C1/tickets")
+
+    [ticket] = answer.json()["tickets"]
+    assert (ticket["product"], ticket["waits_for_you"], ticket["may"]) == (
+        "router",
+        True,
+        ["reply"],
+    )
+    verdicts = {promise["target"]: promise["verdict"] for promise in ticket["promises"]}
+    assert verdicts == {"first_response": "missed", "resolution": "paused"}
+    assert "li-na" not in answer.text and "returns" not in answer.text
+
+
 async def test_pages_follow_each_other(stage: Stage, client: httpx.AsyncClient) -> None:
     await stage.play([complaint(at(), customer=f"C{n}") for n in range(5)])
 

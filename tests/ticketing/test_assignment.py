@@ -1,5 +1,6 @@
 """Who takes which ticket: by team, skill, load, shift and leave; in turn; and nobody starves."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -9,12 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careline_contracts.events.ticketing import TicketAssigned, TicketDigestRaised
+from careline_calendar.working import MOMENT
+from careline_contracts.events.ticketing import (
+    TicketAssigned,
+    TicketDigestRaised,
+    TicketUnassignable,
+)
 from careline_contracts.topics import TICKET_DIGESTS
 from careline_runtime.testing import fresh_database
 from careline_ticketing.desk import BEFORE_ALL
 from careline_ticketing.policy import Agent, Policy
 from careline_ticketing.rules.assignment import Turn, Waiting, assign, next_shift, served
+from careline_ticketing.store import turns
 from careline_ticketing.testing import POLICY, Stage, at, enquiry, fault, resolution
 
 
@@ -76,6 +83,24 @@ def test_a_ticket_goes_to(policy: Policy, loads: dict[str, int], expected: str |
     assert taken([a_ticket()], policy, loads=loads) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("ticket", "loads", "expected"),
+    [
+        pytest.param({"kind": "complaint"}, {}, "mei", id="a complaint is the manager's"),
+        pytest.param({"kind": "complaint"}, {"mei": 3}, "li", id="who has enough takes no more"),
+        pytest.param({"kind": "fault"}, {}, "wang", id="a fault is for who can mend it"),
+        pytest.param({"account_manager": "zhao"}, {}, "li", id="who doesn't work tickets"),
+    ],
+)
+def test_whose_a_ticket_of_an_account_manager_s_customer_is(
+    ticket: dict[str, Any], loads: dict[str, int], expected: str
+) -> None:
+    policy = staffed(mei=an_agent(team="sales"), li=an_agent(team="after_sales"), wang=an_agent())
+    usual = {"kind": "complaint", "account_manager": "mei"}
+
+    assert taken([a_ticket(**{**usual, **ticket})], policy, loads=loads) == [expected]
+
+
 def test_nobody_is_given_work_outside_the_shift() -> None:
     assert taken([a_ticket()], staffed(li=an_agent()), loads={}, as_of=at(hours=12)) == [None]
 
@@ -134,13 +159,30 @@ async def test_tickets_find_their_agents_and_move_on_when_one_is_away(desk: Stag
 
 
 @pytest.mark.stack
+async def test_what_nobody_can_take_stands_before_nothing_that_somebody_can(
+    desk: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "AT_ONCE", 2)
+    await desk.play([enquiry(at(minutes=n), customer=f"E{n}") for n in range(3)])
+    await desk.play([fault(at(minutes=n), "question", customer=f"Q{n}") for n in range(3, 9)])
+    await desk.play([fault(at(minutes=20), "system_down", customer="L1")])
+    await desk.tick(at(minutes=30))
+
+    taken = [c.customer for c in await desk.changes() if isinstance(c, TicketAssigned)]
+    assert (taken[0], len(taken)) == ("L1", 6), "it has a day's head start; then all that two bear"
+
+
+@pytest.mark.stack
 async def test_what_nobody_can_take_is_a_state_that_on_call_hears_of_once(desk: Stage) -> None:
     await desk.play([enquiry(at(), reference="r1")])
     for hours in (1, 2, 30, 60):
         await desk.tick(at(hours=hours))
 
-    since = await desk.rows("SELECT unassignable_since FROM tickets")
-    assert since == [(at(),)]
+    changes = [c for c in await desk.changes() if isinstance(c, TicketUnassignable)]
+    assert [(c.team, c.as_of) for c in changes] == [("sales", at() + MOMENT)]
+    [state] = (await desk.states()).values()
+    assert state.unassignable_since == at() + MOMENT
+    assert await desk.rows("SELECT unassignable_since FROM tickets") == [(at() + MOMENT,)]
     said = [s for s in await desk.said() if s.topic == TICKET_DIGESTS.name]
     told = [
         (digest.person, entry.what)
@@ -148,6 +190,18 @@ async def test_what_nobody_can_take_is_a_state_that_on_call_hears_of_once(desk: 
         for entry in digest.entries
     ]
     assert told.count(("team_lead", "unassignable")) == 1
+
+
+@pytest.mark.stack
+async def test_two_instances_at_once_give_nothing_twice(desk: Stage) -> None:
+    other = Stage(desk.engine, staffed(li=an_agent(), wang=an_agent()))
+    for turn in range(3):
+        await desk.play([fault(at(minutes=turn), customer=f"C{turn}{n}") for n in range(2)])
+        await asyncio.gather(desk.tick(at(minutes=turn)), other.tick(at(minutes=turn)))
+
+    taken = [c for c in await desk.changes() if isinstance(c, TicketAssigned)]
+    assert len({c.ticket for c in taken}) == len(taken) == 6
+    assert Counter(c.agent for c in taken) == {"li": 3, "wang": 3}
 
 
 @pytest.mark.stack

@@ -17,6 +17,8 @@ from careline_contracts.events.ticketing import Level, Party
 from careline_ticketing import clocks
 from careline_ticketing.lines import counted, lines, shares
 from careline_ticketing.model import Clock, Step, Ticket, Wait
+from careline_ticketing.policy import InForce
+from careline_ticketing.rules.reading import Reading
 from careline_ticketing.testing import (
     POLICY,
     Event,
@@ -199,13 +201,38 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return events
 
 
+GENEROUS = POLICY.model_copy(
+    update={
+        "promises": {
+            name: tuple(
+                promise.model_copy(
+                    update={
+                        "within_minutes": 2 * promise.within_minutes,
+                        "pauses_for": ("customer", "third_party"),
+                    }
+                )
+                for promise in promises
+            )
+            for name, promises in POLICY.promises.items()
+        }
+    }
+)
+
+
 @laws
-@given(history=histories())
-def test_whatever_happens_no_pause_is_lost_or_counted_twice(history: list[Event]) -> None:
-    ticket, now = the_ticket(*history), at(days=30)
+@given(history=histories(), changes_at=st.integers(0, 6000))
+def test_whatever_happens_no_pause_is_lost_or_counted_twice(
+    history: list[Event], changes_at: int
+) -> None:
+    def in_force_at(instant: datetime) -> InForce:
+        return InForce(POLICY if instant < at(minutes=changes_at) else GENEROUS, "test")
+
+    [ticket] = Reading([event.fact for event in history], in_force_at).tickets
+    now = at(days=30)
 
     for clock in ticket.clocks:
-        timetable = POLICY.timetable(clock.hours)
+        policy = in_force_at(clock.given_at or clock.started_at).policy
+        timetable = policy.timetable(clock.hours)
         again = clocks.set_due(replace(clock, stopped_at=None), timetable, before(ticket, clock))
         assert clock.due_at == again.due_at, "the deadline follows from the ticket's own history"
         found = lines(clock, ticket, timetable, now)

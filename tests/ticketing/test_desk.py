@@ -1,27 +1,22 @@
 """What is said depends on the events alone: not on batches, timers, ticks, order or duplicates."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from careline_calendar.working import MOMENT
 from careline_contracts.events.ticketing import (
     TicketBreached,
     TicketChange,
     TicketCorrected,
     TicketEscalated,
-    TicketMoved,
     TicketOpened,
-    TicketResponded,
     TicketWarned,
 )
 from careline_ticketing.rules.changes import breached
 from careline_ticketing.testing import (
-    POLICY,
     DeskInMemory,
     Event,
     answer,
@@ -30,9 +25,7 @@ from careline_ticketing.testing import (
     enquiry,
     fault,
     merge,
-    pause,
     reopening,
-    reply,
     resolution,
 )
 
@@ -204,244 +197,3 @@ def test_timers_are_exact(events: list[Event]) -> None:
                 if change.event is TicketBreached:
                     assert decision.as_of == change.fields["due_at"]
         desk.hear([event])
-
-
-# stories
-
-
-def said(desk: DeskInMemory) -> list[str]:
-    """The changes by their names (opened, joined, …), without the alarms on the way."""
-    names = (change.type.removeprefix("careline.ticket.") for change in desk.changes)
-    found = [name.removesuffix(".v1") for name in names]
-    return [name for name in found if name not in ("warned", "escalated")]
-
-
-def test_the_life_of_a_ticket() -> None:
-    desk = played(
-        [
-            complaint(at(), reference="r1"),
-            complaint(at(minutes=20), channel="phone"),
-            answer(at(minutes=50), "r1"),
-            resolution(at(hours=50), "r1"),
-            reopening(at(hours=60), "r1"),
-        ]
-    )
-
-    assert said(desk) == [
-        "opened",
-        "joined",
-        "responded",
-        "breached",
-        "resolved",
-        "reopened",
-    ]
-    [state] = desk.states.values()
-    assert (state.status, state.touchpoints) == ("open", 5)
-    assert state.version == len(desk.changes)
-
-
-def test_trap_a_verdict_waits_for_no_poll() -> None:
-    """Resolved late, while nobody looked: the breach is said, at its instant, before the end."""
-    desk = played([complaint(at(), reference="r1"), resolution(at(hours=49), "r1")])
-
-    breaches = [change for change in desk.changes if isinstance(change, TicketBreached)]
-    assert [(b.target, b.due_at) for b in breaches] == [
-        ("first_response", at(hours=1)),
-        ("resolution", at(hours=48)),
-    ]
-    assert said(desk)[-1] == "resolved"
-
-
-@pytest.mark.parametrize(
-    ("answered_at", "breached"),
-    [
-        pytest.param(at(hours=1), False, id="on the dot"),
-        pytest.param(at(hours=1) + MOMENT, True, id="a moment late"),
-    ],
-)
-def test_an_answer_at_the_due_instant_meets_no_breach(
-    answered_at: datetime, breached: bool
-) -> None:
-    desk = played([complaint(at(), reference="r1")])
-    desk.tick(at(hours=1))
-    desk.hear([answer(answered_at, "r1")])
-
-    assert ("breached" in said(desk)) is breached
-
-
-def test_a_breach_is_said_once() -> None:
-    desk = played([complaint(at())])
-    for hour in range(72):
-        desk.tick(at(hours=hour))
-
-    assert said(desk) == ["opened", "breached", "breached"]
-
-
-def test_an_answer_that_arrives_before_its_report_waits_for_it() -> None:
-    desk = played([answer(at(minutes=30), "r1")])
-    assert desk.changes == []
-
-    desk.hear([complaint(at(), reference="r1", recorded_at=at(hours=3))])
-    assert said(desk) == ["opened", "responded"]
-    [state] = desk.states.values()
-    assert [c.breached_at for c in state.clocks] == [None, None]
-
-
-def test_a_report_that_arrives_after_its_due_instant_is_breached_at_once() -> None:
-    desk = played([enquiry(at(hours=5)), complaint(at())])
-
-    assert said(desk) == ["opened", "opened", "breached"]
-    assert desk.changes[-1].as_of == at(hours=5)
-
-
-def test_a_breach_is_taken_back_when_the_answer_was_only_late_to_arrive() -> None:
-    desk = played([complaint(at(), reference="r1")])
-    desk.tick(at(hours=2))
-    desk.hear([answer(at(minutes=30), "r1", recorded_at=at(hours=3))])
-
-    assert said(desk) == ["opened", "breached", "responded", "corrected"]
-    correction = desk.changes[-1]
-    assert isinstance(correction, TicketCorrected)
-    assert correction.withdrawn == ("first_response",)
-    [state] = desk.states.values()
-    assert [c.breached_at for c in state.clocks] == [None, None]
-
-
-def test_an_earlier_report_that_arrives_late_takes_the_ticket_over() -> None:
-    second, first = complaint(at(hours=1)), complaint(at(), recorded_at=at(hours=2))
-    desk = played([second, first])
-
-    assert said(desk)[-1] == "merged"
-    [live] = desk.tickets.values()
-    assert live.opened_at == at()
-    merged = next(s for s in desk.states.values() if s.status == "merged")
-    assert merged.merged_into == live.id
-
-
-def test_customers_found_to_be_one_bring_their_tickets_along() -> None:
-    desk = played(
-        [
-            complaint(at(), customer="C1", category="billing", reference="r1"),
-            complaint(at(minutes=10), customer="C2", category="delivery", reference="r2"),
-            merge("C1", "C2", at=at(minutes=20)),
-            answer(at(minutes=30), "r2", customer="C2"),
-        ]
-    )
-
-    moved = [change for change in desk.changes if isinstance(change, TicketMoved)]
-    assert [(m.customer, m.previous_customer) for m in moved] == [("C1", "C2")]
-    assert {state.customer for state in desk.states.values()} == {"C1"}
-    responded = desk.changes[-1]
-    assert isinstance(responded, TicketResponded)
-    assert responded.ticket == moved[0].ticket, "the number stays"
-
-
-def test_one_problem_in_two_channels_of_one_person_becomes_one_ticket() -> None:
-    desk = played(
-        [
-            complaint(at(), customer="C1", channel="chat", reference="chat-1"),
-            complaint(at(minutes=10), customer="C2", channel="phone", reference="phone-1"),
-            merge("C1", "C2", at=at(minutes=20)),
-            resolution(at(minutes=30), "phone-1", customer="C1"),
-        ]
-    )
-
-    [ticket] = desk.tickets.values()
-    assert ticket.resolved_at == at(minutes=30)
-    assert sorted(state.status for state in desk.states.values()) == ["merged", "resolved"]
-
-
-def test_an_answer_of_another_customer_with_the_same_number_is_not_ours() -> None:
-    desk = played(
-        [
-            complaint(at(), customer="C1", reference="17"),
-            answer(at(minutes=5), "17", customer="C2"),
-        ]
-    )
-
-    assert said(desk) == ["opened"]
-
-
-def test_a_new_policy_moves_no_promise_that_was_given() -> None:
-    """Closed tickets are not judged again, open ones keep their deadlines."""
-    desk = played(
-        [
-            complaint(at(), category="billing", reference="r1"),
-            resolution(at(minutes=50), "r1"),
-            complaint(at(), category="delivery"),
-        ]
-    )
-    hasty = tuple(p.model_copy(update={"within_minutes": 5}) for p in POLICY.promises["complaint"])
-    desk.policy = POLICY.model_copy(update={"promises": {**POLICY.promises, "complaint": hasty}})
-    desk.hear([complaint(at(minutes=57), category="price")])
-    assert said(desk) == ["opened", "resolved", "opened", "opened"]
-    desk.tick(at(hours=2))
-
-    breaches = [change for change in desk.changes if isinstance(change, TicketBreached)]
-    assert [b.due_at for b in breaches] == [at(hours=1), at(minutes=62), at(minutes=62)]
-
-
-# alarms
-
-
-def alarms(desk: DeskInMemory, target: str) -> list[tuple[str, int, datetime]]:
-    """The warnings, breaches and escalations of a promise, with per cent or step and instant."""
-    return [
-        (type(c).__name__, getattr(c, "percent", getattr(c, "step", 0)), c.as_of)
-        for c in desk.changes
-        if getattr(c, "target", None) == target
-    ]
-
-
-def test_warnings_come_before_the_breach_and_the_chain_goes_up_after_it() -> None:
-    desk = played([fault(at(), "system_down")])
-    desk.tick(at(hours=12))
-
-    assert alarms(desk, "first_response") == [
-        ("TicketWarned", 50, at(minutes=15)),
-        ("TicketWarned", 75, at(minutes=22.5)),
-        ("TicketBreached", 0, at(minutes=30)),
-        ("TicketEscalated", 1, at(minutes=30)),
-        ("TicketEscalated", 2, at(minutes=45)),
-        ("TicketEscalated", 3, at(minutes=75)),
-    ]
-
-
-def test_an_escalation_says_by_when_its_step_must_have_acted() -> None:
-    desk = played([complaint(at(hours=5))])
-    desk.tick(at(days=5))
-
-    steps = [c for c in desk.changes if isinstance(c, TicketEscalated)]
-    first, second = (c for c in steps if c.target == "first_response")
-    assert (first.to, first.due_at) == ("team_lead", at(days=1, hours=1)), "four working hours"
-    assert (second.to, second.as_of) == ("service_manager", first.due_at)
-
-
-def test_trap_nothing_goes_up_once_the_promise_is_kept_after_all() -> None:
-    desk = played([fault(at(), "system_down", reference="r1"), answer(at(minutes=40), "r1")])
-    desk.tick(at(hours=12))
-
-    assert [what for what, _, _ in alarms(desk, "first_response")][-1] == "TicketEscalated"
-    assert [n for what, n, _ in alarms(desk, "first_response") if what == "TicketEscalated"] == [1]
-
-
-def test_trap_a_pause_is_no_reason_to_warn_and_what_was_said_is_not_said_again() -> None:
-    desk = played([complaint(at(), reference="r1"), answer(at(minutes=1), "r1")])
-    desk.hear([pause(at(hours=37), "r1")])
-    desk.tick(at(days=20))
-    assert alarms(desk, "resolution") == [("TicketWarned", 75, at(hours=36))]
-
-    desk.hear([reply(at(days=20), "r1")])
-    desk.tick(at(days=20, hours=12))
-    assert [what for what, _, _ in alarms(desk, "resolution")] == [
-        "TicketWarned",
-        "TicketBreached",
-        "TicketEscalated",
-    ]
-
-
-def test_trap_what_is_long_over_when_we_hear_of_it_floods_nobody() -> None:
-    """A log that comes a year late: the breaches are said, no warning and no escalation of then."""
-    desk = played([complaint(at(), recorded_at=at(days=365))])
-
-    assert {type(change).__name__ for change in desk.changes} == {"TicketOpened", "TicketBreached"}

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careline_contracts.events.ticketing import TicketDigestRaised
+from careline_contracts.events.ticketing import TicketBreached, TicketDigestRaised
 from careline_contracts.topics import TICKET_DIGESTS
-from careline_ticketing.rules.digests import digest_at
+from careline_ticketing import handlers
+from careline_ticketing.rules.digests import digest_at, hours_of
 from careline_ticketing.testing import (
     POLICY,
     Stage,
@@ -26,14 +27,26 @@ WORKING = POLICY.timetable(POLICY.digests.hours)
 def test_trap_no_reminder_at_midnight(minutes: int) -> None:
     happened = at(minutes=minutes)
 
-    told = digest_at(happened, POLICY)
+    told = digest_at(happened, POLICY, "working")
 
     assert WORKING.is_open(told)
     assert WORKING.working_time(happened, told) <= POLICY.digests.every
 
 
 def test_an_alarm_of_the_evening_is_told_in_the_morning() -> None:
-    assert digest_at(at(hours=9), POLICY) == at(hours=23)
+    assert digest_at(at(hours=9), POLICY, "working") == at(hours=23)
+
+
+@pytest.mark.parametrize(
+    ("shifts", "hours"),
+    [
+        pytest.param({}, "working", id="a role has the desk's hours"),
+        pytest.param({"li": "around_the_clock"}, "around_the_clock", id="an agent their own"),
+        pytest.param({"li": "abolished"}, "working", id="unless nobody knows them any more"),
+    ],
+)
+def test_whoever_hears_of_it_hears_in_their_own_shift(shifts: dict[str, str], hours: str) -> None:
+    assert hours_of("li", POLICY, shifts) == hours
 
 
 @pytest.mark.parametrize(
@@ -44,12 +57,26 @@ def test_an_alarm_of_the_evening_is_told_in_the_morning() -> None:
     ],
 )
 def test_alarms_of_half_an_hour_are_told_together(happened: datetime, told: datetime) -> None:
-    assert digest_at(happened, POLICY) == told
+    assert digest_at(happened, POLICY, "working") == told
 
 
 async def digests(stage: Stage) -> list[TicketDigestRaised]:
     said = [s for s in await stage.said() if s.topic == TICKET_DIGESTS.name]
     return [TicketDigestRaised.parse(s.value) for s in said]
+
+
+@pytest.mark.stack
+async def test_a_day_on_which_everything_breaks_makes_no_message_too_large(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "MOST_ENTRIES", 4)
+    await stage.play([complaint(at(minutes=n), customer=f"C{n}") for n in range(10)])
+    await stage.tick(at(hours=1))
+
+    told = [len(digest.entries) for digest in await digests(stage)]
+    assert told == [4, 4, 2]
+    ids = [s.envelope.id for s in await stage.said() if s.topic == TICKET_DIGESTS.name]
+    assert len(set(ids)) == 3
 
 
 @pytest.mark.stack
@@ -68,6 +95,22 @@ async def test_trap_five_hundred_tickets_are_not_five_hundred_mails(stage: Stage
     assert [entry.what for entry in mine] == ["warned", "breached"]
     ids = [s.envelope.id for s in await stage.said() if s.topic == TICKET_DIGESTS.name]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.stack
+async def test_trap_what_came_due_while_the_service_stood_still_is_said_in_its_place(
+    stage: Stage,
+) -> None:
+    """After six hours: each breach at its own instant, and no more digests than if it had run."""
+    await stage.play([complaint(at(minutes=n), customer=f"C{n}") for n in range(50)])
+    await stage.tick(at(hours=6))
+
+    breaches = [c for c in await stage.changes() if isinstance(c, TicketBreached)]
+    assert [b.as_of for b in breaches] == [at(minutes=60 + n) for n in range(50)]
+    told = [digest for digest in await digests(stage) if digest.person == "dispatcher"]
+    assert len({digest.due_at for digest in told}) == len(told) <= 4, "one each half hour"
+    entries = [(entry.ticket, entry.what) for digest in told for entry in digest.entries]
+    assert len(set(entries)) == len(entries) == 100, "a warning and a breach of each"
 
 
 @pytest.mark.stack

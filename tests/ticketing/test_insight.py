@@ -2,17 +2,18 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
 
+from careline_calendar.intervals import Interval
 from careline_calendar.working import AROUND_THE_CLOCK
 from careline_contracts.events.ticketing import Level
 from careline_runtime.access.testing import api_in_test
 from careline_ticketing import insight_api
 from careline_ticketing.model import Said, Step
-from careline_ticketing.rules.forecast import Work, efforts, forecast, remedies
+from careline_ticketing.rules.forecast import Hand, Work, efforts, forecast, remedies
 from careline_ticketing.rules.learning import article_effects, repeats, root_causes
 from careline_ticketing.testing import (
     POLICY,
@@ -31,7 +32,7 @@ HOUR = timedelta(hours=1)
 
 
 def told(*events: Event, customer: str = "C1") -> list[Said]:
-    return [Said(ticket, customer, 1) for ticket in tickets(events)]
+    return [Said(ticket, customer, f"phone:of-{customer}", 1) for ticket in tickets(events)]
 
 
 def solved(day: float, cause: str, customer: str = "C1", category: str = "late") -> list[Said]:
@@ -93,28 +94,50 @@ def test_what_an_article_changed() -> None:
 EFFORT: dict[Level, timedelta] = {"L1": HOUR, "L2": HOUR, "L3": HOUR}
 
 
-def queue(*due_hours: float) -> list[Work]:
-    return [Work(f"T{n}", "L3", at(hours=due), at(minutes=n)) for n, due in enumerate(due_hours)]
+def queue(*due_hours: float, team: str = "technical") -> list[Work]:
+    return [
+        Work(f"T{n}", "L3", team, at(hours=due), at(minutes=n)) for n, due in enumerate(due_hours)
+    ]
 
 
-def late(work: list[Work], agents: int) -> list[str]:
-    ahead = forecast(work, agents, EFFORT, AROUND_THE_CLOCK, at())
-    return [one.ticket for one in ahead if one.is_late]
+def late(work: list[Work], *staff: Hand) -> list[str]:
+    return [one.ticket for one in forecast(work, staff, EFFORT, at()) if one.is_late]
+
+
+SHIFTS = POLICY.timetable("working")
+AWAKE = Hand(None, AROUND_THE_CLOCK)
 
 
 def test_who_comes_too_late_in_the_queue_is_late() -> None:
-    assert late(queue(1, 2, 2.5), agents=1) == ["T2"]
-    assert late(queue(1, 2, 2.5), agents=2) == []
+    assert late(queue(1, 2, 2.5), AWAKE) == ["T2"]
+    assert late(queue(1, 2, 2.5), AWAKE, AWAKE) == []
+
+
+@pytest.mark.parametrize(
+    ("hand", "expected"),
+    [
+        pytest.param(Hand("technical", SHIFTS), at(hours=1), id="in the shift"),
+        pytest.param(
+            Hand("technical", SHIFTS, (Interval(at(), at(hours=14)),)),
+            at(hours=24),
+            id="after the leave, in the next shift",
+        ),
+        pytest.param(Hand("sales", SHIFTS), None, id="nobody of the team"),
+    ],
+)
+def test_a_ticket_is_solved(hand: Hand, expected: datetime | None) -> None:
+    [ahead] = forecast(queue(9), [hand], EFFORT, at())
+
+    assert ahead.solved_at == expected
+    assert ahead.is_late is (expected != at(hours=1))
 
 
 def test_the_change_that_prevents_most_comes_first() -> None:
-    work = queue(10, 1, 10)
-    shifts = POLICY.timetable("working")
-
-    found = remedies(work, 1, EFFORT, shifts, AROUND_THE_CLOCK, at())
+    found = remedies(queue(10, 1, 10), [Hand("technical", SHIFTS)], EFFORT, at())
 
     assert (found[0].change, found[0].prevented) == ("nearest_deadline_first", 1)
     assert [one.prevented for one in found] == sorted((o.prevented for o in found), reverse=True)
+    assert "one_more_agent_in_technical" in {one.change for one in found}
 
 
 def test_effort_is_what_the_median_ticket_took() -> None:

@@ -81,7 +81,7 @@ def test_trap_reopening_does_not_escalate_at_once() -> None:
 def told(before: Ticket | None, after: Ticket, as_of: datetime) -> list[type]:
     said = None
     if before is not None:
-        said = Said(before, "C1", 1, breached=tuple(breached(before, as_of)))
+        said = Said(before, "C1", "phone:of-C1", 1, breached=tuple(breached(before, as_of)))
     return [change.event for change in changes(said, after, as_of)]
 
 
@@ -109,12 +109,12 @@ def test_a_ticket_that_is_found_late_tells_its_whole_story() -> None:
 def test_a_late_answer_that_was_in_time_takes_the_breach_back() -> None:
     before = the_ticket(complaint(at(), reference="r1"))
     after = the_ticket(complaint(at(), reference="r1"), answer(at(minutes=30), "r1"))
-    said = Said(before, "C1", 2, breached=(("first_response", 0),))
+    said = Said(before, "C1", "phone:of-C1", 2, breached=(("first_response", 0),))
 
     found = changes(said, after, at(hours=2))
 
     assert [change.event for change in found] == [TicketResponded, TicketCorrected]
-    assert found[1].fields == {"withdrawn": ("first_response",)}
+    assert found[1].fields == {"withdrawn": ("first_response",), "withdrawn_rounds": (0,)}
 
 
 def test_an_earlier_resolution_that_arrives_later_corrects_what_was_said() -> None:

@@ -4,20 +4,24 @@ The driver shares the machine with what it drives, as everything in this benchma
 """
 
 import asyncio
+import json
 import math
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from careline_cli.bench.workload import purchase
+from careline_cli.bench.measure import Pace, Stopwatch, catching_up, publish_all
+from careline_cli.bench.workload import purchase, raw_records
 from careline_contracts.envelope import to_text
 from careline_contracts.events.touchpoints import PurchaseCompleted
-from careline_localstack import Endpoints
+from careline_contracts.topics import TOUCHPOINTS
+from careline_localstack import LocalStack, ServiceOptions
 
 SEND_TOPIC = "careline.bench.send"
 BATCH_EVENTS = 1_000
@@ -25,33 +29,55 @@ CONNECTIONS = 4
 SINGLES_PER_SECOND = 200
 
 
-async def bare_send(bootstrap_servers: str, count: int) -> float:
-    """Events per second of aiokafka's `send` with acks=all and idempotence, and nothing else."""
+async def measure_edge(
+    stack: LocalStack, *, events: int, customers: int, seed: int, seconds: int
+) -> dict[str, Any]:
+    """The edge's figures; no service runs before or after."""
+    await asyncio.to_thread(stack.start_services, ServiceOptions(), names=["ingest"])
+    latency = await single_post_p99_ms(stack.endpoints.services["ingest"], seconds=seconds)
+    batches = await http_batches(stack, events)
+    await asyncio.to_thread(stack.services["ingest"].stop)
+    await publish_all(stack, list(raw_records(events, customers=customers, seed=seed)))
+    await asyncio.to_thread(stack.start_services, ServiceOptions(), names=["ingest"])
+    raw = await catching_up(stack, "ingest")
+    await asyncio.to_thread(stack.services["ingest"].stop)
+    send = await bare_send(stack.endpoints.kafka, events)
+    paces = {"send": send, "http_batch": batches, "kafka_raw": raw}
+    return {
+        "single_post_p99_ms": round(latency, 1),
+        **{f"{name}_events_per_second": round(p.events_per_second) for name, p in paces.items()},
+        **{f"{name}_cpu_us": round(p.cpu_us, 1) for name, p in paces.items()},
+        "http_batch_ratio": round(batches.events_per_second / send.events_per_second, 2),
+        "kafka_raw_ratio": round(raw.events_per_second / send.events_per_second, 2),
+    }
+
+
+async def bare_send(bootstrap_servers: str, count: int) -> Pace:
+    """The pace of `careline_cli.bench.send`."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
-    await admin.create_topics([NewTopic(SEND_TOPIC, 6, 1)])
+    await admin.create_topics([NewTopic(SEND_TOPIC, TOUCHPOINTS.partitions, 1)])
     await admin.close()
-    body = purchase(1, 12_900).to_json()
-    async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=True, linger_ms=5
-    ) as producer:
-        started = time.perf_counter()
-        sent = [
-            await producer.send(SEND_TOPIC, body, key=f"C{number % 1000}".encode())
-            for number in range(count)
-        ]
-        await asyncio.gather(*sent)
-        return count / (time.perf_counter() - started)
+    command = [sys.executable, "-m", "careline_cli.bench.send"]
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [*command, bootstrap_servers, TOUCHPOINTS.name, SEND_TOPIC, str(count)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return Pace(**json.loads(done.stdout))
 
 
-async def http_batches(ingest_url: str, count: int) -> float:
-    """Events per second that ingest accepts in batches of a thousand."""
+async def http_batches(stack: LocalStack, count: int) -> Pace:
+    """The pace at which ingest accepts batches of a thousand."""
     bodies = [
         b"[%b]"
         % b",".join(_event(f"b{first}", number) for number in range(first, first + BATCH_EVENTS))
         for first in range(0, count, BATCH_EVENTS)
     ]
     headers = {"content-type": "application/cloudevents-batch+json"}
+    ingest_url = stack.endpoints.services["ingest"]
     async with httpx.AsyncClient(base_url=ingest_url, timeout=60) as http:
 
         async def send(mine: Sequence[bytes]) -> None:
@@ -59,9 +85,9 @@ async def http_batches(ingest_url: str, count: int) -> float:
                 answer = await http.post("/v1/touchpoints", content=body, headers=headers)
                 answer.raise_for_status()
 
-        started = time.perf_counter()
+        stopwatch = Stopwatch(stack, "ingest")
         await asyncio.gather(*(send(bodies[n::CONNECTIONS]) for n in range(CONNECTIONS)))
-        return len(bodies) * BATCH_EVENTS / (time.perf_counter() - started)
+        return stopwatch.pace(len(bodies) * BATCH_EVENTS)
 
 
 async def single_post_p99_ms(ingest_url: str, *, seconds: int) -> float:
@@ -83,24 +109,6 @@ async def single_post_p99_ms(ingest_url: str, *, seconds: int) -> float:
                 await asyncio.sleep(started + number / SINGLES_PER_SECOND - time.perf_counter())
                 sending.create_task(send(number))
     return sorted(waits)[math.ceil(len(waits) * 0.99) - 1]
-
-
-async def measure_edge(
-    endpoints: Endpoints, *, events: int, seconds: int, kafka_raw: float
-) -> dict[str, Any]:
-    """The edge's figures; `kafka_raw` is what ingest's stage alone makes of raw topics."""
-    ingest_url = endpoints.services["ingest"]
-    latency = await single_post_p99_ms(ingest_url, seconds=seconds)
-    batches = await http_batches(ingest_url, events)
-    send = await bare_send(endpoints.kafka, events)
-    return {
-        "send_events_per_second": round(send),
-        "http_batch_events_per_second": round(batches),
-        "http_batch_ratio": round(batches / send, 2),
-        "kafka_raw_events_per_second": round(kafka_raw),
-        "kafka_raw_ratio": round(kafka_raw / send, 2),
-        "single_post_p99_ms": round(latency, 1),
-    }
 
 
 def _event(run: str, number: int) -> bytes:

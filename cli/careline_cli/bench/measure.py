@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import asyncpg
 import psutil
@@ -30,6 +30,29 @@ CEILING_VALUE = b'{"channel":"store","amount_minor":1177,"currency":"CNY","items
 PUBLISHED_AT_ONCE = 5_000
 
 
+class Pace(NamedTuple):
+    """How fast something went, and the CPU time of the process that did it."""
+
+    events_per_second: float
+    cpu_us: float
+    """For one event."""
+
+
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self, stack: LocalStack, service: str) -> None:
+        self._process = _process(stack.services[service])
+        self._used_before, self._started = _cpu_of(self._process), time.perf_counter()
+
+    def pace(self, events: int) -> Pace:
+        """Of `events` until now; zero where none was left to watch."""
+        if events == 0:
+            return Pace(0.0, 0.0)
+        seconds = time.perf_counter() - self._started
+        return Pace(events / seconds, 1e6 * (_cpu_of(self._process) - self._used_before) / events)
+
+
 async def fill_ceiling_topic(stack: LocalStack, count: int) -> None:
     """What both ceilings read."""
     bootstrap = stack.endpoints.kafka
@@ -37,12 +60,16 @@ async def fill_ceiling_topic(stack: LocalStack, count: int) -> None:
     await admin.start()
     await admin.create_topics([NewTopic(CEILING_TOPIC, 6, 1)])
     await admin.close()
-    publisher = Publisher(bootstrap, client_id="careline-bench")
     headers = [("content-type", b"application/json")]
-    await _publish(
-        publisher,
-        [Record(CEILING_TOPIC, f"C{n % 1000}", headers, CEILING_VALUE) for n in range(count)],
+    await publish_all(
+        stack, [Record(CEILING_TOPIC, f"C{n % 1000}", headers, CEILING_VALUE) for n in range(count)]
     )
+
+
+async def publish_all(stack: LocalStack, records: Sequence[Record]) -> None:
+    """Publishes by a producer of its own."""
+    publisher = Publisher(stack.endpoints.kafka, client_id="careline-bench")
+    await _publish(publisher, records)
     await publisher.stop()
 
 
@@ -78,21 +105,27 @@ async def pipeline(
     }
 
 
-async def stage_alone(stack: LocalStack, service: str) -> float:
-    """Events per second of one service on what the pipeline left in its topics."""
+async def stage_alone(stack: LocalStack, service: str) -> Pace:
+    """The pace of one service on what the pipeline left in its topics."""
     # a service begins where its database says; ingest has none, and begins where Kafka says
     if service == "ingest":
         await _rewind(stack.endpoints.kafka, "careline.ingest")
     else:
         await empty(stack, service)
     await asyncio.to_thread(stack.start_services, ServiceOptions(), names=[service])
-    async with Pipeline(stack.endpoints, services=[service]) as running:
-        handled, since = await _first_progress(running, service)
-        statuses = await running.drain()
-        seconds = time.perf_counter() - since
+    pace = await catching_up(stack, service)
     await asyncio.to_thread(stack.services[service].stop)
-    total: int = sum(statuses[service]["positions"].values())
-    return (total - handled) / seconds
+    return pace
+
+
+async def catching_up(stack: LocalStack, service: str) -> Pace:
+    """The pace of a service that has just started, until it has handled all that was waiting."""
+    async with Pipeline(stack.endpoints, services=[service]) as running:
+        handled = await _first_progress(running, service)
+        stopwatch = Stopwatch(stack, service)
+        statuses = await running.drain()
+        total: int = sum(statuses[service]["positions"].values())
+        return stopwatch.pace(total - handled)
 
 
 async def latency_p99_ms(stack: LocalStack, *, events_per_second: int, seconds: int) -> float:
@@ -163,13 +196,13 @@ async def _publish(publisher: Publisher, records: Sequence[Record]) -> None:
         await publisher.publish(records[start : start + PUBLISHED_AT_ONCE])
 
 
-async def _first_progress(running: Pipeline, service: str) -> tuple[int, float]:
-    """How many events had been handled when progress was first seen, and when that was."""
+async def _first_progress(running: Pipeline, service: str) -> int:
+    """How many events had been handled when progress was first seen."""
     while True:
         status = (await running.statuses())[service]
-        handled = sum(status["positions"].values())
+        handled: int = sum(status["positions"].values())
         if handled:
-            return handled, time.perf_counter()
+            return handled
         await asyncio.sleep(0.02)
 
 
@@ -211,8 +244,13 @@ async def _rewind(bootstrap_servers: str, group: str) -> None:
 def _cpu_seconds(stack: LocalStack) -> dict[str, float]:
     """CPU time used so far by the services, the servers and this driver."""
     processes = [*stack.services.values(), *stack.servers]
-    used = {process.name: _cpu_of(_process(process)) for process in processes}
+    used = {process.name: cpu_of(process) for process in processes}
     return {**used, "driver": sum(psutil.Process().cpu_times()[:2])}
+
+
+def cpu_of(server: Server) -> float:
+    """CPU seconds that a service or a server has used so far."""
+    return _cpu_of(_process(server))
 
 
 def _cpu_of(process: psutil.Process) -> float:

@@ -1,4 +1,4 @@
-"""The commands: check, show, dry-run, publish."""
+"""The commands: check, show, dry-run, publish, cases."""
 
 import asyncio
 from collections import Counter
@@ -11,6 +11,7 @@ import typer
 from rich.syntax import Syntax
 from rich.table import Table
 
+from careline_cli.case import list_cases
 from careline_cli.console import CommandError, progress, stdout
 from careline_cli.endpoints import running_endpoints
 from careline_cli.playbook.log import records
@@ -130,6 +131,22 @@ def publish(
     careline playbook publish services/engagement/careline_engagement/policy.yaml
     """
     publish_policy(file, service="engagement", effective_at=None, note=note, as_json=as_json)
+
+
+@app.command()
+def cases(
+    name: Annotated[str, typer.Argument(metavar="PLAYBOOK")],
+    status: Annotated[str | None, typer.Option(help="open, reached, ended, …")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List the cases of a playbook, newest first, with the version that each runs on.
+
+    [bold]Examples[/]
+
+    careline playbook cases retention --status open
+    """
+    list_cases(status=status, playbook=name, customer=None, limit=limit, as_json=as_json)
 
 
 async def _rehearsed(kafka: str, book: Book, now: datetime) -> list[News]:

@@ -14,6 +14,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "columns": "ticket,kind,level,status,opened,team,promises",
         "clock": "{target}: {verdict}, due {due_at}",
         "late": ", {late} late",
+        "doubtful": "doubtful pause: begun {left} before {target} was due, ended {until}",
         "steps": "what happened",
         "counts": "counts",
         "idle": "does not count",
@@ -23,6 +24,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "columns": "工单,类型,级别,状态,创建时间,团队,承诺",
         "clock": "{target}：{verdict}，截止 {due_at}",
         "late": "，超时 {late}",
+        "doubtful": "可疑暂停：距 {target} 截止 {left} 时开始，{until} 结束",
         "steps": "处理经过",
         "counts": "计时",
         "idle": "不计时",
@@ -56,6 +58,7 @@ def shown(ticket: Mapping[str, Any], language: str) -> RenderableType:
     parts: list[RenderableType] = [f"[bold]{escape(words['title'].format_map(ticket))}[/]"]
     for clock in ticket["clocks"]:
         parts += [f"\n{_promise(clock, words)}", _lines(clock["lines"], words)]
+    parts += [f"[yellow]{_doubtful(pause, words)}[/]" for pause in ticket["doubtful_pauses"]]
     parts += [f"\n{words['steps']}", _steps(ticket["steps"])]
     return Group(*parts)
 
@@ -67,6 +70,11 @@ def _promise(clock: Mapping[str, Any], words: Mapping[str, str]) -> str:
     if clock["late_seconds"]:
         text += words["late"].format(late=timedelta(seconds=round(clock["late_seconds"])))
     return f"[{_COLOURS[clock['verdict']]}]{text}[/]"
+
+
+def _doubtful(pause: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    left = timedelta(seconds=round(pause["left_seconds"]))
+    return words["doubtful"].format(target=pause["target"], left=left, until=_instant(pause["to"]))
 
 
 def _lines(lines: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> Table:

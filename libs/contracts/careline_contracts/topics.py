@@ -1,7 +1,6 @@
 """The topic catalogue: every topic's owner, key, retention, readers and what may be said on it."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from careline_contracts.events import engagement, operations, profile, scoring, ticketing
 from careline_contracts.events.ingest import (
@@ -16,55 +15,11 @@ from careline_contracts.events.touchpoints import (
     Channel,
     OutreachAnswered,
 )
-from careline_contracts.payload import Payload
+from careline_contracts.topic import Topic as Topic
 
-DAY_MS = 24 * 3600 * 1000
-COMPACTED_WITHIN_DAYS = 7
 SERVICES = ("ingest", "profile", "scoring", "engagement", "ticketing")
 WITH_DATABASE = ("profile", "scoring", "engagement", "ticketing")
 """All but the edge: docs/decisions/0003-ingest-without-a-database.md."""
-
-Personal = Literal["clear", "sealed", "pseudonymous", "none"]
-"""Personal data on a topic: readable; tokens and sealed values; customer numbers only; none."""
-
-
-@dataclass(frozen=True)
-class Topic:
-    """One Kafka topic. `state` topics are compacted: the last record of a key is the present.
-
-    On `dead-letters` lie records of other topics as they came (see `dead_letters.py`).
-    """
-
-    name: str
-    owner: str
-    key: str
-    kind: Literal["events", "state", "dead-letters"]
-    says: tuple[type[Payload], ...]
-    readers: tuple[str, ...] = ()
-    partitions: int = 6
-    retention_days: int = 28
-    personal: Personal = "pseudonymous"
-    max_message_bytes: int = 4 * 1024 * 1024
-    """Larger than what comes in: tokens, sealed values and dead letters' headers take room."""
-
-    @property
-    def config(self) -> dict[str, str]:
-        """Kafka's topic configuration."""
-        size = {"max.message.bytes": str(self.max_message_bytes)}
-        if self.kind == "state":
-            return {
-                "cleanup.policy": "compact",
-                "min.compaction.lag.ms": str(3600 * 1000),
-                # what a tombstone erased is gone by then, however quiet the topic is
-                "max.compaction.lag.ms": str(COMPACTED_WITHIN_DAYS * DAY_MS),
-                **size,
-            }
-        return {
-            "cleanup.policy": "delete",
-            "retention.ms": str(self.retention_days * DAY_MS),
-            **size,
-        }
-
 
 RAW = {
     channel: Topic(
@@ -132,7 +87,7 @@ CUSTOMERS = Topic(
     "customer",
     "state",
     (profile.CustomerState,),
-    ("scoring", "engagement"),
+    ("scoring", "engagement", "ticketing"),
 )
 CUSTOMER_CHANGES = Topic(
     "careline.customer-changes.v1",
@@ -184,29 +139,27 @@ AUDIT = Topic(
     personal="none",
 )
 SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
+SCORE_CHANGES = Topic(
+    "careline.score-changes.v1",
+    "scoring",
+    "customer",
+    "events",
+    (scoring.VerdictsChanged,),
+    ("engagement",),
+)
 TIER_CHANGES = Topic(
     "careline.tier-changes.v1",
     "scoring",
     "customer",
     "events",
     (scoring.TierChanged,),
-    ("engagement", "ticketing"),
+    ("ticketing",),
 )
 TAG_CHANGES = Topic(
-    "careline.tag-changes.v1",
-    "scoring",
-    "customer",
-    "events",
-    (scoring.TagChanged, scoring.TagsChanged),
-    ("engagement",),
+    "careline.tag-changes.v1", "scoring", "customer", "events", (scoring.TagsChanged,)
 )
 RISK_CHANGES = Topic(
-    "careline.risk-changes.v1",
-    "scoring",
-    "customer",
-    "events",
-    (scoring.RiskChanged,),
-    ("engagement",),
+    "careline.risk-changes.v1", "scoring", "customer", "events", (scoring.RiskChanged,)
 )
 OUTREACH_REQUESTS = Topic(
     "careline.outreach-requests.v1",
@@ -229,11 +182,17 @@ CASE_CHANGES = Topic(
         engagement.OutreachHeld,
         engagement.OutreachSuppressed,
         engagement.OfferHeld,
+        engagement.CaseHandedOver,
         engagement.CaseClosed,
+        engagement.CaseRevised,
     ),
 )
 REMINDERS = Topic(
-    "careline.reminders.v1", "engagement", "customer", "events", (engagement.ReminderRaised,)
+    "careline.reminders.v1",
+    "engagement",
+    "customer",
+    "events",
+    (engagement.ReminderRaised, engagement.ContactMissed),
 )
 FOLLOW_UPS = Topic(
     "careline.follow-ups.v1",
@@ -243,7 +202,24 @@ FOLLOW_UPS = Topic(
     (engagement.FollowUpRecorded, engagement.OfferDecided),
     ("engagement",),
 )
-TICKETS = Topic("careline.tickets.v1", "ticketing", "ticket", "state", (ticketing.TicketState,))
+ABSENCES = Topic(
+    "careline.absences.v1",
+    "engagement",
+    "owner",
+    "events",
+    (engagement.AbsenceNoted,),
+    ("engagement",),
+    partitions=1,
+    personal="none",
+)
+TICKETS = Topic(
+    "careline.tickets.v1",
+    "ticketing",
+    "ticket",
+    "state",
+    (ticketing.TicketState,),
+    ("scoring",),
+)
 TICKET_CHANGES = Topic(
     "careline.ticket-changes.v1",
     "ticketing",
@@ -258,6 +234,7 @@ TICKET_CHANGES = Topic(
         ticketing.TicketPaused,
         ticketing.TicketResumed,
         ticketing.TicketAssigned,
+        ticketing.TicketUnassignable,
         ticketing.TicketPrioritised,
         ticketing.TicketNoted,
         ticketing.TicketLinked,
@@ -274,13 +251,18 @@ TICKET_CHANGES = Topic(
     ),
     ("engagement",),
 )
-CRISES = Topic(
-    "careline.crises.v1",
+AGENTS = Topic(
+    "careline.agents.v1",
     "ticketing",
-    "crisis",
+    "agent",
     "state",
-    (ticketing.CrisisState,),
+    (ticketing.AgentState,),
+    ("ticketing",),
+    partitions=1,
     personal="none",
+)
+CRISES = Topic(
+    "careline.crises.v1", "ticketing", "crisis", "state", (ticketing.CrisisState,), personal="none"
 )
 CRISIS_CHANGES = Topic(
     "careline.crisis-changes.v1",
@@ -368,6 +350,7 @@ CATALOGUE: tuple[Topic, ...] = (
     ERASURE_ANSWERS,
     AUDIT,
     SCORES,
+    SCORE_CHANGES,
     TIER_CHANGES,
     TAG_CHANGES,
     RISK_CHANGES,
@@ -376,10 +359,12 @@ CATALOGUE: tuple[Topic, ...] = (
     CASE_CHANGES,
     REMINDERS,
     FOLLOW_UPS,
+    ABSENCES,
     TICKETS,
     TICKET_CHANGES,
     TICKET_ACTIONS,
     TICKET_DIGESTS,
+    AGENTS,
     CRISES,
     CRISIS_CHANGES,
     POLICIES,

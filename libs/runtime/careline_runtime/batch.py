@@ -62,12 +62,15 @@ class Poison(NamedTuple):
 class Hears:
     """What a service hears on a topic: a model for each CloudEvents type, or one for all others.
 
-    A type without a model is skipped by its header, without parsing.
+    A type without a model, and a subject that tells the service nothing, is skipped by its header,
+    without parsing.
     """
 
     topic: Topic
     types: Mapping[str, type[Payload]] = field(default_factory=dict)
     otherwise: type[Payload] | None = None
+    skips: str | None = None
+    """A CloudEvents subject."""
 
     def model(self, type: str) -> type[Payload] | None:
         """The model for a CloudEvents type, None to skip it."""
@@ -94,7 +97,7 @@ def _read_one(record: ConsumerRecord, hears: Hears) -> Heard | None:
     headers = dict(record.headers)
     if "ce_type" in headers:
         model = hears.model((headers["ce_type"] or b"").decode(errors="replace"))
-        if model is None:
+        if model is None or (hears.skips and headers.get("ce_subject") == hears.skips.encode()):
             return None
         envelope = from_headers(headers)
         return Heard(envelope, model.parse(record.value or b""), record)

@@ -1,7 +1,8 @@
 """What time it is: the only module that asks. Under replay, Kafka says.
 
 The system clock is the machine's. The replay clock is the last `ClockTicked` on
-`careline.clock.v1`, so that eighteen months pass in minutes and alike on every run.
+`careline.clock.v1`, so that eighteen months pass in minutes and alike on every run; it may let one
+service wait for what the others say of the time that passes.
 """
 
 import asyncio
@@ -78,8 +79,9 @@ class ReplayClock(_Waiting):
 
     is_replay = True
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, *, service: str) -> None:
         super().__init__()
+        self._service = service
         self._now = BEFORE_ALL
         self._ticks = StateTopic(bootstrap_servers, CLOCK, self._hear, only_last=True)
 
@@ -103,13 +105,13 @@ class ReplayClock(_Waiting):
 
     def _hear(self, key: str, value: bytes | None) -> None:
         try:
-            self.tick(ClockTicked.parse(value or b"").now)
+            self.tick(ClockTicked.parse(value or b"").at(self._service))
         except ValidationError as error:
             log.error("clock.unreadable_tick", error=str(error))
 
 
-def clock_for(settings: ServiceSettings) -> Clock:
+def clock_for(settings: ServiceSettings, *, service: str) -> Clock:
     """The clock that the settings ask for."""
     if settings.clock == "replay":
-        return ReplayClock(settings.kafka_bootstrap_servers)
+        return ReplayClock(settings.kafka_bootstrap_servers, service=service)
     return SystemClock()

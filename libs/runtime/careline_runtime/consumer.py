@@ -77,7 +77,7 @@ class Consumer:
             batch=True,
             group_id=group,
             group_instance_id=settings.instance,
-            max_records=settings.batch_max_records,
+            max_records=settings.batch_max_records * stage.units_a_poll,
             batch_timeout_ms=settings.poll_milliseconds,
             max_partition_fetch_bytes=FETCH_BYTES_A_PARTITION,
             auto_offset_reset="earliest",

@@ -23,14 +23,20 @@ Place = tuple[str, int, int]
 class Unit:
     """What a handler works in. `connection` is the transaction; the rest is saved at its end."""
 
-    def __init__(self, connection: AsyncConnection, *, service: str) -> None:
+    def __init__(
+        self, connection: AsyncConnection, *, service: str, passed: datetime | None = None
+    ) -> None:
         self.connection = connection
+        self.passed = passed
+        """Of a unit of timers: the instant that the clock has passed; all until then may be done
+        at once."""
         self.row: int | None = None
         """Where the outbox holds what was said, once saved."""
         self._service = service
         self._source = f"/careline/{service}"
         self._records: list[Record] = []
         self._timers: dict[timers.TimerKey, datetime | None] = {}
+        self._wakes: dict[timers.TimerKey, datetime] = {}
         self._refused: set[Place] = set()
         self._after_commit: list[Callable[[], None]] = []
 
@@ -78,11 +84,19 @@ class Unit:
         """The one timer of this kind and key fires at `due_at`; None removes it."""
         self._timers[kind, key] = due_at
 
+    def wake(self, kind: str, key: str, by: datetime) -> None:
+        """The timer of this kind and key fires at `by`, or earlier if it would have anyway.
+
+        Who knows only that something may have changed so needn't know what else it waits for.
+        """
+        self._wakes[kind, key] = min(by, self._wakes.get((kind, key), by))
+
     def drop_timers(self, keys: Collection[str]) -> None:
         """Timers that this unit has set for these keys are not to be, of whatever kind."""
-        for kind, key in self._timers:
+        for kind, key in [*self._timers, *self._wakes]:
             if key in keys:
                 self._timers[kind, key] = None
+                self._wakes.pop((kind, key), None)
 
     def refuse(
         self, record: ConsumerRecord, reason: str, detail: str, *, attempts: int = 1
@@ -106,7 +120,8 @@ class Unit:
     @property
     def earliest_timer(self) -> datetime | None:
         """The first instant at which something that this unit set will be due."""
-        return min((due for due in self._timers.values() if due is not None), default=None)
+        instants = [*self._timers.values(), *self._wakes.values()]
+        return min((due for due in instants if due is not None), default=None)
 
     @property
     def said(self) -> list[Record]:
@@ -117,6 +132,8 @@ class Unit:
         """Writes timers and outbox; called by the runtime when the handler is done."""
         if self._timers:
             await timers.save(self.connection, self._timers)
+        if self._wakes:
+            await timers.wake(self.connection, self._wakes)
         if self._records:
             self.row = await outbox.write(self.connection, self._records)
 

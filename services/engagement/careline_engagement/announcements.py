@@ -4,12 +4,14 @@ Ids are made of the case's id and its version or step, so every replay says the 
 names. Of a case that is held out nothing is said: nobody may treat it as a case.
 """
 
-from typing import NamedTuple
+from datetime import datetime
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.engagement import (
     CaseClosed,
+    CaseHandedOver,
     CaseOpened,
+    CaseRevised,
     CaseState,
     CaseStepBreached,
     CaseStepDone,
@@ -22,44 +24,20 @@ from careline_contracts.events.engagement import (
 from careline_contracts.payload import Payload
 from careline_contracts.topics import CASE_CHANGES, CASES, OUTREACH_REQUESTS, REMINDERS, Topic
 from careline_engagement import metrics
-from careline_engagement.model import Case, Family
+from careline_engagement.context import Context
+from careline_engagement.model import Case
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.scripts import Rendered
 from careline_engagement.policy.steps import Assign, Escalate, Obligation, OutreachStep, Task
-from careline_engagement.rules import Book, News
+from careline_engagement.rules import News
 from careline_runtime.unit_of_work import Unit
 
 SHOWN = ("due_at", "done_at", "breached_at", "sent_at")
 """What others see of a step."""
-
-
-class Context(NamedTuple):
-    """What is said besides the move: who is in charge, and of an outreach its words."""
-
-    manager: str | None
-    words: Rendered | None
-
-
-def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Context:
-    """The customer's account manager, and an outreach in the customer's language."""
-    at, number = news.move.at, news.case.number
-    manager = family.attribute(number, "account_manager", at)
-    if news.move.kind != "sent":
-        return Context(manager, None)
-    step = playbook.by_name[news.move.subject]
-    assert isinstance(step, OutreachStep)
-    product = (family.verdict(number, "product", at) or "").split(", ")[0]
-    variables = {
-        "name": "$name",
-        "tier": news.case.tier or "",
-        "key": news.case.key,
-        "reason": news.case.reasons[-1] if news.case.reasons else "",
-        "product": product,
-        "manager": manager or "",
-    }
-    script = book.script(step.script, at)
-    language = family.attribute(number, "language", at)
-    return Context(manager, script.render(language, variables) if script else None)
+_OFFER_HELD = {
+    "needs_approval": "报价 {amount} 需要审批 / an offer of {amount} needs approval",
+    "above_limit": "报价 {amount} 超出上限 / an offer of {amount} is above the limit",
+}
 
 
 def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
@@ -68,7 +46,7 @@ def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> No
         case "opened":
             _say(unit, CASE_CHANGES, CaseOpened(**_change(news), reasons=news.case.reasons), news)
         case "begun":
-            _begun(unit, news, playbook, context.manager)
+            _begun(unit, news, playbook, context)
         case "sent":
             _sent(unit, news, playbook, context.words)
         case "held":
@@ -81,8 +59,13 @@ def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> No
             _done(unit, news)
         case "breached":
             _breached(unit, news, playbook, context.manager)
+        case "handed_over":
+            _handed_over(unit, news, playbook)
         case "closed":
             _closed(unit, news)
+        case "revised":
+            revised = CaseRevised(**_change(news), since=news.move.until, reason="split")
+            _say(unit, CASE_CHANGES, revised, news)
 
 
 def announce_state(unit: Unit, news: News) -> None:
@@ -109,13 +92,15 @@ def state_of(case: Case, holder: str) -> CaseState:
         closed_at=case.closed_at,
         policy_version=case.policy_version,
         playbook=case.playbook,
+        owner=case.owner or None,
     )
 
 
-def _begun(unit: Unit, news: News, playbook: Playbook, manager: str | None) -> None:
+def _begun(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
     match playbook.by_name.get(news.move.subject):
         case Assign(to=to):
-            why = f"a {news.case.tier} customer: {'; '.join(news.case.reasons)}"
+            tier, reasons = news.case.tier, "; ".join(news.case.reasons)
+            why = f"{tier} 客户 / a {tier} customer: {reasons}"
         case Task(to=to, what=why) | Escalate(to=to, reason=why):
             pass
         case _:
@@ -127,7 +112,10 @@ def _begun(unit: Unit, news: News, playbook: Playbook, manager: str | None) -> N
         about=f"case {news.case.id}",
         reason=why,
         due_at=due_at,
-        owner=manager if to == "account_manager" else None,
+        owner=context.manager if to == "account_manager" else None,
+        script=context.script,
+        language=context.words.language if context.words else None,
+        body=context.words.body if context.words else None,
     )
     _say(unit, REMINDERS, reminder, news, id=f"{news.case.id}-{news.move.subject}-reminder")
 
@@ -177,8 +165,8 @@ def _offer_held(unit: Unit, news: News) -> None:
         **_change(news), step=news.move.subject, amount_minor=int(amount), reason=reason
     )
     _say(unit, CASE_CHANGES, held, news)
-    words = "needs approval" if reason == "needs_approval" else "is above the limit"
-    _remind(unit, news, "supervisor", f"an offer of {amount} {words}")
+    words = _OFFER_HELD[reason].format(amount=amount)
+    _remind(unit, news, "supervisor", words)
 
 
 def _done(unit: Unit, news: News) -> None:
@@ -186,9 +174,10 @@ def _done(unit: Unit, news: News) -> None:
     done = CaseStepDone(**_change(news), step=step, detail=news.move.detail or None)
     _say(unit, CASE_CHANGES, done, news)
     playbook, took = news.case.playbook, news.move.at - news.case.opened_at
+    verdict = "late" if news.case.steps[step].breached_at else "done"
 
     def count() -> None:
-        metrics.case_steps.labels(playbook, step, "done").inc()
+        metrics.case_steps.labels(playbook, step, verdict).inc()
         metrics.case_step_seconds.labels(playbook, step).observe(took.total_seconds())
 
     unit.after_commit(count)
@@ -200,9 +189,39 @@ def _breached(unit: Unit, news: News, playbook: Playbook, manager: str | None) -
     _say(unit, CASE_CHANGES, breached, news)
     step = playbook.by_name[name]
     assert isinstance(step, Obligation)
-    reason = f"step {name} was not done by its deadline"
+    reason = f"步骤 {name} 未按时完成 / step {name} was not done by its deadline"
     _remind(unit, news, step.missed, reason, owner=manager)
     unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, name, "breached").inc())
+
+
+def _handed_over(unit: Unit, news: News, playbook: Playbook) -> None:
+    """Whoever has the work now hears of what is open, with the deadline that it had."""
+    reason, _, before = news.move.detail.partition(" ")
+    owner = news.case.owner or None
+    handed_over = CaseHandedOver(
+        **_change(news), from_owner=before or None, to_owner=owner, reason=reason
+    )
+    _say(unit, CASE_CHANGES, handed_over, news)
+    if tasks := _open_tasks(news.case, playbook):
+        tasks_said = "; ".join(tasks.values())
+        why = (
+            f"接手自 {before or '—'} / taken over from {before or 'nobody'}, {reason}: {tasks_said}"
+        )
+        due_at = min(step.due_at for name in tasks if (step := news.case.steps[name]).due_at)
+        _remind(unit, news, "account_manager", why, owner=owner, due_at=due_at)
+    unit.after_commit(lambda: metrics.handovers.labels(news.case.playbook, reason).inc())
+
+
+def _open_tasks(case: Case, playbook: Playbook) -> dict[str, str]:
+    """What the account manager still has to do, by step."""
+    return {
+        step.step: step.what if isinstance(step, Task) else f"负责个案 / lead case {case.id}"
+        for step in playbook.steps
+        if isinstance(step, Task | Assign)
+        and step.to == "account_manager"
+        and (begun := case.steps.get(step.step))
+        and not begun.done_at
+    }
 
 
 def _closed(unit: Unit, news: News) -> None:
@@ -212,12 +231,21 @@ def _closed(unit: Unit, news: News) -> None:
     unit.after_commit(lambda: metrics.cases_closed.labels(case.playbook, case.status).inc())
 
 
-def _remind(unit: Unit, news: News, to: str, reason: str, *, owner: str | None = None) -> None:
+def _remind(
+    unit: Unit,
+    news: News,
+    to: str,
+    reason: str,
+    *,
+    owner: str | None = None,
+    due_at: datetime | None = None,
+) -> None:
     reminder = ReminderRaised(
         customer=news.holder,
         to=to,
         about=f"case {news.case.id}",
         reason=reason,
+        due_at=due_at,
         owner=owner if to == "account_manager" else None,
     )
     _say(unit, REMINDERS, reminder, news, suffix="-reminder")

@@ -1,7 +1,7 @@
 """HTTP about cases: what is done for whom, by when, and what may be offered."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from careline_contracts.events.scoring import Tier
 from careline_contracts.topics import FOLLOW_UPS
 from careline_engagement import queries
 from careline_engagement.model import Case, Step
+from careline_engagement.rules import Book
 from careline_runtime.access import Caller, requires
 from careline_runtime.service import Service
 
@@ -53,6 +54,10 @@ class CaseView(BaseModel):
     closed_at: datetime | None = None
     closed_reason: str | None = None
     policy_version: str
+    owner: str | None = None
+    """Who has its open work, if it asks something of the account manager."""
+    playbook_version: int | None = None
+    """Of the wording that it runs on."""
 
 
 class CaseList(BaseModel):
@@ -93,7 +98,7 @@ class Accepted(BaseModel):
     id: str
 
 
-def router(service: Service) -> APIRouter:
+def router(service: Service, book: Callable[[], Book]) -> APIRouter:
     """The routes about cases."""
     routes = APIRouter(prefix="/v1", tags=["engagement"], dependencies=[requires("cases.read")])
 
@@ -108,7 +113,7 @@ def router(service: Service) -> APIRouter:
             found = await queries.find_cases(
                 connection, status=status, playbook=playbook, customer=customer, limit=limit
             )
-        return CaseList(cases=[_view(holder, case) for holder, case in found])
+        return CaseList(cases=[_view(holder, case, book()) for holder, case in found])
 
     @routes.get("/cases/{id}", summary="One case", response_model_exclude_none=True)
     async def case(id: str) -> CaseView:
@@ -116,7 +121,7 @@ def router(service: Service) -> APIRouter:
             found = await queries.get_case(connection, id)
         if found is None:
             raise HTTPException(404, f"there is no case {id}")
-        return _view(*found)
+        return _view(*found, book())
 
     @routes.post(
         "/cases/{id}/offer-decisions", status_code=202, summary="Let an offer pass, or not"
@@ -158,7 +163,7 @@ def router(service: Service) -> APIRouter:
     return routes
 
 
-def _view(holder: str, case: Case) -> CaseView:
+def _view(holder: str, case: Case, book: Book) -> CaseView:
     return CaseView(
         case=case.id,
         customer=holder,
@@ -174,6 +179,8 @@ def _view(holder: str, case: Case) -> CaseView:
         closed_at=case.closed_at,
         closed_reason=case.closed_reason or None,
         policy_version=case.policy_version,
+        owner=case.owner or None,
+        playbook_version=book.version_of(case),
     )
 
 

@@ -1,6 +1,6 @@
-"""Wires engagement: eight topics in, cases and what people are asked to do out."""
+"""Wires engagement: nine topics in, cases and what people are asked to do out."""
 
-from careline_engagement import api, calendar_api, contacts_api, playbooks_api
+from careline_engagement import api, calendar_api, contacts_api, owners_api, playbooks_api
 from careline_engagement.erasure import TRACES
 from careline_engagement.handlers import Handlers
 from careline_engagement.policy import EngagementPolicy
@@ -27,9 +27,10 @@ def build(settings: ServiceSettings) -> Service:
         fire=forgetting_timers(handlers.fire),
         policy=followed,
     )
-    service.http.include_router(api.router(service))
+    service.http.include_router(api.router(service, book))
     service.http.include_router(contacts_api.router(service))
     service.http.include_router(calendar_api.router(service, book))
+    service.http.include_router(owners_api.router(service))
     service.http.include_router(playbooks_api.router(service, book))
     return service
 

@@ -39,6 +39,8 @@ class CalendarView(BaseModel):
     customer: str
     tier: str | None = None
     account_manager: str | None = None
+    owner: str | None = None
+    """Who looks after the customer now: a deputy, while the account manager is away."""
     last_contact_at: datetime | None = None
     next_contact_at: datetime | None = None
     is_overdue: bool
@@ -85,6 +87,7 @@ def _calendar(agenda: Agenda, now: datetime) -> CalendarView:
         customer=agenda.customer,
         tier=agenda.tier,
         account_manager=agenda.account_manager,
+        owner=agenda.owner,
         last_contact_at=agenda.last_contact_at,
         next_contact_at=due_at,
         is_overdue=due_at is not None and due_at < now,

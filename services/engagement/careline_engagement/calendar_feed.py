@@ -14,24 +14,24 @@ LASTS = timedelta(minutes=30)
 
 
 def written(owner: str, agendas: Iterable[Agenda], now: datetime) -> bytes:
-    """The feed of an owner's customers."""
+    """What falls to an owner: their customers', and those of whom they stand in for."""
     calendar = Calendar()
     calendar.add("prodid", "-//careline//engagement//EN")
     calendar.add("version", "2.0")
     calendar.add("name", f"Careline: {owner}")
     for agenda in agendas:
-        for event in _events(agenda, now):
+        for event in _events(owner, agenda, now):
             calendar.add_component(event)
     text: bytes = calendar.to_ical()
     return text
 
 
-def _events(agenda: Agenda, now: datetime) -> Iterator[Event]:
+def _events(owner: str, agenda: Agenda, now: datetime) -> Iterator[Event]:
     customer = agenda.customer
-    if agenda.next_contact_at is not None:
+    if agenda.next_contact_at is not None and agenda.next_contact_by == owner:
         summary = f"联系客户 / Contact {customer} ({agenda.tier})"
         yield _event(f"{customer}-contact", agenda.next_contact_at, summary, now)
-    for task in agenda.open:
+    for task in (task for task in agenda.open if task.owner == owner):
         summary = f"{task.playbook}: {task.step}, {customer}"
         yield _event(f"{task.case}-{task.step}", task.due_at, summary, now)
 

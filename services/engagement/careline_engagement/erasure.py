@@ -6,15 +6,16 @@ from careline_runtime.erasure import Traces
 TRACES = Traces(
     rows={
         "contacts": ("number",),
-        "consents": ("number",),
+        "consents": ("number", "name"),
         "facts": ("number", "identity"),
-        "entries": ("number",),
+        "entries": ("number", "identity"),
         "records": ("number",),
         "follow_ups": ("number",),
         "cases": ("number",),
         "customers": ("number",),
         "aliases": ("absorbed", "survivor"),
-        "moved": ("name", "customer"),
+        "moved": ("name", "customer", "home"),
     },
+    nobody=frozenset({"absences"}),
     states={CASES: "SELECT id FROM cases WHERE number = ANY(CAST(:names AS text[]))"},
 )

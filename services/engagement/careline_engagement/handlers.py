@@ -4,37 +4,40 @@ Nothing is decided on hearing. A customer's topics have no order among each othe
 waits until the clock has passed its instant: then whatever belongs before it has been heard.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 
-from careline_contracts.events.engagement import FollowUpRecorded, OfferDecided
+from careline_contracts.events.engagement import AbsenceNoted, FollowUpRecorded, OfferDecided
 from careline_contracts.events.profile import (
     CustomerErased,
     CustomersMerged,
     CustomersSplit,
     CustomerState,
 )
-from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
+from careline_contracts.events.scoring import VerdictsChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import (
+    ABSENCES,
     ACTIVITIES,
     CUSTOMERS,
     FOLLOW_UPS,
     OUTREACH_RESULTS,
-    RISK_CHANGES,
-    TAG_CHANGES,
+    SCORE_CHANGES,
     TICKET_CHANGES,
-    TIER_CHANGES,
 )
 from careline_engagement import metrics, rules, store
-from careline_engagement.announcements import announce, announce_state, context_of
+from careline_engagement.announcements import announce, announce_state
+from careline_engagement.context import context_of
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.hearing import News as Hearing
-from careline_engagement.model import Entry, Outcome
+from careline_engagement.missed_contacts import announce_missed
+from careline_engagement.model import Case, Entry, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
 from careline_engagement.rules import Book, News, Progress, moments
-from careline_engagement.sequence import Change, Standing, follow
+from careline_engagement.rules.parting import look
+from careline_engagement.standing import Change, Standing
 from careline_engagement.store.cases import Asked
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.timers import Due
@@ -42,8 +45,8 @@ from careline_runtime.unit_of_work import Unit
 
 CARE = "care"
 """Timer of a customer: an entry is to be decided, or a case moves."""
-MISSING_CHANGE = "missing_change"
-"""Timer of a number: a change of scoring has been waited for long enough."""
+ABSENCE = "absence"
+"""Timer of an account manager: from now on somebody else has their work, or no longer."""
 
 
 class Handlers:
@@ -63,22 +66,25 @@ class Handlers:
                 ),
             ),
             Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
-            Hears(TIER_CHANGES, types={TierChanged.type: TierChanged}),
-            Hears(TAG_CHANGES, types={TagChanged.type: TagChanged, TagsChanged.type: TagsChanged}),
-            Hears(RISK_CHANGES, types={RiskChanged.type: RiskChanged}),
+            Hears(SCORE_CHANGES, types={VerdictsChanged.type: VerdictsChanged}),
             Hears(TICKET_CHANGES, types=TICKET_TYPES),
             Hears(
                 FOLLOW_UPS,
                 types={event.type: event for event in (FollowUpRecorded, OfferDecided)},
             ),
             Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
+            Hears(ABSENCES, types={AbsenceNoted.type: AbsenceNoted}),
         )
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
-        """Keeps facts, follows changes, and sets timers for what is then to be decided."""
+        """Keeps facts, follows changes, and wakes the customers about whom that may change what is
+        to come, at the instant at which it does. What it comes to is worked out then, once.
+        """
         book = self._book()
         news = hear(heard, book)
-        parted = await _regroup(unit, news)
+        wakes = await _regroup(unit, news, book)
+        if names := news.names():
+            news.bring_home(await store.homes(unit.connection, names))
         if news.facts:
             await store.add_facts(unit.connection, news.facts, kept=book.facts_kept)
         if news.consents:
@@ -87,93 +93,59 @@ class Handlers:
             await store.add_follow_ups(unit.connection, news.follow_ups)
         if news.records:
             await store.add_records(unit.connection, news.records)
-        followed = await self._follow(unit, news.changes) if news.changes else []
-        begun = await _begin(unit, news.entries, followed, book)
+        if news.absences:
+            await store.add_absences(unit.connection, news.absences)
+            for absence in news.absences:
+                unit.wake(ABSENCE, absence.owner, absence.at)
+        standings = await _follow(unit, news.changes, book) if news.changes else {}
+        wakes += (await _begin(unit, news, standings, book)).items()
         for alias in news.aliases:
             unit.set_timer(CARE, alias.absorbed, None)
-        begun |= {number for alias in news.aliases for number in alias[:2]} | parted
-        touched = {fact.number for fact in news.facts} | {c.number for c in news.consents}
-        touched |= {number for number, _ in news.records}
-        for family in await store.load_families(
-            unit.connection, touched | begun, always=begun, kept=book.facts_kept
-        ):
-            unit.set_timer(CARE, family.root, rules.next_at(family, book))
+            wakes += ((number, alias.since) for number in alias[:2])
+        await _wake(unit, wakes, _stirs(news), book)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """Decides and says what is due, each at its own instant."""
+        assert unit.passed is not None
         book = self._book()
-        missing = [timer.key for timer in due if timer.kind == MISSING_CHANGE]
-        if missing:
-            await self._give_up_waiting(unit, missing, book)
-        until = {timer.key: timer.due_at for timer in due if timer.kind == CARE}
-        progress: list[Progress] = []
-        numbers = {timer.key for timer in due}
-        for family in await store.load_families(
-            unit.connection, numbers, always=numbers, kept=book.facts_kept
-        ):
-            instants = [until[number] for number in family.numbers if number in until]
-            if not instants:
-                unit.set_timer(CARE, family.root, rules.next_at(family, book))
-                continue
-            moved = rules.advance(family, until=max(instants), book=book)
-            progress.append(moved)
-            # a timer that fired is gone already
-            if moved.next_at is not None or family.root not in until:
-                unit.set_timer(CARE, family.root, moved.next_at)
+        numbers = {timer.key for timer in due if timer.kind == CARE}
+        numbers |= await _hand_over(unit, due)
+        progress = [
+            rules.advance(family, until=unit.passed, book=book)
+            for family in await store.load_families(
+                unit.connection, numbers, until=unit.passed, kept=book.facts_kept
+            )
+        ]
+        for moved in progress:
+            if moved.next_at is not None:
+                unit.wake(CARE, moved.family.root, moved.next_at)
         await self._save(unit, progress, book)
-
-    async def _follow(
-        self, unit: Unit, changes: dict[str, list[Change]]
-    ) -> list[tuple[Standing, list[Change]]]:
-        """Follows scoring's changes in their order; returns what was followed of each customer."""
-        before = await store.lock_standings(unit.connection, changes)
-        kept = self._book().facts_kept
-        followed = []
-        for number, heard in changes.items():
-            standing, found = follow(before[number], heard, kept=kept)
-            self._wait_for_missing(unit, standing, before[number])
-            followed.append((standing, found))
-        await store.save_standings(unit.connection, [standing for standing, _ in followed])
-        return followed
-
-    def _wait_for_missing(self, unit: Unit, standing: Standing, before: Standing) -> None:
-        if standing.early:
-            due_at = standing.early[0].at + self._book().topics_apart
-            unit.set_timer(MISSING_CHANGE, standing.number, due_at)
-            unit.after_commit(metrics.changes_early.inc)
-        elif before.early:
-            unit.set_timer(MISSING_CHANGE, standing.number, None)
-
-    async def _give_up_waiting(self, unit: Unit, numbers: Iterable[str], book: Book) -> None:
-        """Follows what came after a change that never came."""
-        followed = []
-        for before in (await store.lock_standings(unit.connection, set(numbers))).values():
-            standing, found = follow(before.skip_missing(), kept=book.facts_kept)
-            self._wait_for_missing(unit, standing, standing)
-            followed.append((standing, found))
-            unit.after_commit(metrics.changes_missing.inc)
-        await store.save_standings(unit.connection, [standing for standing, _ in followed])
-        await _begin(unit, (), followed, book)
+        in_vain = sum(not (moved.news or moved.decided) for moved in progress)
+        unit.after_commit(lambda: _count_fired(len(progress), in_vain))
 
     async def _save(self, unit: Unit, progress: Sequence[Progress], book: Book) -> None:
-        last: dict[str, News] = {}
+        cases: dict[str, Case] = {}
         decided: list[tuple[Entry, Outcome]] = []
         scheduled: list[Entry] = []
         asked: list[Asked] = []
         for family in progress:
             decided += family.decided
+            announce_missed(unit, family.missed, book)
             scheduled += family.scheduled
-            for news in family.news:
-                playbook = book.playbook_of(news.case)
-                last[news.case.id] = news
-                if not news.case.held_out:
+            cases |= {news.case.id: news.case for news in family.news}
+            told = (news for news in family.news if not news.case.held_out)
+            # by the instant: who decides a month at once says no less than who decides day by day
+            for _, moves in groupby(told, key=lambda news: news.move.at):
+                last: dict[str, News] = {}
+                for news in moves:
+                    playbook = book.playbook_of(news.case)
                     announce(unit, news, playbook, context_of(news, family.family, playbook, book))
                     asked += _asked(news, playbook)
-        for news in last.values():
-            if not news.case.held_out:
-                announce_state(unit, news)
-        if last:
-            await store.save_cases(unit.connection, [news.case for news in last.values()])
+                    last[news.case.id] = news
+                for news in last.values():
+                    announce_state(unit, news)
+        if cases:
+            await store.save_cases(unit.connection, list(cases.values()))
         if asked:
             await store.save_contacts(unit.connection, asked)
         gone = {entry for entry, outcome in decided if rules.says_nothing(entry, outcome)}
@@ -184,60 +156,126 @@ class Handlers:
             unit.after_commit(lambda: _count(decided))
 
 
+async def _follow(
+    unit: Unit, changes: Mapping[str, Sequence[Change]], book: Book
+) -> Mapping[str, Standing]:
+    """Keeps what scoring says; returns how these customers stand."""
+    known = await store.lock_standings(unit.connection, changes)
+    standings = {
+        number: known[number].after(heard, kept=book.facts_kept)
+        for number, heard in changes.items()
+    }
+    await store.save_standings(unit.connection, standings)
+    return standings
+
+
 async def _begin(
-    unit: Unit,
-    entries: Iterable[Entry],
-    followed: Sequence[tuple[Standing, list[Change]]],
-    book: Book,
-) -> set[str]:
-    """Keeps what may begin a case; returns the customers of whom something is to be decided.
+    unit: Unit, news: Hearing, standings: Mapping[str, Standing], book: Book
+) -> dict[str, datetime]:
+    """Keeps what may begin a case; returns for whom something is to be decided, and since when.
 
     A warning about somebody whom no playbook is for needs no timer to find that out.
     """
-    rulings = {standing.number: standing.rulings for standing, _ in followed}
-    said = list(entries_of(followed, book))
+    said = list(entries_of(news.changes, book))
     unmet = {
         entry
         for entry in said
-        if entry.version
-        and rules.is_out_of_question(entry, rulings[entry.number], book.at(entry.at).policy)
+        if 0 < entry.version <= (standing := standings[entry.number]).version
+        and rules.is_out_of_question(entry, standing.rulings, book.at(entry.at).policy)
     }
     if unmet:
         await store.add_entries(unit.connection, unmet, outcome="condition_unmet")
         unit.after_commit(lambda: _count((entry, "condition_unmet") for entry in unmet))
-    if open_ones := [*entries, *(entry for entry in said if entry not in unmet)]:
+    if open_ones := [*news.entries, *(entry for entry in said if entry not in unmet)]:
         return await store.add_entries(unit.connection, open_ones)
-    return set()
+    return {}
 
 
-async def _regroup(unit: Unit, news: Hearing) -> set[str]:
-    """Takes numbers for one customer, or several again; returns those that splits concern.
+async def _hand_over(unit: Unit, due: Sequence[Due]) -> set[str]:
+    """The customers of those who go or come back, as far as there is work to be handed over."""
+    turns = {timer.key: timer.due_at for timer in due if timer.kind == ABSENCE}
+    if not turns:
+        return set()
+    for owner, at in (await store.next_turns(unit.connection, turns)).items():
+        unit.wake(ABSENCE, owner, at)
+    customers = await store.looked_after_by(unit.connection, turns)
+    found = await store.open_playbooks(unit.connection, customers)
+    return {root for root, _, playbooks in found if playbooks}
+
+
+def _stirs(news: Hearing) -> Iterator[tuple[str, datetime, str]]:
+    """What may move a case, if there is one: whose, when, and the kind of a fact."""
+    yield from ((fact.number, fact.at, fact.kind) for fact in news.facts)
+    yield from ((consent.number, consent.at, "") for consent in news.consents)
+    yield from ((number, record.at, "") for number, record in news.records)
+
+
+async def _wake(
+    unit: Unit,
+    wakes: Collection[tuple[str, datetime]],
+    stirs: Iterable[tuple[str, datetime, str]],
+    book: Book,
+) -> None:
+    """Wakes customers at the first instant at which something about them is new.
+
+    No fact moves anything that comes before it, so nothing need be worked out to know that instant.
+    """
+    stirred: dict[str, list[tuple[datetime, str]]] = {number: [] for number, _ in wakes}
+    for number, at, kind in stirs:
+        stirred.setdefault(number, []).append((at, kind))
+    for root, numbers, playbooks in await store.open_playbooks(unit.connection, stirred):
+        instants = [at for number, at in wakes if number in numbers]
+        instants += [
+            at
+            for number in numbers
+            for at, kind in stirred.get(number, ())
+            if book.stirs(kind, playbooks)
+        ]
+        if instants:
+            unit.wake(CARE, root, min(instants))
+
+
+async def _regroup(unit: Unit, news: Hearing, book: Book) -> list[tuple[str, datetime]]:
+    """Takes numbers for one customer, or several again; returns those that it concerns, and since
+    when.
 
     A merge that is heard after the split that undid it, or twice, changes nothing.
     """
-    parting = [move for _, moves in news.parting for move in moves]
-    holding = await store.note_moves(unit.connection, [*news.merging, *parting])
+    moved = [move for split in news.splits for move in split.moves]
+    holding = await store.note_moves(unit.connection, [*news.merging, *moved])
     overtaken = {m.name for m in news.merging if holding.get(m.name) != m}
     if aliases := [alias for alias in news.aliases if alias.absorbed not in overtaken]:
         await store.add_aliases(unit.connection, aliases)
-    for since, moves in news.parting:
-        hold = [move for move in moves if holding.get(move.name) == move]
-        await store.part(unit.connection, hold, since=since)
-    numbers = {move.customer for move in parting}
-    return numbers | {move.name for move in parting if ":" not in move.name}
+    wakes: list[tuple[str, datetime]] = []
+    if news.settling:
+        since = min(at for at, _ in news.settling)
+        settled = await store.settle(unit.connection, [move for _, move in news.settling])
+        wakes += ((number, since) for number in settled)
+    for split in news.splits:
+        hold = [move for move in split.moves if holding.get(move.name) == move]
+        if not hold:
+            continue
+        numbers, parting = await store.part(
+            unit.connection, hold, split.parts, at=split.at, kept=book.facts_kept
+        )
+        wakes += ((number, split.at) for number in numbers)
+        for number in numbers:
+            news.entries.append(look(number, parting))
+            news.entries += moments.contact_look(number, split.at, book.at(split.at).policy)
+    return wakes
 
 
-def entries_of(followed: Iterable[tuple[Standing, list[Change]]], book: Book) -> Iterator[Entry]:
-    """What scoring's changes may begin."""
-    for standing, changes in followed:
-        for change in changes:
+def entries_of(changes: Mapping[str, Sequence[Change]], book: Book) -> Iterator[Entry]:
+    """What scoring's changes, by customer, may begin."""
+    for number, heard in changes.items():
+        for change in heard:
+            policy = book.at(change.at).policy
             if change.verdict == "tier":
-                policy = book.at(change.at).policy
-                yield from moments.contact_look(standing.number, change.at, policy)
+                yield from moments.contact_look(number, change.at, policy)
             yield from rules.entries(
                 f"{change.verdict}/{change.to}",
-                book.at(change.at).policy,
-                number=standing.number,
+                policy,
+                number=number,
                 at=change.at,
                 event_id=change.event_id,
                 version=change.version,
@@ -281,6 +319,11 @@ def _contact(
         reason,
         earliest_at,
     )
+
+
+def _count_fired(families: int, in_vain: int) -> None:
+    metrics.customers_fired.labels("changed").inc(families - in_vain)
+    metrics.customers_fired.labels("unchanged").inc(in_vain)
 
 
 def _count(decided: Iterable[tuple[Entry, Outcome]]) -> None:

@@ -1,12 +1,13 @@
 """What events mean to engagement: facts, consents, changes, and what may begin a case."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from careline_contracts.envelope import Envelope, to_text
-from careline_contracts.events.engagement import FollowUpRecorded, OfferDecided
+from careline_contracts.events.engagement import AbsenceNoted, FollowUpRecorded, OfferDecided
 from careline_contracts.events.profile import (
     Activity,
     CustomersMerged,
@@ -14,9 +15,10 @@ from careline_contracts.events.profile import (
     CustomerState,
     Move,
 )
-from careline_contracts.events.scoring import RiskChanged, TagChanged, TagsChanged, TierChanged
+from careline_contracts.events.scoring import VerdictsChanged
 from careline_contracts.events.ticketing import (
     TicketMerged,
+    TicketMoved,
     TicketOpened,
     TicketReopened,
     TicketResolved,
@@ -24,16 +26,17 @@ from careline_contracts.events.ticketing import (
 from careline_contracts.events.touchpoints import ConsentChanged, OutreachAnswered, SmsOptedOut
 from careline_contracts.payload import Payload
 from careline_engagement import rules
-from careline_engagement.model import Alias, Consent, Entry, Fact, Record
+from careline_engagement.model import Absence, Alias, Consent, Entry, Fact, Record
 from careline_engagement.policy.words import FOLLOW_UP, OUTREACH
 from careline_engagement.rules import Book, moments, tickets
 from careline_engagement.rules.course import APPROVED
-from careline_engagement.sequence import Change, Verdict
+from careline_engagement.standing import Change
 from careline_runtime.batch import Heard
 
 CONSENTS = (ConsentChanged.type, SmsOptedOut.type)
 TICKET_TYPES: Mapping[str, type[Payload]] = {
-    event.type: event for event in (TicketOpened, TicketResolved, TicketReopened, TicketMerged)
+    event.type: event
+    for event in (TicketOpened, TicketResolved, TicketReopened, TicketMerged, TicketMoved)
 }
 ANY = "any"
 
@@ -57,22 +60,50 @@ class TouchpointTypes(Mapping[str, type[Payload]]):
         return len(list(iter(self)))
 
 
+class Apart(NamedTuple):
+    """Customers who were taken for one, since when that is known, and what goes where."""
+
+    at: datetime
+    parts: Sequence[str]
+    moves: Sequence[Move]
+
+
 @dataclass
 class News:
     """What a batch brought."""
 
     aliases: list[Alias] = field(default_factory=list)
     merging: list[Move] = field(default_factory=list)
-    parting: list[tuple[datetime, Sequence[Move]]] = field(default_factory=list)
-    """What splits move, and since when it is known."""
+    splits: list[Apart] = field(default_factory=list)
+    settling: list[tuple[datetime, Move]] = field(default_factory=list)
+    """Tickets that go to another customer, and since when that is known."""
     facts: dict[Fact, str] = field(default_factory=dict)
-    """Each with the identity that it came with."""
+    """Each with the identity, outreach, case or ticket that it goes with when customers part."""
     consents: list[Consent] = field(default_factory=list)
-    changes: dict[str, list[Change]] = field(default_factory=dict)
+    changes: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
     entries: list[Entry] = field(default_factory=list)
     records: list[tuple[str, Record]] = field(default_factory=list)
     follow_ups: list[tuple[datetime, str, FollowUpRecorded]] = field(default_factory=list)
     """When, and the event's id."""
+    absences: list[Absence] = field(default_factory=list)
+
+    def names(self) -> set[str]:
+        """All by which something came."""
+        names = {*self.facts.values()}
+        names.update(consent.name for consent in self.consents)
+        names.update(entry.identity for entry in self.entries)
+        return names - {""}
+
+    def bring_home(self, homes: Mapping[str, str]) -> None:
+        """Puts what came by these names where a split has put the names."""
+        if not homes:
+            return
+        self.facts = {
+            fact._replace(number=homes.get(name, fact.number)): name
+            for fact, name in self.facts.items()
+        }
+        self.consents = [c._replace(number=homes.get(c.name, c.number)) for c in self.consents]
+        self.entries = [e._replace(number=homes.get(e.identity, e.number)) for e in self.entries]
 
 
 def hear(heard: Sequence[Heard], book: Book) -> News:
@@ -83,8 +114,8 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
         match payload := event.payload:
             case Activity():
                 _activity(news, envelope, payload, book)
-            case TierChanged() | TagChanged() | TagsChanged() | RiskChanged():
-                news.changes.setdefault(payload.customer, []).append(_change(envelope, payload))
+            case VerdictsChanged():
+                news.changes[payload.customer] += _changes(envelope, payload)
             case OutreachAnswered():
                 _answer(news, envelope, payload, book)
             case CustomersMerged():
@@ -92,14 +123,19 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
                 news.aliases += [Alias(n, payload.customer, since) for n in payload.absorbed]
                 news.merging += payload.moves
             case CustomersSplit():
-                news.parting.append((known_at(envelope), payload.moves))
+                news.splits.append(Apart(known_at(envelope), payload.parts, payload.moves))
             case FollowUpRecorded():
                 _follow_up(news, envelope, payload, book)
+            case AbsenceNoted():
+                news.absences.append(_absence(envelope, payload))
             case OfferDecided(approved=True):
                 fact = Fact(known_at(envelope), payload.customer, APPROVED, envelope.id)
-                news.facts[fact._replace(request=payload.case)] = ""
+                news.facts[fact._replace(request=payload.case)] = payload.case
             case CustomerState():
                 _record(news, envelope, payload, book)
+            case TicketMoved():
+                to = Move(name=payload.ticket, customer=payload.customer, move=payload.version)
+                news.settling.append((known_at(envelope), to))
             case TicketOpened() | TicketResolved() | TicketReopened() | TicketMerged():
                 _ticket(news, envelope, payload, book)
     return news
@@ -112,19 +148,18 @@ def known_at(envelope: Envelope) -> datetime:
 
 def _activity(news: News, envelope: Envelope, activity: Activity, book: Book) -> None:
     kind, at = _kind(envelope.type), known_at(envelope)
-    number, body = activity.customer, activity.body
+    number, body, identity = activity.customer, activity.body, activity.identity
+    begun: list[Entry] = []
     policy = book.at(at).policy
     if envelope.type in CONSENTS:
         news.consents.append(_consent(envelope, activity, at))
     if kind in book.evidence:
-        news.facts[Fact(at, number, kind, envelope.id, _detail(body))] = activity.identity
+        news.facts[Fact(at, number, kind, envelope.id, _detail(body))] = identity
     if kind == moments.CONTRACT and body.get("ends_at") and body["change"] != moments.TERMINATED:
         ends_at = datetime.fromisoformat(body["ends_at"])
-        news.entries += moments.contract_ends(
-            number, body["contract"], ends_at, envelope.id, policy
-        )
+        begun += moments.contract_ends(number, body["contract"], ends_at, envelope.id, policy)
     if kind in policy.triggers:
-        news.entries += rules.entries(
+        begun += rules.entries(
             kind,
             policy,
             number=number,
@@ -133,6 +168,7 @@ def _activity(news: News, envelope: Envelope, activity: Activity, book: Book) ->
             body=body,
             traceparent=envelope.traceparent,
         )
+    news.entries += [entry._replace(identity=identity) for entry in begun]
 
 
 def _detail(body: Mapping[str, Any]) -> str:
@@ -157,7 +193,9 @@ def _consent(envelope: Envelope, activity: Activity, at: datetime) -> Consent:
     body = activity.body
     if envelope.type == SmsOptedOut.type:
         purpose = str(body.get("purpose") or "marketing")
-        return Consent(at, activity.customer, "sms", purpose, False, envelope.id)
+        return Consent(
+            at, activity.customer, "sms", purpose, False, envelope.id, name=activity.identity
+        )
     consent = ConsentChanged.model_construct(**body)
     expires_at = body.get("expires_at")
     return Consent(
@@ -168,6 +206,7 @@ def _consent(envelope: Envelope, activity: Activity, at: datetime) -> Consent:
         consent.granted,
         envelope.id,
         datetime.fromisoformat(expires_at) if expires_at else None,
+        activity.identity,
     )
 
 
@@ -180,9 +219,10 @@ def _answer(news: News, envelope: Envelope, answer: OutreachAnswered, book: Book
         if detail is not None and kind in book.evidence:
             amount = (answer.offer_minor or 0) if name == "offer" else 0
             fact = Fact(at, number, kind, envelope.id, detail, amount, answer.request)
-            news.facts[fact] = ""
+            news.facts[fact] = answer.request
     if answer.result == "opted_out":
-        news.consents.append(Consent(at, number, ANY, ANY, False, envelope.id))
+        objected = Consent(at, number, ANY, ANY, False, envelope.id, name=answer.request)
+        news.consents.append(objected)
 
 
 def _follow_up(news: News, envelope: Envelope, said: FollowUpRecorded, book: Book) -> None:
@@ -196,9 +236,21 @@ def _follow_up(news: News, envelope: Envelope, said: FollowUpRecorded, book: Boo
         if detail is not None:
             amount = (said.offer_minor or 0) if name == "offer" else 0
             facts.append(Fact(at, number, f"{OUTREACH}/{name}", envelope.id, detail, amount, case))
-    news.facts |= dict.fromkeys(facts, "")
+    news.facts |= dict.fromkeys(facts, case)
     policy = book.at(at).policy
     news.entries += moments.contact_look(number, at, policy)
+
+
+def _absence(envelope: Envelope, said: AbsenceNoted) -> Absence:
+    return Absence(
+        said.owner,
+        said.absence,
+        known_at(envelope),
+        envelope.id,
+        said.begins_at,
+        said.ends_at,
+        said.deputy,
+    )
 
 
 def _ticket(
@@ -215,8 +267,9 @@ def _ticket(
             kind = tickets.REOPENED
         case TicketResolved() | TicketMerged():
             kind = tickets.CLOSED
-    fact = Fact(known_at(envelope), change.customer, kind, envelope.id, change.ticket)
-    news.facts[fact] = ""
+    at = known_at(envelope)
+    fact = Fact(at, change.customer, kind, envelope.id, change.ticket, version=change.version)
+    news.facts[fact] = change.ticket
     news.entries += rules.entries(
         _kind(envelope.type),
         book.at(fact.at).policy,
@@ -232,23 +285,14 @@ def _kind(type: str) -> str:
     return type.removeprefix("careline.").removesuffix(".v1")
 
 
-def _change(
-    envelope: Envelope, payload: TierChanged | TagChanged | TagsChanged | RiskChanged
-) -> Change:
-    verdict: Verdict
-    match payload:
-        case TierChanged():
-            verdict = "tier"
-        case TagChanged() | TagsChanged():
-            verdict = payload.tag
-        case RiskChanged():
-            verdict = "risk"
-    return Change(
-        payload.version,
-        payload.as_of,
-        verdict,
-        payload.to if isinstance(payload.to, str) else ", ".join(payload.to),
-        payload.reasons,
-        envelope.id,
-        envelope.traceparent,
-    )
+def _changes(envelope: Envelope, decision: VerdictsChanged) -> Iterator[Change]:
+    for verdict, became in decision.changes.items():
+        yield Change(
+            decision.version,
+            decision.as_of,
+            verdict,
+            became.to if isinstance(became.to, str) else ", ".join(became.to),
+            became.reasons,
+            envelope.id,
+            envelope.traceparent,
+        )

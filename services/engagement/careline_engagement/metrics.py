@@ -7,9 +7,14 @@ entries_decided = Counter(
     "What may begin a case, by what it led to: a case (opened, held_out), or why not.",
     ["playbook", "trigger", "outcome"],
 )
+customers_fired = Counter(
+    "careline_customers_fired_total",
+    "Customers whose instant had come, by whether anything changed then (changed, unchanged).",
+    ["verdict"],
+)
 case_steps = Counter(
     "careline_case_steps_total",
-    "Steps of cases that were done, or not done by their deadline (breached).",
+    "Steps of cases that were done in time, not done by their deadline (breached), done late.",
     ["playbook", "step", "verdict"],
 )
 case_step_seconds = Histogram(
@@ -26,11 +31,13 @@ contacts = Counter(
     "Outreach that cases asked for: sent, held for a while or suppressed, and what stood against.",
     ["playbook", "verdict", "reason"],
 )
-changes_early = Counter(
-    "careline_changes_early_total",
-    "Changes of scoring that had to wait for one before them on another topic.",
+contacts_missed = Counter(
+    "careline_contacts_missed_total",
+    "Times that nobody contacted a customer by when the interaction calendar wanted it.",
+    ["tier"],
 )
-changes_missing = Counter(
-    "careline_changes_missing_total",
-    "Times that a change of scoring never came and the ones after it were followed without it.",
+handovers = Counter(
+    "careline_case_handovers_total",
+    "Cases whose open work became somebody else's: away, back, or reassigned.",
+    ["playbook", "reason"],
 )

@@ -25,6 +25,8 @@ class Fact(NamedTuple):
     """Of an offer."""
     request: str = ""
     """The outreach that it answers."""
+    version: int = 0
+    """Of a ticket's change: which of its ticket's changes it is. Several may have one instant."""
 
 
 class Alias(NamedTuple):
@@ -35,11 +37,22 @@ class Alias(NamedTuple):
     since: datetime
 
 
+class Parting(NamedTuple):
+    """A customer turned out to be several, at an instant; `since` they had been taken for one."""
+
+    at: datetime
+    since: datetime
+
+    def covers(self, at: datetime) -> bool:
+        """Whether they were taken for one then."""
+        return self.since <= at < self.at
+
+
 class Ruling(NamedTuple):
     """Something that scoring said of a customer: from `at` on, `verdict` is `to`."""
 
     version: int
-    """Of scoring's change; counts all changes of a customer."""
+    """Of scoring's decision; counts those that changed something about a customer."""
     at: datetime
     verdict: str
     to: str
@@ -69,6 +82,8 @@ class Consent(NamedTuple):
     granted: bool
     event_id: str
     expires_at: datetime | None = None
+    name: str = ""
+    """The identity or the outreach that it came by: it goes where that goes."""
 
 
 class Contact(NamedTuple):
@@ -100,15 +115,29 @@ class Entry(NamedTuple):
     key: str
     """For a keyed playbook, what the case is about."""
     version: int
-    """Of the change of scoring that it is; 0 for anything else."""
+    """Of the decision of scoring that said so; 0 for anything else."""
     reasons: tuple[str, ...]
     event_id: str
     traceparent: str = ""
+    identity: str = ""
+    """Of the touchpoint that it is."""
 
     @property
     def case(self) -> str:
         """The id of the case that it may open."""
         return f"{self.number}-{self.playbook}-{self.name}"
+
+
+class Absence(NamedTuple):
+    """Somebody is away, as was said at `at`; what is said later of the same absence holds."""
+
+    owner: str
+    name: str
+    at: datetime
+    event_id: str
+    begins_at: datetime
+    ends_at: datetime
+    deputy: str
 
 
 Outcome = Literal["opened", "held_out", "condition_unmet", "case_open", "cool_down", "superseded"]
@@ -150,7 +179,9 @@ MoveKind = Literal[
     "offer_held",
     "done",
     "breached",
+    "handed_over",
     "closed",
+    "revised",
 ]
 SILENT: frozenset[MoveKind] = frozenset({"begun", "passed", "sent"})
 """No change of the case for others: what they bring about is said elsewhere."""
@@ -162,9 +193,9 @@ class Move(NamedTuple):
     at: datetime
     kind: MoveKind
     subject: str
-    """The step; of an opening or ending, the status."""
+    """The step; of an opening or ending, the status; of a hand-over, who has the work now."""
     detail: str = ""
-    """What was found or offered; of an ending or a suppression, its reason."""
+    """What was found or offered; of an ending, suppression or hand-over, its reason."""
     event_id: str = ""
     """Of the event that caused it; empty when time did."""
     until: datetime | None = None
@@ -196,6 +227,10 @@ class Case(NamedTuple):
     """Of the event that opened it."""
     held_out: bool = False
     """Left alone, to see what happens without the playbook."""
+    owner: str = ""
+    """Who has its open work, if it asks something of the account manager and there is one."""
+    owned_since: datetime | None = None
+    """Of the last hand-over."""
 
     @property
     def is_open(self) -> bool:
@@ -208,10 +243,10 @@ class Case(NamedTuple):
         return max([self.opened_at, *(at for step in steps for at in step.instants)])
 
     @property
-    def revision(self) -> int:
-        """How many moves have been made, those among them of which nobody else is told."""
+    def revision(self) -> str:
+        """A name for what it is now; of moves that nobody is told of, only the steps know."""
         fields = (value for step in self.steps.values() for value in step)
-        return self.version + sum(isinstance(value, datetime) for value in fields)
+        return f"{self.version}-{sum(isinstance(value, datetime) for value in fields)}"
 
     @property
     def is_breached(self) -> bool:
@@ -223,6 +258,8 @@ class Case(NamedTuple):
         case = self if move.kind in SILENT else self._replace(version=self.version + 1)
         if move.kind == "closed":
             return case._replace(status=move.subject, closed_at=move.at, closed_reason=move.detail)
+        if move.kind == "handed_over":
+            return case._replace(owner=move.subject, owned_since=move.at)
         steps = {**self.steps, move.subject: _moved(self.steps.get(move.subject), move)}
         return case._replace(steps=steps)
 
@@ -262,6 +299,12 @@ class Family(NamedTuple):
     consents: Sequence[Consent] = ()
     records: Mapping[str, Sequence[Record]] = {}
     """Of each number, in order of version."""
+    later_at: datetime | None = None
+    """When the first of the entries comes that lie too far ahead to be among `entries`."""
+    absences: Mapping[str, Sequence[Absence]] = {}
+    """Of each account manager and their deputies, in the order in which they were said."""
+    parting: Parting | None = None
+    """The last from somebody who had been taken for the same customer."""
 
     def holder(self, number: str, at: datetime) -> str:
         """Who `number` was at an instant: itself, or the customer that had absorbed it."""

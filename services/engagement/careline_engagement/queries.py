@@ -8,8 +8,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.engagement import FollowUpRecorded
-from careline_engagement.model import Case
+from careline_engagement.model import Absence, Case
 from careline_engagement.rules.uplift import Group
+from careline_engagement.store.absences import LOOKED_AFTER
 from careline_engagement.store.cases import CASE_COLUMNS, Asked, to_case
 
 # the customer's number as it is now: after merges, the one that has absorbed the case's
@@ -48,13 +49,12 @@ _FOLLOW_UPS = text(f"""
     SELECT at, CAST(said AS text) FROM follow_ups WHERE number IN (SELECT number FROM down)
     ORDER BY at DESC, event_id LIMIT :limit
 """)  # noqa: S608 (a constant)
-# the latest record of a number is its present one; one that was absorbed has none of its own
-_CUSTOMERS_OF = text("""
-    SELECT number FROM records r
-    WHERE attributes ->> 'account_manager' = :owner
-        AND version = (SELECT max(version) FROM records one WHERE one.number = r.number)
-        AND NOT EXISTS (SELECT FROM aliases a WHERE a.absorbed = r.number)
-    ORDER BY number LIMIT :limit
+_CUSTOMERS_OF = text(
+    f"SELECT DISTINCT number FROM ({LOOKED_AFTER}) AS found ORDER BY number LIMIT :limit"  # noqa: S608
+)
+_ABSENCES_OF = text("""
+    SELECT DISTINCT ON (name) owner, name, at, event_id, begins_at, ends_at, deputy
+    FROM absences WHERE owner = :owner ORDER BY name, at DESC, event_id DESC
 """)
 # whose window is over: who buys at once would else be counted before who may still buy
 _GROUPS = text("""
@@ -110,9 +110,14 @@ async def follow_ups_of(
 
 
 async def customers_of(connection: AsyncConnection, owner: str, *, limit: int) -> list[str]:
-    """The customers whose account manager is `owner`."""
-    found = await connection.execute(_CUSTOMERS_OF, {"owner": owner, "limit": limit})
-    return list(found.scalars())
+    """The customers of an account manager, and of those for whom they stand in."""
+    wanted = {"owners": [owner], "limit": limit}
+    return list((await connection.execute(_CUSTOMERS_OF, wanted)).scalars())
+
+
+async def absences_of(connection: AsyncConnection, owner: str) -> list[Absence]:
+    """When somebody is away, by what was said last of each absence."""
+    return [Absence(*row) for row in await connection.execute(_ABSENCES_OF, {"owner": owner})]
 
 
 async def groups(

@@ -11,9 +11,9 @@ from datetime import datetime
 from careline_engagement import rules
 from careline_engagement.handlers import entries_of
 from careline_engagement.hearing import hear
-from careline_engagement.model import Alias, Consent, Entry, Fact, Family, Record
+from careline_engagement.model import Absence, Alias, Consent, Entry, Fact, Family, Record
 from careline_engagement.rules import Book, News
-from careline_engagement.sequence import Change, Standing, follow
+from careline_engagement.standing import Change, Standing
 from careline_runtime.batch import Heard
 
 
@@ -28,6 +28,7 @@ class Rehearsal:
         self._records: dict[str, dict[int, Record]] = defaultdict(dict)
         self._entries: dict[str, set[Entry]] = defaultdict(set)
         self._changes: dict[str, list[Change]] = defaultdict(list)
+        self._absences: dict[str, set[Absence]] = defaultdict(set)
 
     def hear(self, heard: Sequence[Heard]) -> None:
         """Takes events in any order."""
@@ -45,36 +46,32 @@ class Rehearsal:
             self._entries[entry.number].add(entry)
         for number, changes in news.changes.items():
             self._changes[number] += changes
+        for absence in news.absences:
+            self._absences[absence.owner].add(absence)
 
     def run(self, until: datetime) -> Iterator[News]:
         """Everything that would have been decided, customer by customer."""
-        standings = dict(self._followed())
-        numbers = {*self._entries, *standings, *self._facts, *self._consents}
+        for entry in entries_of(self._changes, self._book):
+            self._entries[entry.number].add(entry)
+        rulings = {
+            number: Standing().after(changes, kept=self._book.facts_kept).rulings
+            for number, changes in self._changes.items()
+        }
+        numbers = {*self._entries, *rulings, *self._facts, *self._consents}
         for members in self._customers(numbers):
             family = Family(
                 frozenset(members),
                 {n: self._aliases[n] for n in members if n in self._aliases},
                 [fact for n in members for fact in self._facts[n]],
                 [entry for n in members for entry in self._entries[n]],
-                rulings={n: standings[n].rulings for n in members if n in standings},
+                rulings={n: rulings[n] for n in members if n in rulings},
                 consents=[consent for n in members for consent in self._consents[n]],
                 records={
                     n: [record for _, record in sorted(self._records[n].items())] for n in members
                 },
+                absences={owner: sorted(said) for owner, said in self._absences.items()},
             )
             yield from rules.advance(family, until=until, book=self._book).news
-
-    def _followed(self) -> Iterator[tuple[str, Standing]]:
-        """Scoring's changes in order; the log may begin in the middle of them."""
-        for number, changes in self._changes.items():
-            first = min(change.version for change in changes)
-            standing = Standing(number, version=first - 1)
-            standing, followed = follow(standing, changes, kept=self._book.facts_kept)
-            while standing.early:
-                standing, more = follow(standing.skip_missing(), kept=self._book.facts_kept)
-                followed += more
-            self._entries[number] |= set(entries_of([(standing, followed)], self._book))
-            yield number, standing
 
     def _customers(self, numbers: Iterable[str]) -> Iterator[list[str]]:
         """Each customer's numbers."""

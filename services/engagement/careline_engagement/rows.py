@@ -1,4 +1,4 @@
-"""How reasons, steps, rulings and early changes look in a JSON column, and how they come back."""
+"""How reasons, steps, rulings and attributes look in a JSON column, and how they come back."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 
 from careline_engagement.model import Ruling, Step
-from careline_engagement.sequence import Change
 
 
 def from_reasons(reasons: Iterable[str]) -> str:
@@ -47,17 +46,6 @@ def from_attributes(attributes: Mapping[str, Any]) -> str:
 def to_attributes(column: str) -> dict[str, Any]:
     attributes: dict[str, Any] = orjson.loads(column)
     return attributes
-
-
-def from_early(changes: Iterable[Change]) -> str:
-    return orjson.dumps([tuple(change) for change in changes]).decode()
-
-
-def to_early(column: str) -> tuple[Change, ...]:
-    return tuple(
-        Change(version, datetime.fromisoformat(at), verdict, to, tuple(reasons), *rest)
-        for version, at, verdict, to, reasons, *rest in orjson.loads(column)
-    )
 
 
 def _without_empty(step: Step) -> dict[str, Any]:

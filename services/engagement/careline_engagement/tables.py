@@ -35,7 +35,11 @@ moved = Table(
     Column("name", name, primary_key=True),
     Column("customer", name, nullable=False),
     Column("moves", Integer, nullable=False),
-    comment="Identities and numbers that profile moved, and how often: the highest move holds.",
+    Column("home", name),
+    Index("ix_moved_home", "name", postgresql_where="home IS NOT NULL"),
+    comment="Identities and numbers that profile moved, and how often: the highest move holds. "
+    "Since a split each has a home, the number under which all that came with it lies; outreaches, "
+    "cases and tickets have one, too.",
 )
 
 customers = Table(
@@ -44,9 +48,10 @@ customers = Table(
     Column("number", name, primary_key=True),
     Column("version", Integer, nullable=False, server_default="0"),
     Column("rulings", JSONB, nullable=False, server_default="[]"),
-    Column("early", JSONB, nullable=False, server_default="[]"),
-    comment="How far scoring's changes were followed, and what they said; `early` wait for one "
-    "that is missing. "
+    Column("parted_at", instant),
+    Column("parted_since", instant),
+    comment="What scoring said of each: no decision up to `version` is missing; `parted_at` is "
+    "when it turned out to be another than it was taken for. "
     "Locked by whoever changes what is known of the customer.",
 )
 
@@ -61,6 +66,7 @@ facts = Table(
     Column("detail", Text, nullable=False),
     Column("amount_minor", BigInteger, nullable=False, server_default="0"),
     Column("request", Text, nullable=False, server_default=""),
+    Column("version", Integer, nullable=False, server_default="0"),
     Index("ix_facts_identity", "identity"),
     comment="What may be evidence; kept for the policy's time before the customer's latest.",
 )
@@ -79,6 +85,7 @@ entries = Table(
     Column("event_id", Text, nullable=False),
     Column("outcome", Text),
     Column("traceparent", Text, nullable=False, server_default=""),
+    Column("identity", Text, nullable=False, server_default=""),
     comment="Everything that may begin a case, and whether it opened one or why not.",
 )
 Index("ix_entries_undecided", entries.c.number, postgresql_where=text("outcome IS NULL"))
@@ -105,6 +112,8 @@ cases = Table(
     Column("is_breached", Boolean, nullable=False),
     Column("traceparent", Text, nullable=False, server_default=""),
     Column("held_out", Boolean, nullable=False, server_default="false"),
+    Column("owner", Text, nullable=False, server_default=""),
+    Column("owned_since", instant),
     comment="Cases with all that was said about them.",
 )
 Index("ix_cases_open", cases.c.number, postgresql_where=text("closed_at IS NULL"))
@@ -140,6 +149,19 @@ records = Table(
 
 Index("ix_records_manager", text("(attributes ->> 'account_manager')"), _table=records)
 
+absences = Table(
+    "absences",
+    metadata,
+    Column("owner", name, primary_key=True),
+    Column("name", name, primary_key=True),
+    Column("at", instant, primary_key=True),
+    Column("event_id", name, primary_key=True),
+    Column("begins_at", instant, nullable=False),
+    Column("ends_at", instant, nullable=False),
+    Column("deputy", name, nullable=False, index=True),
+    comment="When account managers are away, as it was said; the latest word of each holds.",
+)
+
 follow_ups = Table(
     "follow_ups",
     metadata,
@@ -161,5 +183,6 @@ consents = Table(
     Column("granted", Boolean, nullable=False),
     Column("event_id", name, primary_key=True),
     Column("expires_at", instant),
+    Column("name", Text, nullable=False, server_default=""),
     comment="Every yes and no of a customer to being contacted; the latest that fits counts.",
 )

@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
-from careline_contracts.events.engagement import FollowUpRecorded
+from careline_contracts.events.engagement import AbsenceNoted, FollowUpRecorded
 from careline_contracts.events.profile import (
     Activity,
     CustomersMerged,
@@ -19,17 +19,16 @@ from careline_contracts.events.profile import (
     CustomerState,
     Move,
 )
-from careline_contracts.events.scoring import RiskChanged, TagChanged, TierChanged
+from careline_contracts.events.scoring import Became, VerdictName, VerdictsChanged
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.payload import Payload
 from careline_contracts.topics import (
+    ABSENCES,
     ACTIVITIES,
     CUSTOMERS,
     FOLLOW_UPS,
     OUTREACH_RESULTS,
-    RISK_CHANGES,
-    TAG_CHANGES,
-    TIER_CHANGES,
+    SCORE_CHANGES,
     Topic,
 )
 from careline_engagement.handlers import Handlers
@@ -81,7 +80,7 @@ class Engagement(StageInTest):
         )
         self.hears = handlers.hears
         self._events = 0
-        self._changes: dict[str, int] = {}
+        self._decisions: dict[str, int] = {}
 
     def touchpoint(
         self,
@@ -89,12 +88,16 @@ class Engagement(StageInTest):
         hours: float,
         type: str,
         *,
+        identity: str | None = None,
         recorded_hours: float | None = None,
         **body: Any,
     ) -> ConsumerRecord:
         """`type` is short, as in policies: `call.completed`."""
         activity = Activity(
-            customer=customer, identity=f"phone:{customer}", channel="app", body=body
+            customer=customer,
+            identity=identity or f"phone:{customer}",
+            channel="app",
+            body=body,
         )
         return self._heard(
             ACTIVITIES,
@@ -139,31 +142,49 @@ class Engagement(StageInTest):
         said = FollowUpRecorded.model_validate({"customer": customer, **noted})
         return self._heard(FOLLOW_UPS, said, hours)
 
+    def absence(
+        self, owner: str, hours: float, begins: float, ends: float, *, deputy: str
+    ) -> ConsumerRecord:
+        """Said `hours` after the start; of one owner's absences the same one."""
+        said = AbsenceNoted(
+            owner=owner,
+            absence="leave",
+            begins_at=after(begins),
+            ends_at=after(ends),
+            deputy=deputy,
+            by=owner,
+        )
+        return self._heard(ABSENCES, said, hours)
+
     def tier(self, customer: str, hours: float, to: str) -> ConsumerRecord:
-        return self._heard(TIER_CHANGES, TierChanged(**self._change(customer, hours, to)), hours)
+        return self.decision(customer, hours, tier=to)
 
     def need(self, customer: str, hours: float, to: str) -> ConsumerRecord:
-        changed = TagChanged(**self._change(customer, hours, to), tag="need")
-        return self._heard(TAG_CHANGES, changed, hours)
+        return self.decision(customer, hours, need=to)
 
     def risk(self, customer: str, hours: float, to: str, *reasons: str) -> ConsumerRecord:
-        changed = RiskChanged(**{**self._change(customer, hours, to), "reasons": reasons})
-        return self._heard(RISK_CHANGES, changed, hours)
+        return self.decision(customer, hours, *reasons, risk=to)
+
+    def decision(
+        self, customer: str, hours: float, *reasons: str, **to: str | tuple[str, ...]
+    ) -> ConsumerRecord:
+        """What one decision of scoring changed, and into what."""
+        version = self._decisions[customer] = self._decisions.get(customer, 0) + 1
+        changes = {
+            cast(VerdictName, verdict): Became(to=to[verdict], reasons=reasons) for verdict in to
+        }
+        decided = VerdictsChanged(
+            customer=customer,
+            version=version,
+            as_of=after(hours),
+            policy_version="scoring-1",
+            changes=changes,
+        )
+        return self._heard(SCORE_CHANGES, decided, hours)
 
     def again(self, records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
         """The same events in new records."""
         return [self.raw(r.topic, headers=r.headers, value=r.value) for r in records]
-
-    def _change(self, customer: str, hours: float, to: str) -> dict[str, Any]:
-        version = self._changes[customer] = self._changes.get(customer, 0) + 1
-        return {
-            "customer": customer,
-            "version": version,
-            "as_of": after(hours),
-            "to": to,
-            "reasons": (),
-            "policy_version": "scoring-1",
-        }
 
     def _heard(
         self,

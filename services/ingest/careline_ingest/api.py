@@ -162,8 +162,9 @@ class Intake:
     async def _judge(self, events: Sequence[object], sender: Sender) -> list[Verdict]:
         verdicts: list[Verdict] = []
         for start in range(0, len(events), EVENTS_A_TURN):
+            present = self._edge.present()
             verdicts += [
-                self._edge.judge(cloudevents.from_object(event), sender)
+                self._edge.judge(cloudevents.from_object(event), sender, at=present)
                 for event in events[start : start + EVENTS_A_TURN]
             ]
             await asyncio.sleep(0)

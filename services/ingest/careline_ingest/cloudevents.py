@@ -22,6 +22,7 @@ JSON = "application/json"
 
 _HEADERS = {
     "traceparent": "traceparent",
+    "content-type": CONTENT_TYPE,
     **{f"ce_{name}": name for name in KEPT - {"traceparent"}},
 }
 """The attribute that each header of a Kafka record is."""
@@ -43,16 +44,11 @@ class Event(NamedTuple):
 
 def from_record(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Event | Rejected:
     """A Kafka record: structured where the content type says so or no `ce_` header is there."""
-    attributes: dict[str, str] = {}
-    content_type = ""
     try:
-        for name, text in headers:
-            if name in _HEADERS:
-                attributes[_HEADERS[name]] = text.decode()
-            elif name == "content-type":
-                content_type = text.decode()
+        attributes = {_HEADERS[name]: text.decode() for name, text in headers if name in _HEADERS}
     except (UnicodeDecodeError, AttributeError):
         return Rejected(Code.BAD_ENCODING, "", "a header is null or not UTF-8")
+    content_type = attributes.pop(CONTENT_TYPE, "")
     if value is None:
         return Rejected(Code.MALFORMED_JSON, "/data", "the record has no value")
     if "specversion" not in attributes or content_type.lower().startswith(STRUCTURED):
@@ -89,7 +85,7 @@ def from_object(event: object) -> Event | Rejected:
     """One event in the JSON format: the body in structured mode, or one item of a batch."""
     if not isinstance(event, dict):
         return Rejected(Code.MALFORMED_JSON, "", "a CloudEvent is a JSON object")
-    attributes = {name: event[name] for name in KEPT if event.get(name) is not None}
+    attributes = {name: event[name] for name in KEPT & event.keys() if event[name] is not None}
     data = (
         _flaw_of_attributes(attributes)
         or _flaw_of_content_type(event.get(CONTENT_TYPE) or JSON)

@@ -38,10 +38,10 @@ class RawTopics:
         published: list[Record] = []
         verdicts: list[Verdict] = []
         for start in range(0, len(records), EVENTS_A_TURN):
+            present = self._edge.present()
             for record in records[start : start + EVENTS_A_TURN]:
-                verdict = self._edge.judge(
-                    from_record(record.headers, record.value), RAW_TOPICS[record.topic]
-                )
+                event = from_record(record.headers, record.value)
+                verdict = self._edge.judge(event, RAW_TOPICS[record.topic], at=present)
                 verdicts.append(verdict)
                 published.append(
                     self._put_aside(record, verdict)

@@ -12,7 +12,6 @@ from pydantic_core import from_json
 
 from careline_contracts.envelope import Envelope, Record, begin_trace, to_headers, to_text
 from careline_contracts.events.touchpoints import (
-    CHANNEL_EVENTS,
     AnyChannelEvent,
     ChannelEvent,
     Identity,
@@ -30,7 +29,15 @@ NO_CHANNEL: Final = "none"
 LONGEST_NAME: Final = 200
 """Of an unknown field that is repeated to its sender."""
 
-REPLAYABLE: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+
+class Span(NamedTuple):
+    """The times that an event may name."""
+
+    earliest: datetime
+    latest: datetime
+
+
+REPLAYABLE: Final = Span(datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 """Under the replay clock only this is asked of a time: the past is what is being replayed."""
 
 
@@ -100,10 +107,24 @@ class Sealer(Protocol):
         """The sealed text of a personal field."""
 
 
-_PERSONAL = {
-    payload.type: sorted(personal_fields(payload) - {"identities"}) for payload in CHANNEL_EVENTS
-}
-_NOT_IN_BODY = {type: {"identities", *fields} for type, fields in _PERSONAL.items()}
+class _Kind(NamedTuple):
+    """What is known of a type before any event of it has come."""
+
+    payload: type[Payload]
+    channel: str
+    personal: tuple[str, ...]
+    """Fields to be sealed; identities are taken out by themselves."""
+    not_in_body: set[str]
+
+
+def _kind(payload: type[Payload]) -> _Kind:
+    if not issubclass(payload, ChannelEvent):
+        return _Kind(payload, NO_CHANNEL, (), set())
+    personal = tuple(sorted(personal_fields(payload) - {"identities"}))
+    return _Kind(payload, payload.channel, personal, {"identities", *personal})
+
+
+_KINDS: Final = {type: _kind(payload) for type, payload in TYPES.items()}
 
 
 def accept(
@@ -113,32 +134,31 @@ def accept(
     sealer: Sealer,
     policy: IngestPolicy,
     recorded_at: datetime,
-    now: datetime | None,
+    span: Span,
     sender: Sender,
 ) -> Verdict:
-    """What becomes of the event; `now` is None under the replay clock. Never raises."""
-    payload_type = TYPES.get(envelope.type)
-    if payload_type is None:
+    """What becomes of the event, which may name times in `span`. Never raises."""
+    kind = _KINDS.get(envelope.type)
+    if kind is None:
         return Rejected(Code.UNKNOWN_TYPE, "/type", f"no touchpoint is of type {envelope.type!r}")
-    channel = getattr(payload_type, "channel", NO_CHANNEL)
     flaw = (
         _flaw_of_binding(envelope, sender)
-        or _flaw_of_time(envelope.occurred_at, policy, now)
+        or _flaw_of_time(envelope.occurred_at, span)
         or _flaw_of_size(data, policy)
     )
     if flaw is not None:
-        return flaw._replace(channel=channel)
+        return flaw._replace(channel=kind.channel)
     try:
-        payload = payload_type.parse(data)
+        payload = kind.payload.parse(data)
     except ValidationError as error:
-        return _flaw_of_data(error, data)._replace(channel=channel)
+        return _flaw_of_data(error, data)._replace(channel=kind.channel)
     treatment = policy.unknown_fields.of(envelope.type)
-    unknown_field = "" if treatment == "ignore" else _unknown_field(payload_type, data)
+    unknown_field = "" if treatment == "ignore" else _unknown_field(kind.payload, data)
     if unknown_field and treatment == "reject":
         words = f"{envelope.type} has no such field"
-        return Rejected(Code.UNKNOWN_FIELD, unknown_field, words, channel)
+        return Rejected(Code.UNKNOWN_FIELD, unknown_field, words, kind.channel)
     if isinstance(payload, ChannelEvent):
-        verdict = _touchpoint(envelope, payload, sealer, recorded_at, sender)
+        verdict = _touchpoint(envelope, payload, kind, sealer, recorded_at, sender)
     else:
         assert isinstance(payload, OutreachAnswered)
         verdict = _outreach_result(envelope, payload, recorded_at)
@@ -158,12 +178,13 @@ def _outreach_result(
 def _touchpoint(
     envelope: Envelope,
     payload: ChannelEvent,
+    kind: _Kind,
     sealer: Sealer,
     recorded_at: datetime,
     sender: Sender,
 ) -> Verdict:
     """The record of a touchpoint: the JSON that a `Touchpoint` would write, for 1 µs, not 5."""
-    channel = payload.channel
+    channel = kind.channel
     if isinstance(payload, AnyChannelEvent):
         if sender.channel is not None and "via" not in payload.model_fields_set:
             payload = payload.model_copy(update={"via": sender.channel})
@@ -174,17 +195,17 @@ def _touchpoint(
     identities: dict[str, bytes] = {}
     for index, identity in enumerate(payload.identities):
         try:
-            sealed = sealer.identity(identity.kind, identity.value)
+            ref, json = sealer.identity(identity.kind, identity.value)
         except ValueError as error:
             pointer = f"/data/identities/{index}/value"
             return Rejected(Code.INVALID_IDENTITY, pointer, str(error), channel)
-        identities[sealed.ref] = sealed.json
+        identities[ref] = json
     body = payload.__pydantic_serializer__.to_json(
-        payload, exclude=_NOT_IN_BODY[payload.type], exclude_none=True
+        payload, exclude=kind.not_in_body, exclude_none=True
     )
     personal = {
         field: sealer.text(field, value if isinstance(value, str) else orjson.dumps(value).decode())
-        for field in _PERSONAL[payload.type]
+        for field in kind.personal
         if (value := getattr(payload, field))
     }
     value = b'{"channel":"%b","identities":[%b],"body":%b,"sealed":%b}' % (
@@ -207,7 +228,9 @@ def _stamped(envelope: Envelope, key: str, recorded_at: datetime) -> Envelope:
         envelope.occurred_at,
         recorded_at,
         key,
-        traceparent=envelope.traceparent or begin_trace(envelope.source, envelope.id),
+        "",
+        "",
+        envelope.traceparent or begin_trace(envelope.source, envelope.id),
     )
 
 
@@ -224,17 +247,11 @@ def _flaw_of_binding(envelope: Envelope, sender: Sender) -> Rejected | None:
     return None
 
 
-def _flaw_of_time(
-    occurred_at: datetime, policy: IngestPolicy, now: datetime | None
-) -> Rejected | None:
-    if now is None:
-        earliest, latest = REPLAYABLE
-    else:
-        earliest, latest = now - policy.oldest, now + policy.future_tolerance
-    if earliest <= occurred_at <= latest:
+def _flaw_of_time(occurred_at: datetime, span: Span) -> Rejected | None:
+    if span.earliest <= occurred_at <= span.latest:
         return None
-    code = Code.TIME_TOO_OLD if occurred_at < earliest else Code.TIME_IN_FUTURE
-    words = f"the time must be between {to_text(earliest)} and {to_text(latest)}"
+    code = Code.TIME_TOO_OLD if occurred_at < span.earliest else Code.TIME_IN_FUTURE
+    words = f"the time must be between {to_text(span.earliest)} and {to_text(span.latest)}"
     return Rejected(code, "/time", words)
 
 

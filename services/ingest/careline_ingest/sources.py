@@ -20,9 +20,11 @@ class Sources:
 
     def name(self, source: object) -> str:
         """`source` itself, `other` beyond the bound, `unknown` if it is no readable text."""
-        if not isinstance(source, str) or not source or not source.isprintable():
+        if not isinstance(source, str):
             return UNKNOWN
         if source not in self._known:
+            if not source or not source.isprintable():
+                return UNKNOWN
             if len(self._known) == self._most or len(source) > _LONGEST:
                 return OTHER
             self._known.add(source)

@@ -8,6 +8,7 @@ from typing import assert_never, cast
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.ingest import Touchpoint
 from careline_contracts.events.profile import (
+    IDENTITIES,
     Activity,
     CustomerAbsorbed,
     CustomerCreated,
@@ -130,7 +131,9 @@ def announce_changes(
                 _say(unit, topic, event, WORDS[type(event)], at, cause)
             changed[event.customer] = None
     for number in changed:
-        _say(unit, CUSTOMERS, _state(graph.customers[number], attributes), "state", at, cause)
+        state = _state(graph.customers[number], attributes)
+        is_bare = not state.attributes and all(isinstance(c, Created | Linked) for c in changes)
+        _say(unit, CUSTOMERS, state, "state", at, cause, IDENTITIES if is_bare else "")
 
 
 def _events(change: Change, by: str) -> Iterator[ChangeEvent]:
@@ -198,6 +201,7 @@ def _say(
     word: str,
     at: datetime,
     cause: Envelope | None,
+    subject: str = "",
 ) -> None:
     unit.say(
         topic,
@@ -206,6 +210,7 @@ def _say(
         id=f"{payload.customer}-{payload.version}-{word}",
         recorded_at=at,
         cause=cause,
+        subject=subject,
     )
 
 

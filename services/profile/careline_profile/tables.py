@@ -14,7 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
@@ -32,7 +32,9 @@ identities = Table(
     Column("event_key", Uuid, nullable=False),
     Column("moves", Integer, nullable=False, server_default="0"),
     Column("is_shared", Boolean, nullable=False, server_default="false"),
-    comment="Every identity ever seen, with its customer; changed under the lock of that customer.",
+    Column("known_at", Instant),
+    comment="Every identity ever seen, with its customer; changed under the lock of that customer. "
+    "`known_at` is later than `recorded_at` where that instant had been answered for already.",
 )
 
 moves = Table(
@@ -43,6 +45,8 @@ moves = Table(
     Column("customer", Name, nullable=False),
     Column("previous", Name, nullable=False),
     Column("known_at", Instant, nullable=False),
+    Index("ix_moves_customer", "customer"),
+    Index("ix_moves_previous", "previous"),
     comment="Each time that an identity went to another customer; only added to.",
 )
 
@@ -147,6 +151,15 @@ answered = Table(
     Column("one", SmallInteger, primary_key=True),
     Column("until", Instant, nullable=False),
     comment="One row: what was known up to here has been answered, so nothing is added to it.",
+)
+applied_policy = Table(
+    "applied_policy",
+    metadata,
+    Column("one", SmallInteger, primary_key=True),
+    Column("policy", JSONB, nullable=False),
+    Column("target", JSONB),
+    Column("cursor", Name, nullable=False),
+    comment="One row: by which policy everybody was decided, and how far a new one has got.",
 )
 timeline = Table(
     "timeline",

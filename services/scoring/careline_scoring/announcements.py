@@ -1,55 +1,43 @@
-"""What scoring says when a decision differs: each changed verdict with its reasons, then the score.
+"""What scoring says when a decision differs: what it changed, as a whole and in parts; the score.
 
 Ids are made of a customer's number and counters, so every replay says the same under the same
-names. `version` counts changes of verdicts without a gap; the score carries the last.
+names. `version` counts decisions that changed a verdict, without a gap; the score carries the last.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from functools import partial
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.scoring import (
-    Changed,
+    Became,
+    Decided,
     RiskChanged,
     ScoreUpdated,
-    TagChanged,
     TagName,
     TagsChanged,
     TierChanged,
+    VerdictName,
+    VerdictsChanged,
 )
-from careline_contracts.topics import RISK_CHANGES, SCORES, TAG_CHANGES, TIER_CHANGES, Topic
+from careline_contracts.topics import (
+    RISK_CHANGES,
+    SCORE_CHANGES,
+    SCORES,
+    TAG_CHANGES,
+    TIER_CHANGES,
+    Topic,
+)
 from careline_runtime.unit_of_work import Unit
 from careline_scoring.book import Customer, Published
 from careline_scoring.model import Decision
 from careline_scoring.rules import Rulebook, as_points
 from careline_scoring.rules.reasons import reasons, tag_reasons
 
-VerdictName = Literal["tier", "value", "need", "risk"]
-Event = Callable[..., Changed]
-
-SAID_ON: dict[VerdictName, tuple[Topic, Event]] = {
-    "tier": (TIER_CHANGES, TierChanged),
-    "value": (TAG_CHANGES, partial(TagChanged, tag="value")),
-    "need": (TAG_CHANGES, partial(TagChanged, tag="need")),
-    "risk": (RISK_CHANGES, RiskChanged),
-}
-"""Each verdict's topic and event, in the order in which changes are said."""
-
+VERDICTS: tuple[Literal["tier", "value", "need", "risk"], ...] = ("tier", "value", "need", "risk")
 TAGS: tuple[TagName, ...] = get_args(TagName)
-"""They are said after the verdicts, on the topic of tags."""
 
-
-class Change(NamedTuple):
-    """A verdict, or a tag, that differs from what was said before."""
-
-    name: VerdictName | TagName
-    topic: Topic
-    event: Event
-    was: Any
-    now: Any
-    why: tuple[str, ...]
+Changes = Mapping[VerdictName, Became]
 
 
 def announce_changes(
@@ -60,47 +48,68 @@ def announce_changes(
     *,
     as_of: datetime,
     cause: Envelope | None,
-) -> list[str]:
-    """Says each verdict and tag that differs from what was said before; returns which did."""
-    changed: list[str] = []
-    for name, topic, event, was, now, why in _changes(customer, decision, published):
-        changed.append(name)
-        customer.version += 1
-        change = event(
-            customer=customer.number,
-            version=customer.version,
-            as_of=as_of,
-            reasons=why,
-            policy_version=published.policy_version,
-            from_=was,
-            to=now,
-        )
+) -> Collection[VerdictName]:
+    """Says what differs from what was said before; returns the names of what does."""
+    changes = _changes(customer, decision, published)
+    if not changes:
+        return ()
+    customer.version += 1
+    version = customer.version
+    decided: dict[str, Any] = {
+        "customer": customer.number,
+        "version": version,
+        "as_of": as_of,
+        "policy_version": published.policy_version,
+    }
+
+    def say(topic: Topic, change: Decided, part: str, subject: str = "") -> None:
+        id = f"{customer.number}-{version}-{part}"
         unit.say(
             topic,
             change,
             key=customer.number,
-            id=f"{customer.number}-{customer.version}-{name}",
+            id=id,
             recorded_at=as_of,
             cause=cause,
+            subject=subject,
         )
-    return changed
+
+    whole = VerdictsChanged(**decided, changes=changes)
+    say(SCORE_CHANGES, whole, "verdicts", subject=",".join(changes))
+    last = customer.last_said
+    if tier := changes.get("tier"):
+        decided["previous_version"] = last.tier
+        say(TIER_CHANGES, TierChanged(**decided, **dict(tier)), "tier")
+        last = last._replace(tier=version)
+    if tags := {name: one for name, one in changes.items() if name not in ("tier", "risk")}:
+        decided["previous_version"] = last.tags
+        say(TAG_CHANGES, TagsChanged(**decided, changes=tags), "tags", subject=",".join(tags))
+        last = last._replace(tags=version)
+    if risk := changes.get("risk"):
+        decided["previous_version"] = last.risk
+        say(RISK_CHANGES, RiskChanged(**decided, **dict(risk)), "risk")
+        last = last._replace(risk=version)
+    customer.last_said = last
+    return changes.keys()
 
 
-def _changes(customer: Customer, decision: Decision, published: Published) -> Iterator[Change]:
+def _changes(customer: Customer, decision: Decision, published: Published) -> Changes:
+    """What became of each verdict and tag that is another one now, in the contract's order."""
     before, rulebook, history = customer.published, customer.rulebook, customer.history
-    for verdict, (topic, event) in SAID_ON.items():
+    changes: dict[VerdictName, Became] = {}
+    for verdict in VERDICTS:
         was, now = getattr(before, verdict, None), getattr(decision, verdict)
         if was != now:
             why = reasons(verdict, rulebook, history, decision)
-            yield Change(verdict, topic, event, was, now, why)
+            changes[verdict] = Became(from_=was, to=now, reasons=why)
     tags_before = before.tags if before else ()
     if tags_before != published.tags:
         were, are = dict(tags_before), dict(published.tags)
         for tag in TAGS:
             if were.get(tag) != are.get(tag):
                 why = tag_reasons(tag, rulebook, history, decision)
-                event = partial(TagsChanged, tag=tag)
-                yield Change(tag, TAG_CHANGES, event, were.get(tag, ()), are.get(tag, ()), why)
+                changes[tag] = Became(from_=were.get(tag, ()), to=are.get(tag, ()), reasons=why)
+    return changes
 
 
 def announce_score(

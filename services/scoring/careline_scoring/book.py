@@ -1,5 +1,6 @@
 """The customers that a batch touches, in memory: as last published, with all their facts."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 from careline_contracts.events.profile import CustomersMerged, Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_contracts.events.ticketing import TicketState
 from careline_scoring.model import Fact, History, Tags
 from careline_scoring.rules import Rulebook
 
@@ -24,9 +26,20 @@ class Published(NamedTuple):
     policy_version: str
 
 
+class LastSaid(NamedTuple):
+    """The version of a customer's last change on each topic that says one kind; 0: none yet."""
+
+    tier: int = 0
+    tags: int = 0
+    risk: int = 0
+
+
+NOTHING_SAID = LastSaid()
+
+
 @dataclass(slots=True)
 class Customer:
-    """A customer; `version` counts changes of verdicts, `revision` published scores."""
+    """A customer; `version` counts decisions that changed verdicts, `revision` published scores."""
 
     number: str
     version: int = 0
@@ -34,6 +47,7 @@ class Customer:
     as_of: datetime | None = None
     published: Published | None = None
     merged_into: str | None = None
+    last_said: LastSaid = NOTHING_SAID
     saves: int = 0
     """How often the row was saved: a history in memory is whole while this is the same."""
     moves: int = 0
@@ -41,7 +55,7 @@ class Customer:
     record: Tags = ()
     """What profile says of the customer, in its `record_version`."""
     record_version: int = 0
-    history: History = field(default_factory=History)
+    history: History = field(init=False)
     rulebook: Rulebook = field(init=False)
     """By which `history` is arranged, and by which the next decision is taken."""
     facts: list[Fact] | None = None
@@ -86,6 +100,14 @@ class BucketKey(NamedTuple):
     hour: int
 
 
+class Told(NamedTuple):
+    """What the latest version of a ticket says, under the identity that reported it."""
+
+    version: int
+    identity: str
+    facts: tuple[Fact, ...]
+
+
 class TierMove(NamedTuple):
     """A change of tier as it was said."""
 
@@ -100,17 +122,23 @@ class Book:
     """What was loaded for a batch, what the batch adds, and what it changes."""
 
     def __init__(
-        self, customers: dict[str, Customer], member_of: dict[str, str], move_of: dict[str, int]
+        self,
+        customers: dict[str, Customer],
+        member_of: dict[str, str],
+        move_of: dict[str, int],
+        told: dict[str, Told],
     ) -> None:
         self._customers = customers
         self._member_of = member_of
         self._move_of = move_of
+        self._told = told
         self.moves: list[Move] = []
         self._absorbed: dict[str, str] = {}
         self.new_members: set[str] = set()
         self.new_facts: dict[BucketKey, tuple[int, int]] = {}
         """Times and amount to add to each bucket."""
         self.new_records: dict[str, Customer] = {}
+        self.newly_told: dict[str, Told] = {}
         self.tier_moves: list[TierMove] = []
         self.changed: dict[str, Customer] = {}
 
@@ -142,6 +170,21 @@ class Book:
         key = BucketKey(identity, day, kind, currency, channel, product, hour)
         times, amount_minor = self.new_facts.get(key, (0, 0))
         self.new_facts[key] = (times + fact.times, amount_minor + fact.amount_minor)
+
+    def retell(self, ticket: TicketState, facts: tuple[Fact, ...]) -> list[tuple[str, Fact]]:
+        """Keeps what a ticket says now; what that adds and takes back, under whose identity."""
+        before = self._told.get(ticket.ticket, Told(0, "", ()))
+        if ticket.version <= before.version or ticket.identity is None:
+            return []
+        now = Told(ticket.version, ticket.identity, facts)
+        self._told[ticket.ticket] = self.newly_told[ticket.ticket] = now
+        times = Counter((now.identity, fact) for fact in now.facts)
+        times.subtract((before.identity, fact) for fact in before.facts)
+        return [
+            (identity, fact._replace(times=more))
+            for (identity, fact), more in times.items()
+            if more
+        ]
 
     def record(self, number: str, version: int, record: Tags) -> Customer | None:
         """Keeps what profile says of a customer; the customer, if that is news."""

@@ -7,6 +7,7 @@ TRACES = Traces(
     rows={
         "buckets": ("identity",),
         "members": ("identity",),
+        "tickets": ("identity",),
         "customers": ("number",),
         "tier_moves": ("number",),
     },

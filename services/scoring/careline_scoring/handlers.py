@@ -21,27 +21,25 @@ from careline_contracts.events.profile import (
     CustomerState,
     is_identity,
 )
+from careline_contracts.events.ticketing import TicketState
 from careline_contracts.events.touchpoints import OutreachAnswered
-from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES
+from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES, TICKETS
 from careline_runtime.batch import Heard, Hears
-from careline_runtime.errors import InvalidMessage
 from careline_runtime.followed_policy import Timeline
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store
 from careline_scoring.announcements import announce_changes, announce_score
 from careline_scoring.book import Book, Customer, Published, TierMove
+from careline_scoring.facts import of_activity, of_answer, of_ticket, whom
 from careline_scoring.histories import Histories
-from careline_scoring.model import NEVER, Decision, Fact, kind_of
+from careline_scoring.model import NEVER, Decision, Fact
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
 from careline_scoring.rules import Rulebook
-from careline_scoring.rules.evidence import Calendar
+from careline_scoring.store.told import told
 from careline_scoring.tags import all_of, of_record
 
 log = structlog.get_logger(__name__)
-
-MOST_MINOR_UNITS = 10**15
-"""What the contract allows, so that sums fit a bigint."""
 
 RESCORE = "rescore"
 """The one timer of a customer: its key is the number, its instant the next change."""
@@ -54,6 +52,7 @@ HEARS = (
     ),
     Hears(OUTREACH_RESULTS, types={OutreachAnswered.type: OutreachAnswered}),
     Hears(CUSTOMERS, types={CustomerState.type: CustomerState}),
+    Hears(TICKETS, types={TicketState.type: TicketState}),
     Hears(POLICIES, types={PolicyPublished.type: PolicyPublished}),
 )
 
@@ -75,19 +74,13 @@ class Handlers:
 
     async def _take(self, unit: Unit, heard: Sequence[Heard]) -> Sequence[Heard]:
         """Handles events up to one that moves facts between customers; returns from that on."""
-        activities = [h.payload for h in heard if isinstance(h.payload, Activity)]
-        merges = [h.payload for h in heard if isinstance(h.payload, CustomersMerged)]
-        answers = [h.payload for h in heard if isinstance(h.payload, OutreachAnswered)]
-        states = [h.payload for h in heard if isinstance(h.payload, CustomerState)]
+        telling = await self._telling(unit, heard)
+        identities, numbers = whom(heard, telling)
         work = await self._begin(
             unit,
-            identities={activity.identity for activity in activities}
-            | {move.name for merge in merges for move in merge.moves}
-            | {answer.customer for answer in answers},
-            numbers={activity.customer for activity in activities}
-            | {number for merge in merges for number in (merge.customer, *merge.absorbed)}
-            | {answer.customer for answer in answers}
-            | {state.customer for state in states if not state.merged_into},
+            identities=identities,
+            numbers=numbers,
+            tickets=telling,
             instants=[_as_of(h.envelope) for h in heard],
         )
         left: Sequence[Heard] = ()
@@ -104,10 +97,20 @@ class Handlers:
                     work.answered(item.envelope, answer)
                 case CustomerState(merged_into=None) as state:
                     work.record(item.envelope, state)
+                case TicketState() as ticket if ticket.ticket in telling:
+                    work.ticket(item.envelope, ticket)
                 case PolicyPublished(service="scoring") as published:
                     await_policy(unit, published)
         await self._save(unit, work)
         return left
+
+    async def _telling(self, unit: Unit, heard: Sequence[Heard]) -> dict[str, str]:
+        """The tickets that tell of promises or satisfaction, or did, with the identity they had."""
+        tickets = [h.payload for h in heard if type(h.payload) is TicketState]
+        known = await told(unit.connection, {ticket.ticket for ticket in tickets})
+        day_of = self._timeline().editions[0].made.calendar.day_of
+        telling = {t.ticket: t.identity or "" for t in tickets if of_ticket(t, day_of)}
+        return telling | {ticket: before.identity for ticket, before in known.items()}
 
     async def _follow(self, unit: Unit, item: Heard) -> None:
         """Moves names as a merge or a split says, and decides again about all whom it concerns.
@@ -157,6 +160,7 @@ class Handlers:
         *,
         identities: Collection[str] = (),
         numbers: Collection[str],
+        tickets: Collection[str] = (),
         instants: Collection[datetime],
         facts_moved: bool = False,
     ) -> "_Work":
@@ -167,6 +171,7 @@ class Handlers:
             self._histories,
             identities=identities,
             numbers=numbers,
+            tickets=tickets,
             instants=instants,
             facts_moved=facts_moved,
         )
@@ -195,7 +200,7 @@ class _Work:
     def hear(self, envelope: Envelope, activity: Activity) -> None:
         """An activity is one more fact about its customer."""
         customer = self.book.owner(activity.identity, named=activity.customer)
-        fact = _fact(envelope, activity, self._calendar)
+        fact = of_activity(envelope, activity, self._calendar)
         self._learn(customer, activity.identity, fact, envelope)
         if fact.amount_minor and not customer.rulebook.evidence.converts(fact.currency):
             self.counts["left_out"] += 1
@@ -209,15 +214,29 @@ class _Work:
             return
         # the number is an identity like any other: it follows merges
         customer = self.book.owner(answer.customer, named=answer.customer)
-        day, hour = self._calendar.day_and_hour(envelope.occurred_at)
-        kind = kind_of(answer.type, {"result": answer.result})
-        self._learn(customer, answer.customer, Fact(day, kind, "", 1, 0, hour=hour), envelope)
+        fact = of_answer(envelope, answer, self._calendar)
+        self._learn(customer, answer.customer, fact, envelope)
 
     def _learn(self, customer: Customer, identity: str, fact: Fact, cause: Envelope) -> None:
         as_of = customer.not_before(_as_of(cause))
         self._catch_up(customer, as_of)
         self.book.add(customer, identity, fact)
         self._decide(customer, as_of, cause, why="event")
+
+    def ticket(self, envelope: Envelope, ticket: TicketState) -> None:
+        """What a ticket says of promises and satisfaction replaces what it said before."""
+        changes = [
+            (self.book.owner(identity, named=ticket.customer), identity, fact)
+            for identity, fact in self.book.retell(ticket, of_ticket(ticket, self._day_of))
+        ]
+        affected = {customer.number: customer for customer, _, _ in changes}.values()
+        as_of = _as_of(envelope)
+        for customer in affected:
+            self._catch_up(customer, customer.not_before(as_of))
+        for customer, identity, fact in changes:
+            self.book.add(customer, identity, fact)
+        for customer in affected:
+            self._decide(customer, customer.not_before(as_of), envelope, why="ticket")
 
     def record(self, envelope: Envelope, state: CustomerState) -> None:
         """What the customer's record says is carried as tags, and decided about anew."""
@@ -295,6 +314,7 @@ class _Work:
             is_change = customer.published is not None and (
                 due_at == customer.published.next_change_at
             )
+            self.counts["due"] += is_change
             self._decide(customer, due_at, None, why="timer" if is_change else "policy")
         customer.adopt(self._timeline.at(customer.not_before(until)))
 
@@ -320,16 +340,14 @@ class _Work:
         if published == before:
             self.counts["unchanged"] += why == "timer"
             return
-        if before is None or before.tier != published.tier:
-            was = before.tier if before else None
-            # the first change that is said
-            version = customer.version + 1
-            move = TierMove(customer.number, version, as_of, was, published.tier)
-            self.book.tier_moves.append(move)
         changed = announce_changes(
             self._unit, customer, decision, published, as_of=as_of, cause=cause
         )
         self.counts.update(changed)
+        if "tier" in changed:
+            was = before.tier if before else None
+            move = TierMove(customer.number, customer.version, as_of, was, published.tier)
+            self.book.tier_moves.append(move)
         customer.published = published
         announce_score(self._unit, rulebook, customer, as_of=as_of, cause=cause)
         due_at = self._due_at(customer)
@@ -370,24 +388,3 @@ class _Work:
 
 def _as_of(envelope: Envelope) -> datetime:
     return max(envelope.recorded_at, envelope.occurred_at)
-
-
-def _fact(envelope: Envelope, activity: Activity, calendar: Calendar) -> Fact:
-    body = activity.body
-    amount_minor, currency = body.get("amount_minor", 0), body.get("currency", "")
-    if not isinstance(amount_minor, int) or not 0 <= amount_minor <= MOST_MINOR_UNITS:
-        raise InvalidMessage("invalid_activity", "/body/amount_minor: not an amount")
-    if not isinstance(currency, str) or len(currency) > 3:
-        raise InvalidMessage("invalid_activity", "/body/currency: not an ISO 4217 code")
-    product = body.get("product")
-    day, hour = calendar.day_and_hour(envelope.occurred_at)
-    return Fact(
-        day,
-        kind_of(envelope.type, body),
-        currency,
-        1,
-        amount_minor,
-        activity.channel,
-        product if isinstance(product, str) else "",
-        hour,
-    )

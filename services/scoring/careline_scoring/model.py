@@ -7,9 +7,10 @@ after conversion, and sums commute.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
+from careline_contracts.events.ticketing import Target
 
 NEVER = 2**31
 """A change day that does not come."""
@@ -65,6 +66,9 @@ def _rating(body: Mapping[str, Any]) -> str:
     return f"{body.get('survey', '')}-{body.get('score', '')}"
 
 
+_UP_TO_TEN = tuple(str(score) for score in range(11))
+
+
 def _field(name: str) -> Callable[[Mapping[str, Any]], str]:
     return lambda body: str(body.get(name, ""))
 
@@ -80,9 +84,11 @@ VARIANTS: dict[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], str]]] 
         _field("result"),
     ),
     "survey.answered": (
-        tuple(f"{survey}-{score}" for survey in ("nps", "csat") for score in range(11)),
+        tuple(f"{survey}-{score}" for survey in ("nps", "csat") for score in _UP_TO_TEN),
         _rating,
     ),
+    "ticket.breached": (get_args(Target), _field("target")),
+    "ticket.rated": (_UP_TO_TEN, _field("score")),
     "contract.changed": (("signed", "renewed", "amended", "terminated"), _field("change")),
 }
 """Kinds that a field of the event splits: the variants there are, and how to read one."""
@@ -110,6 +116,10 @@ class Series:
         self.falls = False
         """Whether any day took something back: then less time may mean more."""
 
+    def begins_after(self, day: int) -> bool:
+        """Whether there is nothing on that day or before."""
+        return not self.days or day < self.days[0]
+
     def add(self, day: int, count: int, amount: int) -> None:
         """Adds to a day; the order of calls does not matter."""
         days, counts, amounts = self.days, self.counts, self.amounts
@@ -120,7 +130,7 @@ class Series:
             counts.append(counts[-1] + count)
             amounts.append(amounts[-1] + amount)
             return
-        index = bisect_left(days, day)
+        index = len(days) - 1 if days[-1] == day else bisect_left(days, day)
         if days[index] != day:
             days.insert(index, day)
             counts.insert(index + 1, counts[index])
@@ -128,6 +138,9 @@ class Series:
         for later in range(index + 1, len(counts)):
             counts[later] += count
             amounts[later] += amount
+        if count < 0 and counts[index + 1] == counts[index]:
+            # all of the day was taken back: there is no evidence on it
+            del days[index], counts[index + 1], amounts[index + 1]
 
     def count(self, after: int, until: int) -> int:
         """How often on the days after `after` up to `until`."""

@@ -13,8 +13,14 @@ from careline_contracts.events.operations import PolicyPublished
 from careline_runtime.followed_policy import Timeline
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
-from careline_scoring import metrics, store
+from careline_scoring import metrics
 from careline_scoring.rules import Rulebook
+from careline_scoring.store.rescorings import (
+    Standing,
+    customers_after,
+    progress_of,
+    save_progress,
+)
 
 RESCORE_ALL = "rescore-all"
 """The timer of a published policy: its key is the instant, and it fires batch after batch."""
@@ -38,10 +44,10 @@ async def next_batch(unit: Unit, timer: Due, timeline: Timeline[Rulebook]) -> li
     edition = timeline.edition_at(effective_at)
     if edition.effective_at != effective_at:
         raise PolicyUnknown(timer.key)
-    progress = await store.rescoring(unit.connection, effective_at, version=edition.version)
-    found = await store.customers_after(unit.connection, progress.cursor, limit=CUSTOMERS_A_UNIT)
+    progress = await progress_of(unit.connection, effective_at, version=edition.version)
+    found = await customers_after(unit.connection, progress.cursor, limit=CUSTOMERS_A_UNIT)
     done = len(found) < CUSTOMERS_A_UNIT
-    await store.save_rescoring(
+    await save_progress(
         unit.connection,
         effective_at,
         cursor=found[-1].number if found else progress.cursor,
@@ -55,7 +61,7 @@ async def next_batch(unit: Unit, timer: Due, timeline: Timeline[Rulebook]) -> li
     return [each.number for each in found if _is_due(each, timeline, effective_at)]
 
 
-def _is_due(customer: store.Standing, timeline: Timeline[Rulebook], effective_at: datetime) -> bool:
+def _is_due(customer: Standing, timeline: Timeline[Rulebook], effective_at: datetime) -> bool:
     """Whether nothing has come by yet, or something came before the policy was heard here."""
     if customer.as_of < effective_at:
         return True

@@ -6,11 +6,13 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Index,
     Integer,
     MetaData,
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -46,12 +48,26 @@ buckets = Table(
     "commute. Hour -1 is not known.",
 )
 
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("ticket", Name, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("identity", Name, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    comment="What the latest version of a ticket told of promises and satisfaction: these facts "
+    "are in the buckets of the identity.",
+)
+
 customers = Table(
     "customers",
     metadata,
     Column("number", Name, primary_key=True),
     Column("version", BigInteger, nullable=False, server_default="0"),
     Column("revision", BigInteger, nullable=False, server_default="0"),
+    Column("tier_version", BigInteger, nullable=False, server_default="0"),
+    Column("tags_version", BigInteger, nullable=False, server_default="0"),
+    Column("risk_version", BigInteger, nullable=False, server_default="0"),
     Column("as_of", Instant),
     Column("points", ARRAY(SmallInteger)),
     Column("value", Text),
@@ -66,7 +82,9 @@ customers = Table(
     Column("record", JSONB, nullable=False, server_default="{}"),
     Column("record_version", BigInteger, nullable=False, server_default="0"),
     Column("saves", BigInteger, nullable=False, server_default="0"),
-    comment="Each customer as last published. `version` counts changes of verdicts, `revision` "
+    Index("ix_customers_tier", "tier", postgresql_where=text("merged_into IS NULL")),
+    comment="Each customer as last published. `version` counts decisions that changed a "
+    "verdict, `tier_version` and the like are of the last change of that kind, `revision` counts "
     "scores, `saves` updates of the row: whoever changes a customer's facts counts it on. `points` "
     "are hundredths per measure; an absorbed number points to its survivor. "
     "`record` is what profile says of the customer, as tags.",

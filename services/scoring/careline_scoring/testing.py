@@ -1,11 +1,14 @@
 """A scoring that is fed by hand: real database, the shipped policy, no Kafka."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiokafka import ConsumerRecord
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
@@ -17,9 +20,17 @@ from careline_contracts.events.profile import (
     CustomerState,
     Move,
 )
+from careline_contracts.events.ticketing import Clock, Rating, Target, TicketState
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.payload import Payload
-from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, POLICIES
+from careline_contracts.topics import (
+    ACTIVITIES,
+    CUSTOMERS,
+    OUTREACH_RESULTS,
+    POLICIES,
+    TICKETS,
+    Topic,
+)
 from careline_runtime.followed_policy import BEFORE_ALL, Edition, Timeline
 from careline_runtime.policy import Loaded, load_policy
 from careline_runtime.settings import ServiceSettings
@@ -52,6 +63,16 @@ class Scoring(StageInTest):
 
     timeline: Timeline[Rulebook]
     """As this instance has heard it; a test may let it hear later, or not at all."""
+
+    async def said_on(self, *topics: Topic) -> list[dict[str, Any]]:
+        """What was said on these topics, in order."""
+        names = {topic.name for topic in topics}
+        return [json.loads(said.value) for said in await self.said() if said.topic in names]
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query finds in the database."""
+        async with self.engine.connect() as connection:
+            return [tuple(row) for row in await connection.execute(text(query))]
 
     def activity(
         self,
@@ -128,6 +149,49 @@ class Scoring(StageInTest):
             {"request": "O-1", "customer": customer, "result": result}
         )
         return self.record(OUTREACH_RESULTS.name, envelope, answer)
+
+    def ticket(
+        self,
+        customer: str,
+        version: int,
+        *,
+        day: int,
+        broken: Mapping[Target, int] | None = None,
+        rated: Mapping[int, int] | None = None,
+        identity: str | None = None,
+        merged_into: str | None = None,
+    ) -> ConsumerRecord:
+        """The customer's ticket at noon of that day: promises and ratings, each with its day."""
+        self._named += 1
+        envelope = Envelope(
+            f"e{self._named}",
+            "/careline/ticketing",
+            TicketState.type,
+            occurred_at=noon(day),
+            recorded_at=noon(day),
+            key=f"T-{customer}",
+        )
+        state = TicketState(
+            ticket=f"T-{customer}",
+            customer=customer,
+            identity=identity or f"app_user:{customer}",
+            version=version,
+            kind="complaint",
+            level="L3",
+            status="open" if merged_into is None else "merged",
+            merged_into=merged_into,
+            opened_at=noon(0),
+            clocks=tuple(
+                Clock(target=target, started_at=noon(0), due_at=noon(at), breached_at=noon(at))
+                for target, at in (broken or {}).items()
+            ),
+            ratings=tuple(
+                Rating(score=score, rated_at=noon(at)) for score, at in (rated or {}).items()
+            ),
+            touchpoints=1,
+            policy_version="1",
+        )
+        return self.record(TICKETS.name, envelope, state)
 
     def state(
         self, customer: str, version: int, *, day: int, **attributes: str | tuple[str, ...]

@@ -153,10 +153,10 @@ class Desk:
         now = self._now()
         async with self._unit() as unit:
             await share(unit.connection)
-            said, identity = await self._ticket(unit, id, customer)
+            said = await self._ticket(unit, id, customer)
             acted = TicketActed(
                 customer=said.customer,
-                identity=identity,
+                identity=said.identity,
                 by=caller.subject,
                 act=TYPES[verb],
                 ticket=said.ticket.id,
@@ -169,7 +169,7 @@ class Desk:
             if await self._act(unit, envelope, acted) and _has_no_place(said, verb, action):
                 may = ", ".join(sorted(MOVES[said.ticket.state]))
                 raise HTTPException(409, f"a ticket that is {said.status} may be: {may}")
-            said, _ = await self._ticket(unit, id, customer)
+            said = await self._ticket(unit, id, customer)
         return TicketView.of(said, self._policies, now)
 
     async def _act(self, unit: Unit, envelope: Envelope, acted: TicketActed) -> bool:
@@ -185,9 +185,9 @@ class Desk:
         )
         return True
 
-    async def _ticket(self, unit: Unit, id: str, customer: str | None) -> tuple[Said, str]:
-        found = await queries.ticket_with_identity(unit.connection, id)
-        if found is None or (customer is not None and found[0].customer != customer):
+    async def _ticket(self, unit: Unit, id: str, customer: str | None) -> Said:
+        found = await queries.live_ticket(unit.connection, id)
+        if found is None or (customer is not None and found.customer != customer):
             raise HTTPException(404, f"there is no ticket {id}")
         return found
 

@@ -16,7 +16,7 @@ from careline_runtime.access import requires
 from careline_runtime.database import Connect
 from careline_ticketing import queries
 from careline_ticketing.policy import InForceAt
-from careline_ticketing.views import TicketView
+from careline_ticketing.views import OwnTicket, TicketView
 
 Now = Callable[[], datetime]
 
@@ -26,6 +26,12 @@ class Tickets(BaseModel):
 
     tickets: list[TicketView]
     next: str | None
+
+
+class OwnTickets(BaseModel):
+    """A customer's tickets."""
+
+    tickets: list[OwnTicket]
 
 
 class Counts(BaseModel):
@@ -73,6 +79,18 @@ def router(connect: Connect, now: Now, policies: InForceAt) -> APIRouter:
         if said is None:
             raise HTTPException(404, f"there is no ticket {id}")
         return TicketView.of(said, policies, now())
+
+    @routes.get(
+        "/customers/{customer}/tickets", summary="Self-service: what customers see of their own"
+    )
+    async def own_tickets(customer: Annotated[str, Path(max_length=200)]) -> OwnTickets:
+        async with connect() as connection:
+            found = await queries.tickets(
+                connection, status=None, customer=customer, level=None, after=None, limit=1_000
+            )
+        as_of = now()
+        live = (said for said in found if said.merged_into is None)
+        return OwnTickets(tickets=[OwnTicket.of(said, policies, as_of) for said in live])
 
     @routes.get("/summary", summary="How many tickets there are")
     async def summary() -> Summary:

@@ -3,24 +3,26 @@
 from datetime import datetime
 
 from careline_contracts.events.profile import (
+    IDENTITIES,
     Activity,
     CustomerErased,
     CustomersMerged,
     CustomersSplit,
 )
 from careline_contracts.events.scoring import TierChanged
-from careline_contracts.events.ticketing import TicketActed
+from careline_contracts.events.ticketing import AgentState, TicketActed
 from careline_contracts.payload import Payload
-from careline_contracts.topics import ACTIVITIES, TICKET_ACTIONS, TIER_CHANGES
+from careline_contracts.topics import ACTIVITIES, AGENTS, CUSTOMERS, TICKET_ACTIONS, TIER_CHANGES
 from careline_runtime.batch import Hears
 from careline_runtime.erasure import forgetting, forgetting_timers
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
-from careline_ticketing import actions, api, crisis_api, insight_api, metrics
+from careline_ticketing import actions, agents_api, api, crisis_api, insight_api, metrics
 from careline_ticketing.erasure import TRACES
-from careline_ticketing.handlers import Handlers
+from careline_ticketing.gauges import Gauges
+from careline_ticketing.handlers import AnsweredFor, Handlers
 from careline_ticketing.policy import InForce, Policy
 
 
@@ -35,6 +37,8 @@ class Heard:
             Hears(ACTIVITIES, self._types),
             Hears(TICKET_ACTIONS, {TicketActed.type: TicketActed}),
             Hears(TIER_CHANGES, {TierChanged.type: TierChanged}),
+            Hears(CUSTOMERS, {AnsweredFor.type: AnsweredFor}, skips=IDENTITIES),
+            Hears(AGENTS, {AgentState.type: AgentState}),
         )
 
     def under(self, loaded: Loaded[Policy]) -> InForce:
@@ -67,10 +71,16 @@ def build(settings: ServiceSettings) -> Service:
             api.router(lambda: service.engine.connect(), now, in_force_at),
             insight_api.router(lambda: service.engine.connect(), in_force_at, now),
             actions.router(lambda: service.unit(), handlers, in_force_at, now),
+            agents_api.router(
+                lambda: service.engine.connect(), lambda: service.unit(), in_force_at, now
+            ),
             crisis_api.router(
                 lambda: service.engine.connect(), lambda: service.unit(), in_force_at, now
             ),
         ),
+        upkeep=Gauges(
+            lambda: service.engine.connect(), lambda: service.unit(), in_force_at, now
+        ).refresh,
         policy=followed,
     )
     metrics.show(in_force_at(now()).policy, now=now())

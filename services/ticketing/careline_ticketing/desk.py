@@ -28,6 +28,8 @@ class Decision(NamedTuple):
     changes: Sequence[Change]
     as_of: datetime
     recorded_at: datetime
+    account_manager: str | None = None
+    """Of the customer, as the record names them."""
     by_time: bool = False
     """Nothing happened but that a promise fell due."""
 
@@ -35,9 +37,16 @@ class Decision(NamedTuple):
 class Customer:
     """One customer's facts, and what was said about the tickets that they make."""
 
-    def __init__(self, number: str, desk: "Desk", as_of: datetime = BEFORE_ALL) -> None:
+    def __init__(
+        self,
+        number: str,
+        desk: "Desk",
+        as_of: datetime = BEFORE_ALL,
+        account_manager: str | None = None,
+    ) -> None:
         self.number = number
         self.as_of = as_of
+        self.account_manager = account_manager
         self.said: dict[str, Said] = {}
         self._desk = desk
         self.facts: list[Fact] = []
@@ -154,6 +163,7 @@ class Customer:
         said = Said(
             ticket=ticket,
             customer=self.number,
+            identity=before.identity if before else self._desk.identities[ticket.steps[0].key],
             version=(before.version if before else 0) + len(told),
             breached=tuple(breached(ticket, self.as_of)),
             merged_into=merged_into,
@@ -161,7 +171,7 @@ class Customer:
         )
         self.said[ticket.id] = said
         self._desk.said[ticket.id] = said
-        return Decision(said, told, as_of, recorded_at)
+        return Decision(said, told, as_of, recorded_at, self.account_manager)
 
 
 class Desk:
@@ -173,6 +183,8 @@ class Desk:
         """Absorbed number → the number that it is now."""
         self.members: dict[str, str] = {}
         """Identity → a number of its customer."""
+        self.identities: dict[str, str] = {}
+        """Key of a fact → the identity that it is kept under."""
         self.customers: dict[str, Customer] = {}
         self.heard: list[tuple[str, Fact]] = []
         """New facts, each with the identity that it is kept under."""
@@ -193,6 +205,7 @@ class Desk:
         """A fact about whoever has `identity`; `number` is the customer the event names."""
         customer = self.customer(self.members.setdefault(identity, number))
         self.heard.append((identity, fact))
+        self.identities[fact.key] = identity
         return customer.hear(fact, recorded_at=recorded_at)
 
     def unite(
@@ -225,13 +238,15 @@ class Desk:
         """The latest instant for which anybody's tickets were decided."""
         return max((customer.as_of for customer in self.customers.values()), default=BEFORE_ALL)
 
-    def fire(self, ticket_id: str, due_at: datetime) -> list[Decision]:
-        """The timer of a ticket has come to its instant."""
-        customer = next((c for c in self.customers.values() if ticket_id in c.said), None)
-        if customer is None:
-            return []
-        self.fired.append(ticket_id)
-        return customer.catch_up(due_at)
+    def fire(self, due: Iterable[tuple[str, datetime]]) -> list[Decision]:
+        """The timers of tickets have come to their instants."""
+        holders = {id: customer for customer in self.customers.values() for id in customer.said}
+        decisions: list[Decision] = []
+        for ticket_id, due_at in due:
+            if (customer := holders.get(ticket_id)) is not None:
+                self.fired.append(ticket_id)
+                decisions += customer.catch_up(due_at)
+        return decisions
 
     def catch_up(self, until: datetime) -> list[Decision]:
         """What time brings to the tickets of everyone here up to `until`."""

@@ -12,6 +12,6 @@ TRACES = Traces(
         "notices": ("customer",),
         "informed": ("customer",),
     },
-    nobody=frozenset({"crises", "turns"}),
+    nobody=frozenset({"crises", "turns", "agents"}),
     states={TICKETS: "SELECT id FROM tickets WHERE customer = ANY(CAST(:names AS text[]))"},
 )

@@ -3,14 +3,23 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice, pairwise
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+
+from pydantic import BaseModel
 
 from careline_contracts.envelope import Envelope, to_text
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomersSplit, is_identity
+from careline_contracts.events.profile import (
+    Activity,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+    is_identity,
+)
 from careline_contracts.events.scoring import TierChanged
-from careline_contracts.events.ticketing import TicketActed, TicketDigestRaised
+from careline_contracts.events.ticketing import AgentState, TicketActed, TicketDigestRaised
+from careline_contracts.payload import Payload, ShortText
 from careline_contracts.topics import TICKET_ACTIONS, TICKET_CHANGES, TICKET_DIGESTS, TICKETS
 from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
@@ -22,14 +31,16 @@ from careline_ticketing.model import FOLLOW_UPS, Fact
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.rules import digests
 from careline_ticketing.rules.digests import Notice
-from careline_ticketing.store import moves
+from careline_ticketing.store import agents, customers, moves
 from careline_ticketing.store import notices as waiting_notices
-from careline_ticketing.store.crises import save_tiers
+from careline_ticketing.store.customers import Record
 
 BREACH = "breach"
 """Kind of the timers of promises; the key is the ticket's id."""
 DIGEST = "digest"
 """Kind of the timers of digests; the key is instant and person."""
+MOST_ENTRIES = 1_000
+"""Of one digest: 250 kB. On a day when everything breaks, more entries are several digests."""
 
 
 class News(NamedTuple):
@@ -38,6 +49,27 @@ class News(NamedTuple):
     fact: Fact
     identity: str
     number: str
+
+
+class AnsweredFor(Payload):
+    """A customer's record, of which a desk reads who answers for the customer, and no more."""
+
+    type: ClassVar[str] = CustomerState.type
+
+    class Attributes(BaseModel):
+        account_manager: ShortText | tuple[ShortText, ...] | None = None
+
+    customer: ShortText
+    version: int
+    attributes: Attributes = Attributes()
+
+    @property
+    def as_record(self) -> Record:
+        """Where the record names several, the first."""
+        named = self.attributes.account_manager
+        if isinstance(named, tuple):
+            named = next(iter(named), None)
+        return Record(self.customer, self.version, named)
 
 
 Moving = CustomersMerged | CustomersSplit
@@ -52,10 +84,14 @@ class Handlers:
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Reports, answers, resolutions and merges of customers, in the order heard."""
-        await self._take(unit, list(_readable(unit, heard)))
-        payloads = (event.payload for event in heard)
+        payloads = [event.payload for event in heard]
         if tiers := {p.customer: p.to for p in payloads if isinstance(p, TierChanged)}:
-            await save_tiers(unit.connection, tiers)
+            await customers.save_tiers(unit.connection, tiers)
+        if records := [p.as_record for p in payloads if isinstance(p, AnsweredFor)]:
+            await customers.save_records(unit.connection, records)
+        if states := [p for p in payloads if isinstance(p, AgentState)]:
+            await agents.save(unit.connection, states)
+        await self._take(unit, list(_readable(unit, heard)))
 
     async def act(self, unit: Unit, envelope: Envelope, acted: TicketActed) -> bool:
         """What somebody did over the API; False if that was heard before."""
@@ -110,14 +146,15 @@ class Handlers:
         before = Desk(self._in_force_at)
         await store.open_desk(unit.connection, before, named={}, numbers=numbers)
         recorded_at = envelope.recorded_at.astimezone(UTC)
-        notices = self._say(unit, before.catch_up(max(recorded_at, before.as_of)))
+        shifts = await agents.shifts(unit.connection)
+        notices = self._say(unit, before.catch_up(max(recorded_at, before.as_of)), shifts)
         await _save(unit, before, notices)
         if await moves.apply(unit.connection, moved.moves):
             after = Desk(self._in_force_at)
             numbers |= before.customers.keys()
             await store.open_desk(unit.connection, after, named={}, numbers=numbers)
             decisions = after.settle(recorded_at=recorded_at)
-            await _save(unit, after, self._say(unit, decisions, cause=envelope))
+            await _save(unit, after, self._say(unit, decisions, shifts, cause=envelope))
 
     async def _take_together(
         self, unit: Unit, readable: Sequence[tuple[Envelope, News | CustomersMerged]]
@@ -133,6 +170,7 @@ class Handlers:
                 numbers.update((news.customer, *news.absorbed))
         desk = Desk(self._in_force_at)
         await store.open_desk(unit.connection, desk, named=named, numbers=numbers)
+        shifts = await agents.shifts(unit.connection)
         notices: list[Notice] = []
         for envelope, news in readable:
             recorded_at = envelope.recorded_at.astimezone(UTC)
@@ -140,27 +178,33 @@ class Handlers:
                 decisions = desk.hear(*news, recorded_at=recorded_at)
             else:
                 decisions = desk.unite(news.customer, news.absorbed, recorded_at=recorded_at)
-            notices += self._say(unit, decisions, cause=envelope)
+            notices += self._say(unit, decisions, shifts, cause=envelope)
         await _save(unit, desk, notices)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
-        """The instant has come at which time brings something to a ticket, or a digest is due."""
+        """The instant has come at which time brings something to a ticket, or a digest is due.
+
+        The queue is looked at in its turn: after a stop what came due before it is said first.
+        """
+        looks = [n for n, timer in enumerate(due) if timer.kind == assignments.ASSIGN]
+        for start, end in pairwise([0, *looks, len(due)]):
+            await self._fire_in_order(unit, due[start:end], before=due[:start])
+
+    async def _fire_in_order(self, unit: Unit, due: Sequence[Due], before: Sequence[Due]) -> None:
+        """A look at the queue, if it is one's turn, and the alarms and digests after it."""
+        if due and due[0].kind == assignments.ASSIGN:
+            await self._assign(unit, due[0].due_at)
         digests_due = [timer for timer in due if timer.kind == DIGEST]
-        await self._fire_alarms(unit, [timer for timer in due if timer.kind == BREACH], digests_due)
+        await self._fire_alarms(unit, _alarms(due), digests_due, before=_alarms(before))
         await _say_digests(unit, digests_due)
-        if queue := [timer for timer in due if timer.kind == assignments.ASSIGN]:
-            await self._assign(unit, queue[-1].due_at)
         for timer in due:
             if timer.kind == crises.CRISIS:
                 await crises.look(unit, timer.due_at, self._in_force_at(timer.due_at))
 
     async def _assign(self, unit: Unit, as_of: datetime) -> None:
         """Gives the queue's tickets to agents; each choice counts like an action of a person."""
-        policy = self._in_force_at(as_of).policy
-        if not policy.agents:
-            return
-        served = await assignments.serve(unit, policy, as_of)
-        for envelope, acted in served.acted:
+        served = await assignments.serve(unit, self._in_force_at(as_of).policy, as_of)
+        for envelope, acted in served:
             unit.say(
                 TICKET_ACTIONS,
                 acted,
@@ -168,27 +212,36 @@ class Handlers:
                 id=envelope.id,
                 recorded_at=envelope.recorded_at,
             )
-        if served.acted:
-            await self._take(unit, [(both[0], done(*both)) for both in served.acted])
-        await _wait(unit, served.notices)
+        if served:
+            await self._take(unit, [(both[0], done(*both)) for both in served])
 
     async def _fire_alarms(
-        self, unit: Unit, alarms: Sequence[Due], digests_due: Sequence[Due]
+        self,
+        unit: Unit,
+        alarms: Sequence[Due],
+        digests_due: Sequence[Due],
+        before: Sequence[Due],
     ) -> None:
-        if not alarms:
+        """Alarms, and what these tickets and those `before` have to tell in the digests due."""
+        looked_at = [*alarms, *(before if digests_due else ())]
+        if not looked_at:
             return
         desk = Desk(self._in_force_at)
-        await store.open_desk_of_tickets(unit.connection, desk, [alarm.key for alarm in alarms])
-        notices: list[Notice] = []
-        for alarm in alarms:
-            notices += self._say(unit, desk.fire(alarm.key, alarm.due_at))
+        await store.open_desk_of_tickets(unit.connection, desk, [one.key for one in looked_at])
+        shifts = await agents.shifts(unit.connection)
+        fired = desk.fire((alarm.key, alarm.due_at) for alarm in alarms)
+        notices = self._say(unit, fired, shifts)
         # what still comes before a digest of this unit belongs in it
         for digest in digests_due[-1:]:
-            notices += self._say(unit, desk.catch_up(digest.due_at))
+            notices += self._say(unit, desk.catch_up(digest.due_at), shifts)
         await _save(unit, desk, notices)
 
     def _say(
-        self, unit: Unit, decisions: Iterable[Decision], cause: Envelope | None = None
+        self,
+        unit: Unit,
+        decisions: Iterable[Decision],
+        shifts: digests.Shifts,
+        cause: Envelope | None = None,
     ) -> list[Notice]:
         """Tells others of decisions; what people are to hear of them comes back."""
         notices: list[Notice] = []
@@ -205,10 +258,17 @@ class Handlers:
             unit.say(TICKETS, state, key=state.ticket, id=id, recorded_at=at, cause=why)
             policy = self._in_force_at(decision.as_of).policy
             crises.watch(unit, decision)
-            assignments.watch(unit, decision, policy)
-            notices += digests.notices(said, decision.changes, at, policy)
+            if shifts or policy.agents:
+                assignments.watch(unit, decision)
+            notices += digests.notices(
+                said, decision.changes, at, policy, decision.account_manager, shifts
+            )
             unit.after_commit(partial(metrics.count, decision, self._in_force_at))
         return notices
+
+
+def _alarms(due: Sequence[Due]) -> list[Due]:
+    return [timer for timer in due if timer.kind == BREACH]
 
 
 async def _say_digests(unit: Unit, due: Sequence[Due]) -> None:
@@ -217,12 +277,12 @@ async def _say_digests(unit: Unit, due: Sequence[Due]) -> None:
     names = [(timer.key.partition("/")[2], timer.due_at) for timer in due]
     taken = await waiting_notices.take(unit.connection, names)
     for (person, due_at), found in groupby(taken, key=attrgetter("person", "due_at")):
-        together = list(found)
-        digest = TicketDigestRaised(
-            person=person, due_at=due_at, entries=tuple(notice.entry for notice in together)
-        )
-        id = f"digest-{together[0].id}"
-        unit.say(TICKET_DIGESTS, digest, key=person, id=id, recorded_at=due_at)
+        while together := list(islice(found, MOST_ENTRIES)):
+            digest = TicketDigestRaised(
+                person=person, due_at=due_at, entries=tuple(notice.entry for notice in together)
+            )
+            id = f"digest-{together[0].id}"
+            unit.say(TICKET_DIGESTS, digest, key=person, id=id, recorded_at=due_at)
 
 
 async def _save(unit: Unit, desk: Desk, notices: Sequence[Notice]) -> None:

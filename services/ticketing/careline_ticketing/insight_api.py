@@ -7,15 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from careline_calendar.working import AROUND_THE_CLOCK, Timetable
-from careline_contracts.events.ticketing import Level
 from careline_runtime.access import requires
 from careline_runtime.database import Connect
 from careline_ticketing import queries
-from careline_ticketing.model import Said, Ticket
+from careline_ticketing.foresight import foresight
 from careline_ticketing.policy import InForceAt, Policy
-from careline_ticketing.rules.assignment import Waiting, served
-from careline_ticketing.rules.forecast import Remedy, Work, efforts, forecast, remedies
+from careline_ticketing.rules.forecast import Remedy
 from careline_ticketing.rules.learning import (
     ArticleEffect,
     RootCause,
@@ -42,7 +39,8 @@ class Breach(BaseModel):
 
     ticket: str
     due_at: datetime
-    solved_at: datetime
+    solved_at: datetime | None
+    """None: nobody works on such tickets."""
 
 
 class Forecast(BaseModel):
@@ -73,25 +71,23 @@ def router(connect: Connect, policies: InForceAt, now: Now) -> APIRouter:
     @routes.get("/forecast", summary="Which open tickets will be late, and what would help most")
     async def ahead(
         agents: Annotated[
-            int | None, Query(ge=1, le=10_000, description="Without it, those of the policy.")
+            int | None,
+            Query(
+                ge=1,
+                le=10_000,
+                description="So many who do everything; without it, those who work here.",
+            ),
         ] = None,
     ) -> Forecast:
         as_of = now()
-        policy = policies(as_of).policy
         async with connect() as connection:
-            in_work = await queries.in_work(connection)
-            solved = await queries.solved_lately(connection)
-        count = agents or len(policy.agents) or 1
-        timetable = policy.timetable(policy.digests.hours)
-        queue = [work for said in in_work if (work := _work(said.ticket, policy))]
-        effort = efforts(_worked(solved, timetable))
-        late = [one for one in forecast(queue, count, effort, timetable, as_of) if one.is_late]
+            seen = await foresight(connection, policies(as_of).policy, as_of, agents)
         return Forecast(
             as_of=as_of,
-            agents=count,
-            open=len(queue),
-            breaches=[Breach(**one._asdict()) for one in late],
-            remedies=remedies(queue, count, effort, timetable, AROUND_THE_CLOCK, as_of),
+            agents=len(seen.staff),
+            open=len(seen.queue),
+            breaches=[Breach(**one._asdict()) for one in seen.played if one.is_late],
+            remedies=seen.remedies,
         )
 
     return routes
@@ -102,30 +98,3 @@ def _bounds(month: str, policy: Policy) -> tuple[datetime, datetime]:
     year, number = map(int, month.split("-"))
     following = (year + number // 12, number % 12 + 1)
     return datetime(year, number, 1, tzinfo=zone), datetime(*following, 1, tzinfo=zone)
-
-
-def _work(ticket: Ticket, policy: Policy) -> Work | None:
-    dues = [c.due_at for c in ticket.clocks if c.target == "resolution" and c.stopped_at is None]
-    if not dues:
-        return None
-    waiting = Waiting(
-        ticket.id,
-        ticket.kind,
-        ticket.level,
-        ticket.category,
-        ticket.product,
-        ticket.opened_at,
-        None,
-    )
-    return Work(ticket.id, ticket.level, max(dues), served(waiting, policy)[0])
-
-
-def _worked(solved: list[Said], timetable: Timetable) -> dict[Level, list[timedelta]]:
-    worked: dict[Level, list[timedelta]] = {}
-    for said in solved:
-        ticket = said.ticket
-        taken_on = next((s.at for s in ticket.steps if s.act in ("assigned", "responded")), None)
-        if taken_on is not None and ticket.resolved_at is not None:
-            spent = timetable.working_time(taken_on, ticket.resolved_at)
-            worked.setdefault(ticket.level, []).append(spent)
-    return worked

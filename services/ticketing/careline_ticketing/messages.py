@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from careline_contracts.events.ticketing import Clock, Party, TicketChange, TicketState
+from careline_contracts.events.ticketing import Clock, Party, Rating, TicketChange, TicketState
 from careline_ticketing.desk import Decision
 from careline_ticketing.model import Said, Ticket
+from careline_ticketing.rules.changes import rating
 
 
 class Message(NamedTuple):
@@ -26,6 +27,7 @@ def changes(decision: Decision) -> Iterator[Message]:
             version=version,
             as_of=decision.as_of,
             policy_version=said.policy_version,
+            identity=said.identity,
             **change.fields,
         )
         yield Message(f"{said.ticket.id}-{version}", payload)
@@ -50,7 +52,10 @@ def state(said: Said) -> TicketState:
         waiting_for=waiting_for(ticket),
         agent=holder.agent if (holder := ticket.holder) else None,
         team=holder.team if holder else None,
+        unassignable_since=ticket.unassignable_since,
+        ratings=_ratings(ticket),
         merged_into=said.merged_into,
+        identity=said.identity,
         policy_version=said.policy_version,
     )
 
@@ -63,6 +68,11 @@ def waiting_for(ticket: Ticket) -> Party | None:
 def touchpoints(ticket: Ticket) -> int:
     """How many events the ticket is made of; a report that also re-opens is one."""
     return len({step.key for step in ticket.steps})
+
+
+def _ratings(ticket: Ticket) -> tuple[Rating, ...]:
+    rated = (rating(step, ticket) for step in ticket.steps if step.act == "rated")
+    return tuple(Rating(**one._asdict()) for one in rated)
 
 
 def _clocks(said: Said) -> tuple[Clock, ...]:

@@ -10,15 +10,18 @@ from careline_contracts.events.ticketing import (
     Target,
     TicketBreached,
     TicketCorrected,
+    TicketFixed,
     TicketOpened,
     TicketRated,
     TicketResolved,
     TicketResponded,
+    TicketResumed,
 )
 from careline_ticketing import clocks
 from careline_ticketing.desk import Decision
 from careline_ticketing.model import Ticket
 from careline_ticketing.policy import InForceAt, Policy
+from careline_ticketing.rules.pauses import doubtful
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +57,35 @@ resolution_seconds = Histogram(
     buckets=SPANS,
 )
 ratings = Counter(
-    "careline_ticket_ratings_total", "Satisfaction with a resolution, from 0 to 10.", ["score"]
+    "careline_ticket_ratings_total",
+    "Satisfaction with a resolution, from 0 to 10.",
+    ["kind", "score"],
+)
+pauses_doubtful = Counter(
+    "careline_ticket_pauses_doubtful_total",
+    "Pauses that began shortly before a promise was due, and that the customer did not end.",
+    ["level"],
+)
+tickets_open = Gauge("careline_tickets_active", "Tickets that are not resolved.", ["level", "team"])
+queue_age = Gauge(
+    "careline_ticket_queue_age_seconds",
+    "How long the ticket has waited that waits the longest for somebody to take it.",
+    ["team"],
 )
 unassignable = Gauge(
-    "careline_tickets_unassignable_active", "Tickets that nobody fits: the team's on-call is told."
+    "careline_tickets_unassignable_active",
+    "Tickets that nobody fits: the team's on-call is told.",
+    ["team"],
+)
+forecasts = Counter(
+    "careline_ticket_forecasts_total",
+    "What was foreseen of a solution's promise, against what became of it.",
+    ["foreseen", "actual"],
+)
+forecast_error_seconds = Histogram(
+    "careline_ticket_forecast_error_seconds",
+    "Between the instant at which a ticket was foreseen to be solved, and when it was.",
+    buckets=SPANS,
 )
 calendar_known_until = Gauge(
     "careline_calendar_known_until_timestamp_seconds",
@@ -84,10 +112,18 @@ def count(decision: Decision, in_force_at: InForceAt) -> None:
         elif change.event is TicketResolved:
             _observe(resolution_seconds, "resolution", ticket, in_force_at)
         elif change.event is TicketRated:
-            ratings.labels(change.fields["score"]).inc()
+            ratings.labels(ticket.kind, change.fields["score"]).inc()
+        elif change.event in (TicketResumed, TicketFixed):
+            _count_doubtful(ticket, in_force_at)
         elif change.event is TicketCorrected:
             for target in change.fields["withdrawn"]:
                 breaches_withdrawn.labels(target, ticket.level).inc()
+
+
+def _count_doubtful(ticket: Ticket, in_force_at: InForceAt) -> None:
+    """Counts the pause that this very step ended, if it is doubtful."""
+    if any(pause.until == ticket.steps[-1].at for pause in doubtful(ticket, in_force_at)):
+        pauses_doubtful.labels(ticket.level).inc()
 
 
 def _observe(histogram: Histogram, target: Target, ticket: Ticket, in_force_at: InForceAt) -> None:

@@ -21,6 +21,7 @@ Act = Literal[
     "waits_for_third_party",
     "resumed",
     "assigned",
+    "unassignable",
     "prioritised",
     "noted",
     "linked",
@@ -39,6 +40,7 @@ FOLLOW_UPS: dict[str, Act | None] = {
     "issue.paused": None,  # it says itself for whom
     "issue.resumed": "resumed",
     "issue.assigned": "assigned",
+    "issue.unassignable": "unassignable",
     "issue.prioritised": "prioritised",
     "issue.noted": "noted",
     "issue.linked": "linked",
@@ -56,7 +58,8 @@ def _each(acts: str, state: State) -> dict[Act, State]:
 
 MOVES: dict[State, dict[Act, State]] = {
     "open": {
-        **_each("joined replied responded fixed assigned prioritised noted linked", "open"),
+        **_each("joined replied responded fixed", "open"),
+        **_each("assigned unassignable prioritised noted linked", "open"),
         "waits_for_customer": "waits_for_customer",
         "waits_for_third_party": "waits_for_third_party",
         "resolved": "resolved",
@@ -65,16 +68,16 @@ MOVES: dict[State, dict[Act, State]] = {
     # whatever the customer says ends the wait for the customer
     "waits_for_customer": {
         **_each("joined replied resumed fixed", "open"),
-        **_each("responded assigned prioritised noted linked", "waits_for_customer"),
+        **_each("responded assigned unassignable", "waits_for_customer"),
+        **_each("prioritised noted linked", "waits_for_customer"),
         "waits_for_third_party": "waits_for_third_party",
         "resolved": "resolved",
         "closed": "closed",
     },
     "waits_for_third_party": {
         **_each("resumed fixed", "open"),
-        **_each(
-            "joined replied responded assigned prioritised noted linked", "waits_for_third_party"
-        ),
+        **_each("joined replied responded assigned unassignable", "waits_for_third_party"),
+        **_each("prioritised noted linked", "waits_for_third_party"),
         "waits_for_customer": "waits_for_customer",
         "resolved": "resolved",
         "closed": "closed",
@@ -181,9 +184,21 @@ class Ticket:
         return next((s for s in reversed(self.steps) if s.act == "assigned"), None)
 
     @property
+    def unassignable_since(self) -> datetime | None:
+        """Since when nobody fits who could take it; None while somebody does, or need not."""
+        found = (s for s in reversed(self.steps) if s.act in ("assigned", "unassignable"))
+        last = next(found, None)
+        if last is None or last.act == "assigned" or self.state in DONE:
+            return None
+        return last.at
+
+    @property
     def resolution(self) -> Step | None:
         """The last resolution: by whom, and for which cause."""
         return next((s for s in reversed(self.steps) if s.act == "resolved"), None)
+
+
+DONE: tuple[State, ...] = ("resolved", "closed")
 
 
 PromiseName = tuple[Target, int]
@@ -196,6 +211,8 @@ class Said:
 
     ticket: Ticket
     customer: str
+    identity: str
+    """Under which its report is kept."""
     version: int
     breached: tuple[PromiseName, ...] = ()
     merged_into: str | None = None

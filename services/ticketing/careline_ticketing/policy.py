@@ -89,6 +89,21 @@ class Reopening(Part):
     restarts: frozenset[Target]
 
 
+class Pauses(Part):
+    """What a pause may not be used for, and what whoever comes back from one is spared."""
+
+    doubtful_minutes: PositiveInt
+    grace_minutes: NonNegativeInt
+
+    @property
+    def doubtful(self) -> timedelta:
+        return timedelta(minutes=self.doubtful_minutes)
+
+    @property
+    def grace(self) -> timedelta:
+        return timedelta(minutes=self.grace_minutes)
+
+
 class EscalationStep(Part):
     """Who is to act on a broken promise, and within what time, before it goes further up."""
 
@@ -143,12 +158,23 @@ class Agent(Part):
     capacity: PositiveInt
     hours: str
     leave: tuple[Leave, ...] = ()
+    is_absent: bool = False
+    """Until further notice."""
 
     def boundaries(self, zone: ZoneInfo) -> Iterator[datetime]:
         """The instants at which a leave begins or is over."""
         for leave in self.leave:
             for day in (leave.first, leave.last + timedelta(days=1)):
                 yield datetime.combine(day, time(), zone)
+
+
+class AccountManager(Part):
+    """What falls to the account manager whom a customer's record names."""
+
+    takes: frozenset[TicketKind]
+    """Kinds of tickets that are theirs before anybody else's while they can take one."""
+    hears_of_opened: frozenset[Level]
+    reminded_from_step: PositiveInt
 
 
 class Lanes(Part):
@@ -209,12 +235,14 @@ class Policy(Part):
     levels: dict[Level, str]
     same_problem: SameProblem
     reopening: Reopening
+    pauses: Pauses
     warnings: dict[Level, Annotated[tuple[Percent, ...], AfterValidator(_rising)]]
     escalation: dict[Level, Escalation]
     digests: Digests
     crisis: CrisisRules
     teams: dict[str, Team]
     agents: dict[str, Agent]
+    account_manager: AccountManager
     lanes: Lanes
 
     @model_validator(mode="after")

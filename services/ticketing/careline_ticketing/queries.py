@@ -24,7 +24,6 @@ _OF_CUSTOMER = text("""
     SELECT CAST(said AS text) FROM tickets WHERE customer = (
         SELECT coalesce(survivor, number) FROM customers WHERE number = :customer)
 """)
-_IDENTITY = text("SELECT identity FROM facts WHERE key = CAST(:key AS uuid)")
 _CRISES = text("""
     SELECT CAST(crisis AS text) FROM crises
     WHERE CAST(:is_open AS boolean) IS NULL OR is_open = :is_open
@@ -74,15 +73,12 @@ async def tickets(
     return [SAID.validate_json(document) for document in rows.scalars()]
 
 
-async def ticket_with_identity(connection: AsyncConnection, id: str) -> tuple[Said, str] | None:
-    """The ticket, and the identity under which its report is kept."""
+async def live_ticket(connection: AsyncConnection, id: str) -> Said | None:
+    """The ticket with this number, or the one that it was merged into."""
     said = await ticket(connection, id)
     if said is not None and said.merged_into is not None:
         said = await ticket(connection, said.merged_into)
-    if said is None:
-        return None
-    opener = {"key": said.ticket.steps[0].key}
-    return said, (await connection.execute(_IDENTITY, opener)).scalar_one()
+    return said
 
 
 async def ticket_of(connection: AsyncConnection, customer: str, event_key: str) -> Said | None:

@@ -16,6 +16,8 @@ customers = Table(
     Column("survivor", Name, comment="The number that this one is now, if it was merged."),
     Column("moves", Integer, nullable=False, server_default="0"),
     Column("tier", Text, comment="As scoring said last; what the customer is worth in a crisis."),
+    Column("account_manager", Text, comment="As profile's record names them last."),
+    Column("record_version", Integer, nullable=False, server_default="0"),
     Column("as_of", Instant, comment="The latest instant for which its tickets were decided."),
     Index("ix_customers_survivor", "survivor", postgresql_where="survivor IS NOT NULL"),
     comment="Every number heard; a survivor's row is locked while its tickets are decided.",
@@ -68,6 +70,15 @@ informed = Table(
     comment="Who was asked to be told of a crisis: each once.",
 )
 
+agents = Table(
+    "agents",
+    metadata,
+    Column("agent", Name, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False, comment="All that a supervisor said, as it was said."),
+    comment="Who works on tickets, by the API; it wins over the policy's list.",
+)
+
 turns = Table(
     "turns",
     metadata,
@@ -98,11 +109,15 @@ tickets = Table(
     Column("opened_at", Instant, nullable=False),
     Column("breaches", Integer, nullable=False),
     Column("agent", Name, comment="Who works on it."),
+    Column("team", Name, comment="The holder's; its kind's where nobody holds it."),
+    Column("kind", Text, nullable=False),
     Column("unassignable_since", Instant, comment="Since when nobody fits; told once."),
+    Column("foreseen_at", Instant, comment="When it was foreseen, once, to be solved."),
     Column("label", Text, nullable=False, comment="Category and product: what may be compared."),
     Column("said", JSONB, nullable=False, comment="All that others were told, up to its version."),
     Index("ix_tickets_status", "status", "opened_at", "id"),
     Index("ix_tickets_opened_at", "opened_at"),
     Index("ix_tickets_agent", "agent", postgresql_where="status IN ('open', 'waiting')"),
+    Index("ix_tickets_foreseen", "status", postgresql_where="foreseen_at IS NOT NULL"),
     comment="What was said of each ticket; computed from facts, kept to say only what is new.",
 )

@@ -9,11 +9,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomersSplit, Move
+from careline_contracts.events.profile import (
+    Activity,
+    CustomersMerged,
+    CustomersSplit,
+    CustomerState,
+    Move,
+)
 from careline_contracts.events.scoring import Tier, TierChanged
 from careline_contracts.events.ticketing import Level, Party, TicketChange, TicketState
 from careline_contracts.events.touchpoints import Channel
-from careline_contracts.topics import ACTIVITIES, TICKET_CHANGES, TICKETS, TIER_CHANGES
+from careline_contracts.topics import (
+    ACTIVITIES,
+    CUSTOMERS,
+    TICKET_CHANGES,
+    TICKETS,
+    TIER_CHANGES,
+)
 from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.testing import StageInTest, fresh_database
@@ -50,13 +62,18 @@ class Event(NamedTuple):
     """One event on the activities topic."""
 
     envelope: Envelope
-    payload: Activity | CustomersMerged | CustomersSplit | TierChanged
+    payload: Activity | CustomersMerged | CustomersSplit | TierChanged | CustomerState
 
     @property
     def topic(self) -> str:
         """Where it is said."""
-        is_tier = isinstance(self.payload, TierChanged)
-        return TIER_CHANGES.name if is_tier else ACTIVITIES.name
+        match self.payload:
+            case TierChanged():
+                return TIER_CHANGES.name
+            case CustomerState():
+                return CUSTOMERS.name
+            case _:
+                return ACTIVITIES.name
 
     @property
     def fact(self) -> Fact:
@@ -160,6 +177,20 @@ def tier(customer: str, to: Tier) -> Event:
     return Event(envelope, TierChanged.model_validate({**said, "to": to, "reasons": ()}))
 
 
+def record(customer: str, version: int = 1, **attributes: str) -> Event:
+    """Profile's record of the customer says this now."""
+    envelope = Envelope(
+        id=f"{customer}-{version}-state",
+        source="/careline/profile",
+        type=CustomerState.type,
+        occurred_at=MONDAY,
+        recorded_at=MONDAY,
+        key=customer,
+    )
+    state = {"customer": customer, "version": version, "created_at": MONDAY, "identities": {}}
+    return Event(envelope, CustomerState.model_validate({**state, "attributes": attributes}))
+
+
 def merge(survivor: str, *absorbed: str, at: datetime, moves: Iterable[Move] = ()) -> Event:
     """Profile found these customers to be one."""
     merged = CustomersMerged(customer=survivor, version=2, absorbed=absorbed, moves=tuple(moves))
@@ -238,7 +269,7 @@ class DeskInMemory:
             if due_at > now:
                 return
             self._put_away()
-            self.decisions += self._desk.fire(ticket, due_at)
+            self.decisions += self._desk.fire([(ticket, due_at)])
 
     @property
     def changes(self) -> list[TicketChange]:
@@ -265,9 +296,11 @@ class DeskInMemory:
         fresh = Desk(self._in_force_at)
         fresh.survivors.update(self._desk.survivors)
         fresh.members.update(self._desk.members)
+        fresh.identities.update(self._desk.identities)
         for customer in self._desk.customers.values():
             copy = fresh.customers[customer.number] = Customer(customer.number, fresh)
             copy.as_of = customer.as_of
+            copy.account_manager = customer.account_manager
             copy.said.update(customer.said)
             copy.knows(customer.facts)
         self._desk = fresh

@@ -13,8 +13,9 @@ from careline_contracts.events.ticketing import Level, Party, Target, TicketKind
 from careline_ticketing import clocks, messages
 from careline_ticketing.clocks import Verdict
 from careline_ticketing.lines import Line, LineKind, lines
-from careline_ticketing.model import Act, Clock, Said, Step, Ticket
+from careline_ticketing.model import MOVES, Act, Clock, Said, Step, Ticket
 from careline_ticketing.policy import InForceAt
+from careline_ticketing.rules.pauses import Doubtful, doubtful
 
 
 class LineView(BaseModel):
@@ -67,6 +68,22 @@ class ClockView(BaseModel):
         )
 
 
+class DoubtfulPause(BaseModel):
+    """A pause that began shortly before a promise was due, and that the customer did not end."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    target: Target
+    since: datetime = Field(alias="from", serialization_alias="from")
+    until: datetime = Field(alias="to", serialization_alias="to")
+    left_seconds: float
+    agent: str | None
+
+    @classmethod
+    def of(cls, pause: Doubtful) -> Self:
+        return cls(left_seconds=pause.left.total_seconds(), **pause._asdict())
+
+
 class StepView(BaseModel):
     """One event that the ticket is made of."""
 
@@ -80,6 +97,44 @@ class StepView(BaseModel):
     @classmethod
     def of(cls, step: Step) -> Self:
         return cls(**{name: getattr(step, name) for name in cls.model_fields})
+
+
+class OwnPromise(BaseModel):
+    """What a customer was promised, and whether it was kept."""
+
+    target: Target
+    due_at: datetime
+    verdict: Verdict
+
+
+class OwnTicket(BaseModel):
+    """What customers see of their own ticket: no names of agents, and nothing of how we work."""
+
+    ticket: str
+    kind: TicketKind
+    status: TicketStatus
+    category: str
+    product: str | None
+    opened_at: datetime
+    resolved_at: datetime | None
+    waits_for_you: bool
+    promises: list[OwnPromise]
+    may: list[str]
+    """What they can do now: `reply`, `reopen`, `rate`."""
+
+    @classmethod
+    def of(cls, said: Said, policies: InForceAt, as_of: datetime) -> Self:
+        view = TicketView.of(said, policies, as_of)
+        verbs: dict[Act, str] = {"replied": "reply", "reopened": "reopen", "rated": "rate"}
+        return cls(
+            **view.model_dump(include=set(cls.model_fields)),
+            waits_for_you=view.waiting_for == "customer",
+            promises=[
+                OwnPromise(target=clock.target, due_at=clock.due_at, verdict=clock.verdict)
+                for clock in view.clocks
+            ],
+            may=[verb for act, verb in verbs.items() if act in MOVES[said.ticket.state]],
+        )
 
 
 class TicketView(BaseModel):
@@ -96,11 +151,14 @@ class TicketView(BaseModel):
     waiting_for: Party | None
     agent: str | None
     team: str | None
+    unassignable_since: datetime | None
+    """Since when nobody fits who could take it."""
     opened_at: datetime
     resolved_at: datetime | None
     merged_into: str | None
     touchpoints: int
     clocks: list[ClockView]
+    doubtful_pauses: list[DoubtfulPause]
     steps: list[StepView]
     policy_version: str
 
@@ -110,5 +168,6 @@ class TicketView(BaseModel):
         return cls(
             **state.model_dump(exclude={"clocks"}),
             clocks=[ClockView.of(clock, ticket, policies, as_of) for clock in ticket.clocks],
+            doubtful_pauses=[DoubtfulPause.of(pause) for pause in doubtful(ticket, policies)],
             steps=[StepView.of(step) for step in ticket.steps],
         )

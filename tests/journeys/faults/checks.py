@@ -1,14 +1,9 @@
 """What must hold after a run, said as what differs: an empty list is what every check wants."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from decimal import Decimal
 from functools import cached_property
-from typing import Any, cast
-
-import orjson
 
 from careline_cli.load import ACCEPTED, DUPLICATE, ROAMS_EVERY, Load, Loaded, records
 from careline_contracts.envelope import event_key
@@ -20,6 +15,7 @@ from careline_contracts.topics import (
     CUSTOMER_CHANGES,
     CUSTOMERS,
     RISK_CHANGES,
+    SCORE_CHANGES,
     SCORES,
     TAG_CHANGES,
     TICKET_CHANGES,
@@ -29,6 +25,7 @@ from careline_contracts.topics import (
     Topic,
 )
 from careline_runtime.keyring import Keyring
+from tests.journeys.faults.differences import differ, unequal
 from tests.journeys.faults.evidence import Evidence
 from tests.journeys.faults.said import Said
 
@@ -79,6 +76,23 @@ class Input:
             for [(_, key)] in (place for place in places.values() if len(place) == 1)
         )
 
+    @cached_property
+    def punctual(self) -> frozenset[str]:
+        """Steady customers of whom no event overtook another.
+
+        Of the others something was decided while an event was still on its way. That is another
+        history: an undisturbed run has never had to decide then.
+        """
+        overtaken = set()
+        latest: dict[int, datetime] = {}
+        for loaded in self.accepted:
+            if loaded.occurred_at < latest.get(loaded.customer, loaded.occurred_at):
+                overtaken.add(self.ref(Identity(kind="member_card", value=str(loaded.record.key))))
+            latest[loaded.customer] = max(
+                loaded.occurred_at, latest.get(loaded.customer, loaded.occurred_at)
+            )
+        return self.steady - overtaken
+
     @property
     def over_http(self) -> set[str]:
         """The events that come over HTTP."""
@@ -118,20 +132,24 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
     times: Counter[str] = Counter()
     money: Counter[str] = Counter()
     for row in scoring:
+        if row["kind"].startswith("ticket."):
+            continue  # nobody sent it: ticketing found it
         times[row["identity"]] += row["times"]
         money[row["identity"]] += row["amount_minor"]
-    heard_by_scoring = _keys("profile", [*activities, *evidence.said[CUSTOMERS.name]])
+    heard_by_scoring = _keys("profile", [*activities, *evidence.said[CUSTOMERS.name]]) | _keys(
+        "ticketing", evidence.said[TICKETS.name]
+    )
     contacts = {
         (row["ref"], row["channel"]): (row["touchpoints"], row["first_at"], row["last_at"])
         for row in evidence.tables["profile"]["contacts"]
     }
     return [
-        *_differ("touchpoints", ids, touchpoints),
-        *_differ("profile's inbox", sent.event_keys, inbox),
-        *_differ("activities", sent.event_keys, activities.keys() - merges),
-        *_differ("scoring's inbox", heard_by_scoring, _inbox(evidence, "scoring")),
-        *_unequal("scoring's buckets", sent.sums(), {r: (n, money[r]) for r, n in times.items()}),
-        *_unequal("profile's contacts", sent.contacts(), contacts),
+        *differ("touchpoints", ids, touchpoints),
+        *differ("profile's inbox", sent.event_keys, inbox),
+        *differ("activities", sent.event_keys, activities.keys() - merges),
+        *differ("scoring's inbox", heard_by_scoring, _inbox(evidence, "scoring")),
+        *unequal("scoring's buckets", sent.sums(), {r: (n, money[r]) for r, n in times.items()}),
+        *unequal("profile's contacts", sent.contacts(), contacts),
     ]
 
 
@@ -147,9 +165,9 @@ def answered(evidence: Evidence, sent: Input) -> list[str]:
     inbox, touchpoints = _inbox(evidence, "profile"), evidence.said[TOUCHPOINTS.name]
     return [
         *refused,
-        *_differ("answered", sent.over_http, taken),
-        *_differ("touchpoints of what was answered", taken, taken & touchpoints.keys()),
-        *_differ("profile's inbox of what was answered", keys, keys.keys() & inbox),
+        *differ("answered", sent.over_http, taken),
+        *differ("touchpoints of what was answered", taken, taken & touchpoints.keys()),
+        *differ("profile's inbox of what was answered", keys, keys.keys() & inbox),
     ]
 
 
@@ -164,15 +182,17 @@ def dead_letters(evidence: Evidence, sent: Input) -> list[str]:
     )
     others = [f"{s}: {found}" for s, found in evidence.dead_letters.items() if s != "ingest"]
     unsent = [f"{id} was not sent" for id in sent.refused.keys() - evidence.raw.values()]
-    return [*_differ("dead letters", expected, found), *others, *unsent]
+    return [*differ("dead letters", expected, found), *others, *unsent]
 
 
 _NUMBERED: tuple[tuple[str, tuple[Topic, ...]], ...] = (
-    ("customer", (TIER_CHANGES, TAG_CHANGES, RISK_CHANGES)),
+    ("customer", (SCORE_CHANGES,)),
     ("case", (CASE_CHANGES,)),
     ("ticket", (TICKET_CHANGES,)),
 )
 """Whose changes are numbered, and on which topics; a number is given once, and none is left out."""
+_CHAINED = (TIER_CHANGES, TAG_CHANGES, RISK_CHANGES)
+"""Each change names the version of the customer's change before it on the topic."""
 
 
 def order(evidence: Evidence) -> list[str]:
@@ -194,9 +214,20 @@ def order(evidence: Evidence) -> list[str]:
             for name, found in versions.items()
             if sorted(found) != list(range(1, len(found) + 1))
         ]
+    for topic in _CHAINED:
+        problems += _broken_chain(evidence, topic)
     for topic in (CUSTOMERS, CUSTOMER_CHANGES, SCORES, CASES, TICKETS):
         problems += _not_ascending(evidence, topic)
     return problems
+
+
+def _broken_chain(evidence: Evidence, topic: Topic) -> Iterator[str]:
+    newest: Counter[str] = Counter()
+    for id, said in evidence.said[topic.name].items():
+        before = said.payload.get("previous_version", 0)
+        if before != newest[said.key]:
+            yield f"{topic.name} {id}: comes after {newest[said.key]}, not after {before}"
+        newest[said.key] = said.payload["version"]
 
 
 def _not_ascending(evidence: Evidence, topic: Topic) -> Iterator[str]:
@@ -213,7 +244,7 @@ def published(evidence: Evidence, other: Evidence, sent: Input) -> list[str]:
     problems: list[str] = []
     for topic in sorted({*evidence.said, *other.said}):
         here, there = (_of(each, topic, sent.steady) for each in (evidence, other))
-        problems += _unequal(topic, there, here)
+        problems += unequal(topic, there, here)
     return problems
 
 
@@ -230,135 +261,6 @@ def _of(evidence: Evidence, topic: str, steady: frozenset[str]) -> dict[str, Sai
     return found
 
 
-def final_state(evidence: Evidence, other: Evidence, service: str, sent: Input) -> list[str]:
-    """Both runs ended with the same facts and decisions."""
-    here, there = (FINAL_STATES[service](each, sent.steady) for each in (evidence, other))
-    return [problem for name in here for problem in _unequal(name, there[name], here[name])]
-
-
-def replayed(evidence: Evidence, service: str, sent: Input) -> list[str]:
-    """Whoever loses all and hears everything again has the same facts and decisions."""
-    tables = {**evidence.tables, service: evidence.heard_again[service]}
-    return final_state(replace(evidence, tables=tables), evidence, service, sent)
-
-
-State = Mapping[str, Mapping[Hashable, Any]]
-
-
-def _profile(evidence: Evidence, steady: frozenset[str]) -> State:
-    tables, name_of = evidence.tables["profile"], evidence.components
-    return {
-        "identities": {row["ref"]: name_of[row["customer"]] for row in tables["identities"]},
-        "links": {(row["a"], row["b"], row["event_key"]): _rest(row) for row in tables["links"]},
-        "contacts": {(row["ref"], row["channel"]): _rest(row) for row in tables["contacts"]},
-        "reviews": {(row["a"], row["b"]): row["reason"] for row in tables["reviews"]},
-    }
-
-
-_BUCKET = ("identity", "day", "kind", "currency", "channel", "product", "hour")
-
-
-def _scoring(evidence: Evidence, steady: frozenset[str]) -> State:
-    tables, name_of = evidence.tables["scoring"], evidence.components
-    return {
-        "members": {row["identity"]: name_of[row["customer"]] for row in tables["members"]},
-        "buckets": {
-            tuple(row[column] for column in _BUCKET): (row["times"], row["amount_minor"])
-            for row in tables["buckets"]
-        },
-        # versions, revisions, saves and as-ofs count what was said and saved on the way
-        "customers": {
-            name_of[row["number"]]: _rest(
-                row, without=("number", "version", "revision", "saves", "as_of", "merged_into")
-            )
-            for row in tables["customers"]
-            if row["merged_into"] is None
-        },
-    }
-
-
-def _engagement(evidence: Evidence, steady: frozenset[str]) -> State:
-    """Cases depend on what was known when; that is one thing for steady customers only.
-
-    An entry's trace is named after scoring's change, and so after what was said on the way.
-    """
-    tables, name_of = evidence.tables["engagement"], evidence.components
-    absorbed = {row["absorbed"] for row in tables["aliases"]}
-
-    def mine(table: str) -> Iterator[tuple[str, Any]]:
-        for row in tables[table]:
-            if (name := name_of[row["number"]]) in steady:
-                yield name, row
-
-    return {
-        "tiers": {
-            name_of[row["number"]]: _last_tier(row["rulings"])
-            for row in tables["customers"]
-            if row["number"] not in absorbed
-        },
-        "facts": {
-            (name, row["at"], row["kind"], row["event_id"]): row["detail"]
-            for name, row in mine("facts")
-            # named after what ticketing said on the way
-            if not row["kind"].startswith("ticket.")
-        },
-        "entries": {
-            (name, row["at"], row["playbook"], row["trigger"]): _rest(
-                row, without=("number", "name", "version", "event_id", "traceparent")
-            )
-            for name, row in mine("entries")
-        },
-        "cases": {
-            (name, row["opened_at"]): _rest(row, without=("id", "number", "version", "traceparent"))
-            for name, row in mine("cases")
-        },
-    }
-
-
-def _last_tier(rulings: str) -> str | None:
-    """Versions and instants count what was said on the way; what it came to is the tier."""
-    tiers = [to for _, _, verdict, to in orjson.loads(rulings) if verdict == "tier"]
-    return tiers[-1] if tiers else None
-
-
-def _ticketing(evidence: Evidence, steady: frozenset[str]) -> State:
-    tables, name_of = evidence.tables["ticketing"], evidence.components
-    told_of = {row["identity"] for row in tables["facts"]}
-
-    def ticket(row: Mapping[str, Any]) -> dict[str, Any]:
-        said = orjson.loads(row["said"])
-        kept = ("customer", "said")
-        return {
-            **_rest(row, without=kept),
-            "customer": name_of[row["customer"]],
-            "ticket": said["ticket"],
-            "breached": said["breached"],
-        }
-
-    return {
-        "facts": {row["key"]: _rest(row) for row in tables["facts"]},
-        # of identities without a fact it knows only what merges on the way told it
-        "members": {
-            row["identity"]: name_of[row["customer"]]
-            for row in tables["members"]
-            if row["identity"] in told_of
-        },
-        # one that was opened by an event that came before an older one, and merged then, is only a
-        # second name
-        "tickets": {
-            row["id"]: ticket(row) for row in tables["tickets"] if row["status"] != "merged"
-        },
-    }
-
-
-FINAL_STATES = {
-    "profile": _profile,
-    "scoring": _scoring,
-    "engagement": _engagement,
-    "ticketing": _ticketing,
-}
-
-
 def left_over(evidence: Evidence) -> list[str]:
     """Nothing waits to be published, and no promise that is due has been left."""
     problems = []
@@ -370,94 +272,9 @@ def left_over(evidence: Evidence) -> list[str]:
     return problems
 
 
-def state_topics(evidence: Evidence) -> list[str]:
-    """Whoever loads a compacted topic has what the service has."""
-    scores = {
-        row["number"]: (
-            row["version"],
-            Decimal(sum(row["points"])) / 100,
-            *(row[name] for name in ("value", "need", "risk", "tier", "policy_version")),
-            row["next_change_at"],
-            row["merged_into"],
-        )
-        for row in evidence.tables["scoring"]["customers"]
-        if row["points"] is not None
-    }
-    tickets = {
-        row["id"]: (
-            orjson.loads(row["said"])["version"],
-            *(row[name] for name in ("customer", "status", "level", "opened_at")),
-        )
-        for row in evidence.tables["ticketing"]["tickets"]
-    }
-    cases = {
-        row["id"]: tuple(row[name] for name in ("version", "status", "opened_at", "closed_at"))
-        for row in evidence.tables["engagement"]["cases"]
-        if not row["held_out"]  # nothing is done for these, and nothing said
-    }
-    customers = {
-        row["number"]: tuple(row[name] for name in ("version", "created_at", "merged_into"))
-        for row in evidence.tables["profile"]["customers"]
-    }
-    return [
-        *_unequal(SCORES.name, scores, _last(evidence, SCORES, _SCORE)),
-        *_unequal(TICKETS.name, tickets, _last(evidence, TICKETS, _TICKET)),
-        *_unequal(CASES.name, cases, _last(evidence, CASES, _CASE)),
-        *_unequal(CUSTOMERS.name, customers, _last(evidence, CUSTOMERS, _CUSTOMER)),
-    ]
-
-
-_SCORE = [
-    "version",
-    "total",
-    "value",
-    "need",
-    "risk",
-    "tier",
-    "policy_version",
-    "next_change_at",
-    "merged_into",
-]
-_TICKET = ["version", "customer", "status", "level", "opened_at"]
-_CASE = ["version", "status", "opened_at", "closed_at"]
-_CUSTOMER = ["version", "created_at", "merged_into"]
-
-
-def _last(evidence: Evidence, topic: Topic, fields: Iterable[str]) -> dict[str, tuple[Any, ...]]:
-    """The present as the topic has it, by key."""
-    return {
-        key: tuple(_typed(name, said.payload.get(name)) for name in fields)
-        for key, said in evidence.said[topic.name].present()
-    }
-
-
-def _typed(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name.endswith("_at"):
-        return datetime.fromisoformat(cast(str, value))
-    return Decimal(value) if name == "total" else value
-
-
 def _inbox(evidence: Evidence, service: str) -> set[str]:
     return {row["event_key"].hex for row in evidence.tables[service]["inbox"]}
 
 
 def _keys(service: str, ids: Iterable[str]) -> dict[str, str]:
     return {event_key(f"/careline/{service}", id): id for id in ids}
-
-
-def _rest(row: Mapping[str, Any], *, without: Iterable[str] = ()) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in without}
-
-
-def _differ(what: str, expected: Iterable[Hashable], found: Iterable[Hashable]) -> Iterator[str]:
-    expected, found = set(expected), set(found)
-    yield from (f"{what}: lost {one}" for one in sorted(expected - found, key=str))
-    yield from (f"{what}: not expected {one}" for one in sorted(found - expected, key=str))
-
-
-def _unequal(what: str, expected: Mapping[Any, Any], found: Mapping[Any, Any]) -> Iterator[str]:
-    for name in sorted(expected.keys() | found.keys(), key=str):
-        if expected.get(name) != found.get(name):
-            yield f"{what} {name}:\n  expected {expected.get(name)}\n  found    {found.get(name)}"

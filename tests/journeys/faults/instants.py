@@ -1,7 +1,7 @@
 """What time alone brings about happens once, at its own instant: said as what differs."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,18 +38,19 @@ def _missed(evidence: Evidence) -> Iterator[str]:
         ticket = said.payload
         if ticket["status"] == "open":
             for clock in ticket["clocks"]:
-                if _is_missed(clock, "stopped_at", evidence.clock):
+                if _is_missed(clock, ("stopped_at",), evidence.clock):
                     yield f"ticket {id}: {clock}"
     for id, said in evidence.said[CASES.name].present():
         case = said.payload
         if case["status"] == "open":
             for step in case["steps"].values():
-                if _is_missed(step, "done_at", evidence.clock):
+                # what we asked a channel to send is kept by asking: then its own deadline runs
+                if _is_missed(step, ("done_at", "sent_at"), evidence.clock):
                     yield f"case {id}: {step}"
 
 
-def _is_missed(promise: dict[str, Any], kept: str, now: datetime) -> bool:
-    is_settled = promise.get(kept) or promise.get("breached_at")
+def _is_missed(promise: dict[str, Any], kept: Sequence[str], now: datetime) -> bool:
+    is_settled = any(promise.get(name) for name in (*kept, "breached_at"))
     return not is_settled and _instant(promise["due_at"]) <= now
 
 

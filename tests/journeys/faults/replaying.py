@@ -7,11 +7,12 @@ from datetime import datetime
 import asyncpg
 
 from careline_cli.replay import Pipeline
+from careline_contracts.events.operations import ClockTicked
 from careline_localstack import LocalStack
 from careline_localstack.services import ServiceOptions
 from tests.journeys.faults.evidence import Rows, read_tables
 
-HEARERS_FIRST: Sequence[Sequence[str]] = (("scoring", "ticketing"), ("profile",))
+HEARERS_FIRST: Sequence[Sequence[str]] = (("scoring",), ("ticketing",), ("profile",))
 """Who hears comes before who says, so that what is said again is heard by nobody.
 
 Without engagement: whether a case is lost depends on what was known when its promise fell due, and
@@ -40,7 +41,7 @@ async def hear_again(
             stack.start_services, ServiceOptions(clock="replay"), names=services
         )
         async with Pipeline(stack.endpoints, services=services) as pipeline:
-            await pipeline.drain(by=clock, timeout_seconds=timeout_seconds)
+            await pipeline.drain(by=ClockTicked(now=clock), timeout_seconds=timeout_seconds)
         for service in services:
             await asyncio.to_thread(stack.services[service].stop)
             tables[service] = await read_tables(stack.endpoints.databases[service])

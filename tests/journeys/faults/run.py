@@ -2,12 +2,10 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from careline_cli.console import CommandError
 from careline_cli.load import Load, Loaded, records
 from careline_cli.replay import Pipeline
 from careline_client import CarelineClient, Verdict
+from careline_contracts.events.operations import ClockTicked
 from careline_contracts.topics import SERVICES
 from careline_localstack import Endpoints, LocalStack
 from careline_localstack.ports import LOOPBACK
@@ -74,9 +73,6 @@ class LinkedStack(LocalStack):
                 await asyncio.to_thread(self.stop)
 
 
-ENGAGEMENT_POLICY = files("careline_cli") / "demo_data/policies/engagement.yaml"
-
-
 class Channels:
     """The ways in: HTTP for some customers, Kafka for the others."""
 
@@ -114,18 +110,9 @@ def play(
 ) -> Evidence:
     """Starts a stack, lets the load and the silence after it happen, and reads what came of it.
 
-    All runs share a keyring, so that an identity has the same token in each. Engagement runs the
-    demo's playbook alone, retention: where several want one customer, which of them gets the slot
-    depends on what was known when (services/engagement/README.md), and runs can't be compared.
+    All runs share a keyring, so that an identity has the same token in each.
     """
-    policies = directory / "policies"
-    policies.mkdir(exist_ok=True)
-    shutil.copy(str(ENGAGEMENT_POLICY), policies)
-    environment = {
-        **os.environ,
-        "CARELINE_KEYRING": str(keyring),
-        "CARELINE_POLICIES": str(policies),
-    }
+    environment = {**os.environ, "CARELINE_KEYRING": str(keyring)}
 
     async def run() -> Evidence:
         stack = LinkedStack(directory / name, environment=environment)
@@ -166,7 +153,7 @@ async def _play(
             nemesis.reach(step + 1, 0.0)
             await pipeline.tick(until, timeout_seconds=numbers.drain_seconds)
         await nemesis.rest()
-        await pipeline.drain(by=until, timeout_seconds=numbers.drain_seconds)
+        await pipeline.drain(by=ClockTicked(now=until), timeout_seconds=numbers.drain_seconds)
     said = Topics(stack.home.root.with_suffix(".sqlite"))
     evidence = Evidence(until, nemesis.strikes, nemesis.deaths, said, channels.answers)
     await gather(evidence, stack)

@@ -50,6 +50,8 @@ class CaseState(Payload):
     closed_at: Instant | None = None
     policy_version: str
     playbook: ShortText = "retention"
+    owner: ShortText | None = None
+    """Who has its open work, if it asks something of the account manager."""
 
 
 class CaseChange(Payload):
@@ -108,10 +110,31 @@ class OfferHeld(CaseChange):
     reason: Literal["needs_approval", "above_limit"]
 
 
+class CaseHandedOver(CaseChange):
+    """The open work of a case is somebody else's now."""
+
+    type: ClassVar[str] = "careline.case.handed-over.v1"
+    from_owner: ShortText | None = None
+    to_owner: ShortText | None = None
+    """Nobody, if the customer has no account manager any more."""
+    reason: Literal["away", "back", "reassigned"]
+
+
 class CaseClosed(CaseChange):
     type: ClassVar[str] = "careline.case.closed.v1"
     status: CaseStatus
     reason: str
+
+
+class CaseRevised(CaseChange):
+    """What was said of the case after `since` no longer holds; what holds is said after this.
+
+    Its customer had been taken for one with another (`split`): each has their own case again.
+    """
+
+    type: ClassVar[str] = "careline.case.revised.v1"
+    since: Instant
+    reason: Literal["split"]
 
 
 class ReminderRaised(Payload):
@@ -125,6 +148,24 @@ class ReminderRaised(Payload):
     due_at: Instant | None = None
     owner: ShortText | None = None
     """Of those in that role the one whose customer it is."""
+    script: ShortText | None = None
+    language: ShortText | None = None
+    body: LongText | None = None
+    """What to say, in the customer's language; `$name` is for whoever reads it to fill in."""
+
+
+class ContactMissed(Payload):
+    """Nobody contacted a customer by when the interaction calendar wanted it (CARE-2)."""
+
+    type: ClassVar[str] = "careline.contact.missed.v1"
+    customer: ShortText
+    tier: ShortText | None
+    as_of: Instant
+    due_at: Instant
+    last_contact_at: Instant | None = None
+    owner: ShortText | None = None
+    """The account manager, or whoever stands in."""
+    policy_version: str
 
 
 class FollowUpRecorded(Payload):
@@ -153,4 +194,18 @@ class OfferDecided(Payload):
     customer: ShortText
     case: ShortText
     approved: bool
+    by: ShortText
+
+
+class AbsenceNoted(Payload):
+    """Somebody who looks after customers is away; what is said later of the same absence holds."""
+
+    type: ClassVar[str] = "careline.absence.noted.v1"
+    owner: ShortText
+    absence: ShortText
+    """Its name among the owner's."""
+    begins_at: Instant
+    ends_at: Instant
+    """The first instant at which they are back; as it begins, it was called off."""
+    deputy: ShortText
     by: ShortText

@@ -1,5 +1,6 @@
 """What operations say: the replay clock, which policy is in force, who may publish."""
 
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -17,6 +18,13 @@ class ClockTicked(Payload):
 
     type: ClassVar[str] = "careline.clock.ticked.v1"
     now: Instant
+    still: dict[ShortText, Instant] = Field(default_factory=dict, max_length=20)
+    """Services for which it is an earlier instant yet, and which: they first hear what the others
+    say of the time in between."""
+
+    def at(self, service: str) -> datetime:
+        """What time it is for a service."""
+        return self.still.get(service, self.now)
 
 
 class PolicyPublished(Payload):

@@ -169,6 +169,10 @@ class RecordReviewed(Payload):
     by: ShortText
 
 
+IDENTITIES = "identities"
+"""Subject of a `CustomerState` without attributes that brings none of them, and takes none away."""
+
+
 class CustomerState(Payload):
     """A customer as it is now, without personal data (compacted by number).
 
@@ -176,7 +180,8 @@ class CustomerState(Payload):
     where a field collects values. Shipped: `party` (individual, company), `side` (b, c), `region`,
     `industry`, `source`, `language`, `time_zone`, `birthday` (`--MM-DD`), `account_manager`,
     `preferences`, `special_care`, `decision_role`.
-    A merged customer's last state has `merged_into`.
+    A merged customer's last state has `merged_into`. Most events bring an identity and no more:
+    their state has the subject `identities`; whoever wants attributes alone skips it unread.
     """
 
     type: ClassVar[str] = "careline.customer.updated.v1"

@@ -1,9 +1,13 @@
-"""What scoring says: the score as state, and every change of tier, tag and risk with reasons."""
+"""What scoring says: the score as state, and every change of a verdict with its reasons.
+
+A decision that changes something is said as a whole, and in parts: tier, tags, risk
+(docs/decisions/0020).
+"""
 
 from decimal import Decimal
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from careline_contracts.payload import Instant, Payload, ShortText
 
@@ -22,7 +26,10 @@ TagName = Literal[
     "product",
     "part_of_day",
 ]
-"""Tags that carry any number of values (TAG-4), in the order in which changes are said."""
+"""Tags that carry any number of values (TAG-4)."""
+
+VerdictName = Literal["tier", "value", "need", "risk", TagName]
+"""All that a decision decides, in the order in which changes are said."""
 
 
 class ScoreUpdated(Payload):
@@ -31,6 +38,7 @@ class ScoreUpdated(Payload):
     type: ClassVar[str] = "careline.score.updated.v1"
     customer: ShortText
     version: int
+    """Of the last decision that changed a verdict."""
     as_of: Instant
     total: Decimal
     """0 to 100, exact."""
@@ -47,39 +55,64 @@ class ScoreUpdated(Payload):
     merged_into: ShortText | None = None
 
 
-class Changed(Payload):
-    """A change of one verdict; `version` counts a customer's published changes without a gap."""
+class Became(BaseModel):
+    """What a verdict was (absent the first time), what it is now, and why.
+
+    A tag of TAG-4 carries any number of values, in alphabetical order; the others exactly one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    from_: str | tuple[str, ...] | None = Field(None, alias="from")
+    to: str | tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+class Decided(Payload):
+    """What every change says: whose, of which decision, as of when, by which policy."""
 
     customer: ShortText
     version: int
     as_of: Instant
-    reasons: tuple[str, ...]
     policy_version: str
 
 
-class TierChanged(Changed):
+class VerdictsChanged(Decided):
+    """Everything that one decision changed; CloudEvents `subject` names it, separated by commas.
+
+    `version` counts a customer's decisions that changed something: no gap, nothing twice.
+    """
+
+    type: ClassVar[str] = "careline.verdicts.changed.v1"
+    changes: dict[VerdictName, Became]
+
+
+class ChangedInPart(Decided):
+    """The part of a `VerdictsChanged` for those who want one kind of change only.
+
+    `version` is the decision's; `previous_version` that of the change before on this topic, so that
+    a subscriber sees that none is missing. 0: there was none.
+    """
+
+    previous_version: int = 0
+
+
+class TierChanged(ChangedInPart):
     type: ClassVar[str] = "careline.tier.changed.v1"
     from_: Tier | None = Field(None, alias="from")
     to: Tier
+    reasons: tuple[str, ...]
 
 
-class TagChanged(Changed):
-    type: ClassVar[str] = "careline.tag.changed.v1"
-    tag: Literal["value", "need"]
-    from_: Value | Need | None = Field(None, alias="from")
-    to: Value | Need
+class TagsChanged(ChangedInPart):
+    """The tags of TAG-1, TAG-2 and TAG-4 that one decision changed; `subject` names them."""
+
+    type: ClassVar[str] = "careline.tags.changed.v2"
+    changes: dict[Literal["value", "need", TagName], Became]
 
 
-class TagsChanged(Changed):
-    """A tag of TAG-4 carries other values than before; both lists are in alphabetical order."""
-
-    type: ClassVar[str] = "careline.tags.changed.v1"
-    tag: TagName
-    from_: tuple[ShortText, ...] = Field(alias="from")
-    to: tuple[ShortText, ...]
-
-
-class RiskChanged(Changed):
+class RiskChanged(ChangedInPart):
     type: ClassVar[str] = "careline.risk.changed.v1"
     from_: Risk | None = Field(None, alias="from")
     to: Risk
+    reasons: tuple[str, ...]

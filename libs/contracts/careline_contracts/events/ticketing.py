@@ -1,5 +1,6 @@
 """What ticketing says: tickets as state, and every change that matters to a promise."""
 
+from datetime import date
 from typing import ClassVar, Literal
 
 from careline_contracts.payload import Instant, Payload, ShortText
@@ -29,11 +30,23 @@ class Clock(Payload):
     paused_since: Instant | None = None
 
 
+class Rating(Payload):
+    """How satisfied the customer was with a resolution, from 0 to 10; `agent` resolved it."""
+
+    type: ClassVar[str] = ""
+    score: int
+    rated_at: Instant
+    agent: ShortText | None = None
+
+
 class TicketState(Payload):
     """A ticket as it is now (compacted by ticket id).
 
     `merged` says that late events or a merge of customers showed the same problem to be the
     ticket `merged_into`; this number stays as its other name.
+    `identity` is the `kind:token` under which its report is kept: it leads to the customer through
+    every merge and split. Who takes a ticket's breaches and ratings as evidence keeps those of the
+    latest version under it; of a `merged` ticket there are none, the other one has them.
     """
 
     type: ClassVar[str] = "careline.ticket.updated.v1"
@@ -52,18 +65,27 @@ class TicketState(Payload):
     waiting_for: Party | None = None
     agent: ShortText | None = None
     team: ShortText | None = None
+    unassignable_since: Instant | None = None
+    """Since when nobody fits who could take it."""
+    ratings: tuple[Rating, ...] = ()
+    """One for each resolution that was rated."""
     merged_into: ShortText | None = None
+    identity: ShortText | None = None
     policy_version: str
 
 
 class TicketChange(Payload):
-    """Common to all changes; versions of a ticket are counted from 1 without gaps."""
+    """Common to all changes; versions of a ticket are counted from 1 without gaps.
+
+    `identity` is that of the ticket's state.
+    """
 
     ticket: ShortText
     customer: ShortText
     version: int
     as_of: Instant
     policy_version: str
+    identity: ShortText | None = None
 
 
 class TicketOpened(TicketChange):
@@ -115,6 +137,13 @@ class TicketAssigned(TicketChange):
     team: ShortText | None = None
 
 
+class TicketUnassignable(TicketChange):
+    """Nobody of `team` can take it now: its on-call is told, and whoever can gets it later."""
+
+    type: ClassVar[str] = "careline.ticket.unassignable.v1"
+    team: ShortText
+
+
 class TicketPrioritised(TicketChange):
     """An agent gave it another level."""
 
@@ -137,8 +166,11 @@ class TicketLinked(TicketChange):
 
 
 class TicketBreached(TicketChange):
+    """A promise was not kept in time. Ticket, target and round are its name."""
+
     type: ClassVar[str] = "careline.ticket.breached.v1"
     target: Target
+    round: int = 0
     due_at: Instant
 
 
@@ -159,6 +191,7 @@ class TicketRated(TicketChange):
 
     type: ClassVar[str] = "careline.ticket.rated.v1"
     score: int
+    rated_at: Instant | None = None
     agent: ShortText | None = None
 
 
@@ -205,18 +238,20 @@ class TicketMoved(TicketChange):
 class TicketCorrected(TicketChange):
     """A late event shows that something said before did not happen; the state says what holds.
 
-    `withdrawn` names the targets whose breach is void: the promise had been kept in time.
+    `withdrawn` names the targets whose breach is void: the promise had been kept in time;
+    `withdrawn_rounds` has the round of each.
     """
 
     type: ClassVar[str] = "careline.ticket.corrected.v1"
     withdrawn: tuple[Target, ...] = ()
+    withdrawn_rounds: tuple[int, ...] = ()
 
 
 class DigestEntry(Payload):
     """One thing that somebody should know of a promise."""
 
     type: ClassVar[str] = ""
-    what: Literal["warned", "breached", "escalated", "unassignable"]
+    what: Literal["opened", "warned", "breached", "escalated", "unassignable"]
     ticket: ShortText
     customer: ShortText
     level: Level
@@ -255,6 +290,36 @@ class TicketActed(Payload):
     agent: ShortText | None = None
     team: ShortText | None = None
     detail: ShortText | None = None
+
+
+class LeaveTaken(Payload):
+    """Whole days on which an agent is away, the last one included."""
+
+    type: ClassVar[str] = ""
+    first: date
+    last: date
+
+
+class AgentState(Payload):
+    """Somebody who works on tickets, as a supervisor has it now (compacted by agent).
+
+    `is_absent` is until further notice; who `is_gone` works here no more. Versions of an agent are
+    counted from 1 without gaps.
+    """
+
+    type: ClassVar[str] = "careline.agent.updated.v1"
+    agent: ShortText
+    version: int
+    team: ShortText
+    skills: tuple[ShortText, ...] = ()
+    capacity: int
+    hours: ShortText
+    """The calendar of ticketing's policy that is their shift."""
+    leave: tuple[LeaveTaken, ...] = ()
+    is_absent: bool = False
+    is_gone: bool = False
+    by: ShortText
+    as_of: Instant
 
 
 class CrisisState(Payload):

@@ -21,6 +21,7 @@ Permission = Literal[
     "cases.approve",
     "tickets.read",
     "tickets.work",
+    "agents.manage",
     "policies.publish",
     "audit.read",
     "codes.reset",

@@ -1,26 +1,21 @@
 """The shape of an engagement policy: playbooks, and the contact budget that they share."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import time, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import Self
 
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
+from careline_calendar.definition import Calendar
 from careline_engagement.policy.budget import BudgetPolicy
 from careline_engagement.policy.cadence import CadencePolicy, Day
+from careline_engagement.policy.deadlines import late_deadlines
 from careline_engagement.policy.playbook import Playbook
+from careline_engagement.policy.room import misfits
 from careline_engagement.policy.scripts import Script
-from careline_engagement.policy.steps import OutreachStep
-from careline_engagement.policy.words import (
-    MOMENT,
-    MOMENTS,
-    TOUCHPOINTS,
-    VERDICTS,
-    Flaw,
-    Name,
-    Part,
-)
+from careline_engagement.policy.words import MOMENT, MOMENTS, TOUCHPOINTS, Flaw, Name, Part
 
 __all__ = ["EngagementPolicy", "Playbook"]
 
@@ -30,6 +25,8 @@ class EngagementPolicy(Part):
 
     version: Name
     budget: BudgetPolicy
+    calendars: dict[Name, Calendar] = Field(default_factory=dict)
+    """Working hours that deadlines and waits may be counted in."""
     cadence: CadencePolicy
     moments_at: time
     """The hour of the customer's day at which a birthday, a date, a due contact begins."""
@@ -98,13 +95,16 @@ class EngagementPolicy(Part):
             for place, entry in enumerate(playbook.enter):
                 if reason := self._unknown_moment(entry.trigger):
                     raise Flaw(reason, "playbooks", n, "enter", place)
-            for place, reason in self._misfits(playbook):
+            for place, reason in chain(
+                misfits(playbook, self.budget), late_deadlines(playbook, self.calendars)
+            ):
                 raise Flaw(reason, "playbooks", n, "steps", place)
         return self
 
     @model_validator(mode="after")
-    def _cadence_fits_the_caps(self) -> Self:
-        for tier, cadence in self.cadence.tiers.items():
+    def _cadence_can_be_kept(self) -> Self:
+        tiers = self.cadence.tiers
+        for tier, cadence in tiers.items():
             for cap in self.budget.caps:
                 wanted = cap.days // cadence.at_most_days
                 if cap.channel is None and wanted > cap.most:
@@ -113,6 +113,19 @@ class EngagementPolicy(Part):
                         f"{cap.most} in {cap.days} days",
                         *("cadence", "tiers", tier),
                     )
+        for n, playbook in enumerate(self.playbooks):
+            busy = playbook.window + playbook.again.peace
+            for place, entry in enumerate(playbook.enter):
+                if entry.trigger != f"{MOMENT}/contact_due":
+                    continue
+                for tier in sorted(entry.when.tier or tiers):
+                    if tier in tiers and busy > tiers[tier].between:
+                        raise Flaw(
+                            f"a contact with {tier} customers is asked for every "
+                            f"{tiers[tier].between.days} days, {playbook.playbook} can't begin "
+                            f"again before {busy.days}",
+                            *("playbooks", n, "enter", place),
+                        )
         return self
 
     def _unknown_moment(self, trigger: str) -> str:
@@ -120,22 +133,3 @@ class EngagementPolicy(Part):
         if kind != MOMENT or name in MOMENTS or name in self.dates:
             return ""
         return f"{trigger} is neither {', '.join(MOMENTS)} nor one of the dates"
-
-    def _misfits(self, playbook: Playbook) -> Iterator[tuple[int, str]]:
-        """Outreach that the budget could never let pass."""
-        if self.budget.purposes[playbook.purpose].duty:
-            return
-        quiet = self.budget.quiet_hours.hours
-        for n, step in enumerate(playbook.steps):
-            if not isinstance(step, OutreachStep):
-                continue
-            if isinstance(step.channel, dict) and (
-                missing := [tier for tier in VERDICTS["tier"] if tier not in step.channel]
-            ):
-                yield n, f"no channel for {', '.join(missing)}"
-            if step.patience_hours < quiet:
-                yield (
-                    n,
-                    f"step {step.step} waits {step.patience_hours} h for room, "
-                    f"the quiet hours last {quiet:g} h",
-                )

@@ -1,10 +1,10 @@
 """How often customers of a tier are to be contacted (CARE-2), and days that playbooks begin on."""
 
 import re
-from datetime import date
-from typing import Annotated
+from datetime import date, timedelta
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, PositiveInt
+from pydantic import AfterValidator, NonNegativeInt, PositiveInt, model_validator
 
 from careline_contracts.events.scoring import Tier
 from careline_engagement.policy.words import Evidence, Part
@@ -29,7 +29,28 @@ class Cadence(Part):
     """How often customers of a tier are to be contacted (CARE-2)."""
 
     at_most_days: PositiveInt
-    """No more than so many days without a contact: then one is due."""
+    """No more than so many days without a contact: later than that it is missed."""
+    notice_days: NonNegativeInt = 0
+    """So many days before, `moment/contact_due` comes: what it begins has until then."""
+
+    @property
+    def at_most(self) -> timedelta:
+        return timedelta(days=self.at_most_days)
+
+    @property
+    def notice(self) -> timedelta:
+        return timedelta(days=self.notice_days)
+
+    @property
+    def between(self) -> timedelta:
+        """From a contact until the next is asked for."""
+        return self.at_most - self.notice
+
+    @model_validator(mode="after")
+    def _leaves_time_between(self) -> Self:
+        if self.between <= timedelta(0):
+            raise ValueError("the notice is as long as what it is the notice of")
+        return self
 
 
 class CadencePolicy(Part):

@@ -14,9 +14,13 @@ from pydantic import Field, PositiveInt, model_validator
 
 from careline_engagement.policy.steps import (
     AnyStep,
+    Assign,
     Ending,
+    Escalate,
     Obligation,
     OfferStep,
+    OutreachStep,
+    Task,
     Wait,
     When,
 )
@@ -94,7 +98,9 @@ class Playbook(Part):
     @cached_property
     def digest(self) -> str:
         """What the playbook says, in eight letters: a case names the wording that it runs on."""
-        worded = json.dumps(self.model_dump(), sort_keys=True, default=_in_one_order)
+        # only what is written: a word that playbooks learn later changes none of those before it
+        said = self.model_dump(exclude_defaults=True)
+        worded = json.dumps(said, sort_keys=True, default=_in_one_order)
         return hashlib.sha256(worded.encode()).hexdigest()[:8]
 
     @cached_property
@@ -106,9 +112,21 @@ class Playbook(Part):
             *(step.for_ for step in self.steps if isinstance(step, Wait)),
         )
 
+    @cached_property
+    def asks_manager(self) -> bool:
+        """Whether some step is the account manager's to do."""
+        return any(
+            isinstance(step, Assign | Task | Escalate) and step.to == "account_manager"
+            for step in self.steps
+        )
+
     @property
     def scripts(self) -> frozenset[str]:
-        return frozenset(step.script for step in self.steps if step.do == "outreach")
+        return frozenset(
+            step.script
+            for step in self.steps
+            if isinstance(step, OutreachStep | Task) and step.script
+        )
 
     @model_validator(mode="after")
     def _steps_can_be_taken(self) -> Self:
@@ -133,14 +151,15 @@ class Playbook(Part):
                 step.limit_minor.values(), default=0
             ):
                 yield Flaw(f"step {step.step} asks approval above its limit", "steps", n)
-        reached = self._reached()
+        reached = self.reached
         for n, step in enumerate(self.steps):
             if step.step not in reached:
                 yield Flaw(f"step {step.step} can't be reached", "steps", n)
             elif isinstance(step, Obligation) and reached[step.step] + step.within >= self.window:
                 yield Flaw(f"step {step.step} falls due after the window has ended", "steps", n)
 
-    def _reached(self) -> dict[str, timedelta]:
+    @cached_property
+    def reached(self) -> Mapping[str, timedelta]:
         """Every step that can be reached, and the earliest that it can, after the opening."""
         reached = {self.steps[0].step: timedelta(0)}
         for step in self.steps:

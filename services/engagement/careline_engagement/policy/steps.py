@@ -5,9 +5,9 @@ playbook goes on at once: what must wait for it is written as a `wait` after it.
 """
 
 from datetime import time, timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_contracts.events.touchpoints import MinorUnits
@@ -53,6 +53,8 @@ class Obligation(StepPolicy):
     """Whether a person is told when it begins."""
 
     within_hours: PositiveInt
+    calendar: Name | None = None
+    """Whose working hours those are; around the clock, if none is named."""
     done_by: Annotated[Evidence, Field(min_length=1)]
     missed: Role = "supervisor"
     """Who is told when it was not done in time."""
@@ -75,6 +77,8 @@ class Task(Obligation):
     do: Literal["task"]
     to: Role
     what: Text
+    script: Name | None = None
+    """What to say to the customer."""
 
 
 class Expect(Obligation):
@@ -148,10 +152,18 @@ class Wait(StepPolicy):
 
 
 class WaitUntil(StepPolicy):
-    """Goes on at the next such time of day where the customer is."""
+    """Goes on at the next such time of day where the customer is, or in working hours."""
 
     do: Literal["wait_until"]
-    local_time: time
+    local_time: time | None = None
+    calendar: Name | None = None
+    """Whose working hours; at once, if they are on."""
+
+    @model_validator(mode="after")
+    def _waits_for_one_of_them(self) -> Self:
+        if (self.local_time is None) == (self.calendar is None):
+            raise ValueError("a step waits until a local_time or the hours of a calendar")
+        return self
 
 
 class Way(Part):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from careline_engagement.model import Case, Contact, Entry, Family, Move, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.words import MOMENT
-from careline_engagement.rules import moments
+from careline_engagement.rules import moments, parting
 from careline_engagement.rules.book import Book, Edition
 from careline_engagement.rules.budget import Spent
 from careline_engagement.rules.course import View, course, evidence_for
@@ -36,7 +36,6 @@ __all__ = [
     "decide",
     "entries",
     "is_out_of_question",
-    "next_at",
     "says_nothing",
 ]
 
@@ -58,6 +57,8 @@ class Progress(NamedTuple):
     decided: Sequence[tuple[Entry, Outcome]]
     scheduled: Sequence[Entry]
     """Moments to come that were found out on the way."""
+    missed: Sequence[moments.Missed]
+    """Contacts that nobody made in time."""
     next_at: datetime | None
 
 
@@ -72,21 +73,24 @@ class _Item(NamedTuple):
     what: Entry | Move
 
 
-def next_at(family: Family, book: Book) -> datetime | None:
-    """The instant at which something has to be said next, if nothing else happens."""
-    agenda = _agenda(family, book)
-    return agenda[0].at if agenda else None
-
-
 def advance(family: Family, *, until: datetime, book: Book) -> Progress:
     """Decides and says everything up to `until`, in order of instant."""
     news: list[News] = []
     decided: list[tuple[Entry, Outcome]] = []
     scheduled: list[Entry] = []
+    missed: list[moments.Missed] = []
     agenda = _agenda(family, book)
     while agenda and agenda[0].at <= until:
         at, _, _, name, what = agenda.popleft()
+        if isinstance(what, Entry) and what.trigger == parting.PARTED:
+            family, revised = _take_back(what, family, book, until=until)
+            news += revised
+            decided.append((what, "superseded"))
+            agenda = _agenda(family, book)
+            continue
         if isinstance(what, Entry):
+            if not what.playbook and (gap := moments.missed(what, family, book)):
+                missed.append(gap)
             left = len(family.entries) - 1
             family, outcome = _enter(what, family, book)
             decided.append((what, outcome))
@@ -110,7 +114,39 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             # nothing but a new case, used-up budget and another wording changes what is to come
             agenda = _agenda(family, book)
         news.append(News(move, case, family.holder(case.number, at)))
-    return Progress(family, news, decided, scheduled, agenda[0].at if agenda else None)
+    to_come = [agenda[0].at] if agenda else []
+    to_come += [family.later_at] if family.later_at else []
+    return Progress(family, news, decided, scheduled, missed, min(to_come, default=None))
+
+
+def _take_back(
+    look: Entry, family: Family, book: Book, *, until: datetime
+) -> tuple[Family, list[News]]:
+    """Rewinds the cases of which somebody else's facts have made anything else than their own."""
+    family = family._replace(entries=[one for one in family.entries if one != look])
+    parted = family.parting
+    if parted is None:
+        return family, []
+    rewound = {
+        case.id: parting.rewound(case, parted.since, family)
+        for case in family.cases
+        # of older ones the facts are gone that would say
+        if case.opened_at >= parted.at - book.facts_kept
+    }
+    alone = family._replace(cases=[rewound.get(case.id, case) for case in family.cases])
+    until = max(until, parted.at)
+    going_on, redone = (
+        {case.id: case for case in advance(one, until=until, book=book).family.cases}
+        for one in (family, alone)
+    )
+    cases, news = [], []
+    for case in family.cases:
+        if case.id in rewound and not parting.is_same(redone[case.id], going_on[case.id]):
+            move = parting.revision(case, parted)
+            case = rewound[case.id]._replace(version=case.version + 1)
+            news.append(News(move, case, family.holder(case.number, parted.at)))
+        cases.append(case)
+    return family._replace(cases=cases), news
 
 
 def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
@@ -135,8 +171,8 @@ def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
 
 
 def _with_entries(family: Family, entries: Iterable[Entry]) -> Family:
-    known = {(entry.playbook, entry.name) for entry in family.entries}
-    new = [entry for entry in entries if (entry.playbook, entry.name) not in known]
+    known = {(entry.number, entry.playbook, entry.name) for entry in family.entries}
+    new = [e for e in entries if (e.number, e.playbook, e.name) not in known]
     return family._replace(entries=[*family.entries, *new])
 
 
@@ -218,7 +254,8 @@ def _agenda(family: Family, book: Book) -> deque[_Item]:
 
 
 def _item(entry: Entry) -> _Item:
-    return _Item(entry.at, 1, 0, f"{entry.number}-{entry.name:>12}-{entry.playbook}", entry)
+    name = f"{entry.number}-{entry.version:>9}-{entry.name}-{entry.playbook}"
+    return _Item(entry.at, 1, 0, name, entry)
 
 
 def _in_order(items: Iterable[_Item]) -> deque[_Item]:

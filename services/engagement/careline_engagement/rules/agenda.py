@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from careline_engagement.model import Entry, Family
 from careline_engagement.policy.steps import Obligation
-from careline_engagement.rules import moments
+from careline_engagement.rules import moments, owners
 from careline_engagement.rules.book import Book
 
 
@@ -17,6 +17,8 @@ class Open(NamedTuple):
     case: str
     playbook: str
     step: str
+    owner: str | None
+    """Who looks after the customer then."""
 
 
 class Agenda(NamedTuple):
@@ -25,8 +27,12 @@ class Agenda(NamedTuple):
     customer: str
     tier: str | None
     account_manager: str | None
+    owner: str | None
+    """Who looks after the customer now: a deputy, while the account manager is away."""
     last_contact_at: datetime | None
     next_contact_at: datetime | None
+    next_contact_by: str | None
+    """Who looks after the customer then."""
     coming: Sequence[Entry]
     open: Sequence[Open]
 
@@ -34,24 +40,33 @@ class Agenda(NamedTuple):
 def agenda_of(family: Family, as_of: datetime, book: Book) -> Agenda:
     """The calendar of a customer, under its present number."""
     number = family.root
+    due_at = moments.next_contact(family, number, as_of, book)
     return Agenda(
         number,
         family.verdict(number, "tier", as_of),
-        family.attribute(number, "account_manager", as_of),
+        family.attribute(number, owners.MANAGER, as_of),
+        owners.owner_of(family, number, as_of),
         moments.last_contact(family, number, as_of, book),
-        moments.next_contact(family, number, as_of, book),
+        due_at,
+        owners.owner_of(family, number, max(due_at, as_of)) if due_at else None,
         sorted(
             # when a contact is due is said already; its entries only look again then
             (entry for entry in family.entries if entry.trigger != moments.CONTACT_DUE),
             key=lambda entry: entry.at,
         ),
-        sorted(_open(family, book)),
+        sorted(_open(family, as_of, book)),
     )
 
 
-def _open(family: Family, book: Book) -> list[Open]:
+def _open(family: Family, as_of: datetime, book: Book) -> list[Open]:
     return [
-        Open(step.due_at, case.id, case.playbook, name)
+        Open(
+            step.due_at,
+            case.id,
+            case.playbook,
+            name,
+            owners.owner_of(family, family.root, max(step.due_at, as_of)),
+        )
         for case in family.cases
         if case.is_open
         for name, step in case.steps.items()

@@ -1,12 +1,13 @@
 """Which edition of the policy decides what: by its instant, and by what a case began with."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
+from careline_calendar.working import AROUND_THE_CLOCK, Timetable
 from careline_engagement.model import Case
 from careline_engagement.policy import EngagementPolicy, Playbook
 from careline_engagement.policy.budget import BudgetPolicy
@@ -46,6 +47,31 @@ class Book:
     def topics_apart(self) -> timedelta:
         return max(edition.policy.topics_apart for edition in self.editions)
 
+    @cached_property
+    def _stirring(self) -> Mapping[str, frozenset[str]]:
+        """Of each kind that is evidence for cases only: the playbooks whose cases it may move."""
+        stirring: dict[str, set[str]] = {}
+        for edition in self.editions:
+            for playbook in edition.policy.playbooks:
+                for kind in playbook.evidence:
+                    stirring.setdefault(kind, set()).add(playbook.playbook)
+            for kind in edition.policy.cadence.counts:
+                stirring.setdefault(kind, set())
+        by_people = (edition.policy.budget.by_people for edition in self.editions)
+        for kind in frozenset().union(*by_people):
+            stirring.pop(kind, None)
+        return {kind: frozenset(names) for kind, names in stirring.items()}
+
+    def stirs(self, kind: str, playbooks: Collection[str]) -> bool:
+        """Whether a fact of this kind may move a case of one of these playbooks.
+
+        What uses up budget, is about a ticket or an offer, or is no fact, may move any.
+        """
+        stirring = self._stirring.get(kind)
+        if stirring is None:
+            return bool(playbooks)
+        return not stirring.isdisjoint(playbooks)
+
     def at(self, instant: datetime) -> Edition:
         """The edition in force at `instant`; before all of them, the first."""
         return self.editions[max(0, bisect_right(self.editions, instant, key=_since) - 1)]
@@ -65,6 +91,17 @@ class Book:
         found = (edition.policy.scripts.get(name) for edition in editions)
         return next(filter(None, found), None)
 
+    def timetable(self, name: str | None, at: datetime) -> Timetable:
+        """The working hours of a calendar, as it is written at `at`; without one, all hours.
+
+        The past of a calendar is never rewritten, so what was due stays due.
+        """
+        if name is None:
+            return AROUND_THE_CLOCK
+        editions = [self.at(at), *reversed(self.editions)]
+        found = (edition.policy.calendars.get(name) for edition in editions)
+        return next(calendar.working for calendar in found if calendar)
+
     def playbook_of(self, case: Case) -> Playbook:
         """The wording that a case runs on.
 
@@ -79,6 +116,13 @@ class Book:
         if found is None:
             raise LookupError(f"no edition of the policy has playbook {case.playbook}")
         return found
+
+    def version_of(self, case: Case) -> int | None:
+        """The version of its playbook that a case runs on; None if no edition has it any more."""
+        try:
+            return self.playbook_of(case).version
+        except LookupError:
+            return None
 
 
 def _since(edition: Edition) -> datetime:

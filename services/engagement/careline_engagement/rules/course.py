@@ -19,9 +19,10 @@ from careline_engagement.policy.steps import (
     Wait,
     WaitUntil,
 )
-from careline_engagement.rules import budget, tickets
+from careline_engagement.rules import budget, owners, tickets
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
+from careline_engagement.rules.parting import unfounded
 from careline_engagement.rules.zones import zone_of
 
 _LAST: Mapping[str, int] = {"done": 1, "breached": 2, "closed": 3}
@@ -63,13 +64,22 @@ def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = 
     `merged` ends the case in favour of an older one.
     """
     walked = [] if case.held_out else list(_walk(case, playbook, view))
-    endings = [*_endings(case, playbook, view.evidence), *filter(None, [merged])]
+    besides = (merged, unfounded(case, view.family))
+    endings = [*_endings(case, playbook, view.evidence), *filter(None, besides)]
     endings += [move for move in walked if move.kind == "closed"]
     end = min(endings, key=lambda end: (end.at, end.subject not in _SUCCESSES, end.detail))
+    passed_on = owners.handovers(case, view.family) if asks_owner(case, playbook) else ()
     kept = [
-        move for move in walked if move.at < end.at or (move.at == end.at and move.kind == "done")
+        move
+        for move in (*passed_on, *walked)
+        if move.at < end.at or (move.at == end.at and move.kind == "done")
     ]
     return sorted([*kept, end], key=lambda move: (move.at, _LAST.get(move.kind, 0)))
+
+
+def asks_owner(case: Case, playbook: Playbook) -> bool:
+    """Whether there may be work for the account manager in a case."""
+    return playbook.asks_manager and not case.held_out
 
 
 def evidence_for(case: Case, facts: Sequence[Fact], family: Family) -> list[Fact]:
@@ -110,12 +120,15 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
             at = said.began_at
         match step:
             case OfferStep():
-                yield from _begun(step, said, at)
-                yield from _offer(step, said, at, case, view)
+                due_at = _due_at(step, said, at, view)
+                yield from _begun(step, said, at, due_at)
+                yield from _offer(step, said, at, due_at, case, view)
                 way = _Way(at, below)
             case Obligation():
-                yield from _begun(step, said, at)
-                yield from _obligation(step, said, at, _first(view.evidence, step.done_by, at))
+                due_at = _due_at(step, said, at, view)
+                yield from _begun(step, said, at, due_at)
+                done = _first(view.evidence, step.done_by, at)
+                yield from _obligation(step, said, due_at, done)
                 way = _Way(at, below)
             case OutreachStep():
                 moves, way = _outreach(step, said, at, below, case, playbook, view)
@@ -138,18 +151,26 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
         at, name = way.at, way.step
 
 
-def _begun(step: Obligation, said: Step | None, at: datetime) -> Iterator[Move]:
+def _due_at(step: Obligation, said: Step | None, at: datetime, view: View) -> datetime:
+    """The deadline that was given when the step began, in its calendar's hours."""
+    if said is not None and said.due_at is not None:
+        return said.due_at
+    if step.calendar is None:
+        return at + step.within
+    return view.book.timetable(step.calendar, at).after(at, step.within)
+
+
+def _begun(step: Obligation, said: Step | None, at: datetime, due_at: datetime) -> Iterator[Move]:
     if said is None:
-        yield Move(at, "begun", step.step, until=at + step.within)
+        yield Move(at, "begun", step.step, until=due_at)
 
 
 def _obligation(
-    step: Obligation, said: Step | None, at: datetime, done: Fact | None
+    step: Obligation, said: Step | None, due_at: datetime, done: Fact | None
 ) -> Iterator[Move]:
     """Done by the first evidence; missed if there is none by the deadline."""
     if said is not None and said.done_at is not None:
         return
-    due_at = said.due_at if said and said.due_at else at + step.within
     if done is not None:
         yield Move(done.at, "done", step.step, done.detail, done.event_id)
     if (done is None or done.at > due_at) and not (said and said.breached_at):
@@ -157,7 +178,7 @@ def _obligation(
 
 
 def _offer(
-    step: OfferStep, said: Step | None, at: datetime, case: Case, view: View
+    step: OfferStep, said: Step | None, at: datetime, due_at: datetime, case: Case, view: View
 ) -> Iterator[Move]:
     """Done by the first offer that may be made: a small one, or one that was approved."""
     limit = step.limit_minor.get(case.tier, 0) if case.tier else 0
@@ -181,7 +202,7 @@ def _offer(
         reason = "above_limit" if held.amount_minor > limit else "needs_approval"
         detail = f"{reason} {held.amount_minor}"
         yield Move(held.at, "offer_held", step.step, detail, held.event_id, until=held.at)
-    yield from _obligation(step, said, at, done)
+    yield from _obligation(step, said, due_at, done)
 
 
 def _outreach(
@@ -200,14 +221,11 @@ def _outreach(
     if said is not None and said.suppressed_at is not None:
         return [], _Way(said.suppressed_at, other_way)
     wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose, case.tier)
-    fate = budget.fate(
-        wish,
-        step.patience,
-        view.spent,
-        view.consents,
-        view.zone(at),
-        view.book.budget_at(at),
-    )
+    fate = _fate(wish, step, view)
+    parting = view.family.parting
+    if parting is not None and parting.covers(fate.at):
+        at = parting.at
+        fate = _fate(wish._replace(since=at), step, view)
     name, moves = step.step, []
     if said is None and fate.at > at:
         moves.append(Move(at, "held", name, fate.first.reason, until=fate.first.at))
@@ -218,6 +236,17 @@ def _outreach(
     return [*moves, sent], _Way(fate.at, below)
 
 
+def _fate(wish: budget.Wish, step: OutreachStep, view: View) -> budget.Fate:
+    return budget.fate(
+        wish,
+        step.patience,
+        view.spent,
+        view.consents,
+        view.zone(wish.since),
+        view.book.budget_at(wish.since),
+    )
+
+
 def _way(step: Wait | WaitUntil | Branch, at: datetime, below: str, case: Case, view: View) -> _Way:
     match step:
         case Wait():
@@ -226,13 +255,17 @@ def _way(step: Wait | WaitUntil | Branch, at: datetime, below: str, case: Case, 
                 return _Way(fact.at, step.then or below)
             return _Way(at + step.span, step.timeout or below)
         case WaitUntil():
-            return _Way(_next_local(at, step, view.zone(at)), below)
+            return _Way(_next_turn(at, step, view), below)
         case Branch():
             ways = (w.go for w in step.ways if fits(w.when, view.family, case.number, at))
             return _Way(at, next(ways, below))
 
 
-def _next_local(at: datetime, step: WaitUntil, zone: tzinfo) -> datetime:
+def _next_turn(at: datetime, step: WaitUntil, view: View) -> datetime:
+    """The next such time of the customer's day, or the next instant that is worked."""
+    if step.local_time is None:
+        return view.book.timetable(step.calendar, at).next_open(at)
+    zone = view.zone(at)
     local = at.astimezone(zone)
     days = 0 if local.time() <= step.local_time else 1
     there = datetime.combine(local.date() + timedelta(days=days), step.local_time, tzinfo=zone)

@@ -8,6 +8,7 @@ from typing import Any
 from careline_engagement.model import Case, Entry, Family, Outcome, Ruling
 from careline_engagement.policy import EngagementPolicy, Playbook
 from careline_engagement.policy.steps import When
+from careline_engagement.rules.owners import owner_of
 
 
 def entries(
@@ -22,8 +23,9 @@ def entries(
     body: Mapping[str, Any] | None = None,
     traceparent: str = "",
 ) -> Iterator[Entry]:
-    """What an event may begin. It is named by scoring's version, or by a hash of the event's id."""
-    name, body = str(version) if version else short(event_id), body or {}
+    """What an event may begin, named by scoring's decision and verdict, or by the event's id."""
+    verdict, _, _ = trigger.partition("/")
+    name, body = f"{version}-{verdict}" if version else short(event_id), body or {}
     for playbook in policy.triggers.get(trigger, ()):
         if not any(
             rule.trigger == trigger and rule.where.items() <= body.items()
@@ -124,6 +126,7 @@ def open_case(
     entry: Entry, outcome: Outcome, family: Family, playbook: Playbook, policy_version: str
 ) -> Case:
     """The case that an entry opens."""
+    owner = owner_of(family, entry.number, entry.at) if playbook.asks_manager else None
     return Case(
         id=entry.case,
         number=entry.number,
@@ -139,6 +142,7 @@ def open_case(
         policy_version=policy_version,
         traceparent=entry.traceparent,
         held_out=outcome == "held_out",
+        owner=owner or "",
     )
 
 

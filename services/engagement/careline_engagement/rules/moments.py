@@ -6,18 +6,39 @@ is known then: if it has moved, the entry is dropped for one at the new instant.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
-from careline_engagement.model import Entry, Fact, Family, Record
+from careline_engagement.model import Entry, Family, Record
 from careline_engagement.policy import EngagementPolicy
+from careline_engagement.policy.cadence import Cadence
 from careline_engagement.policy.words import FOLLOW_UP, MOMENT
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import short
+from careline_engagement.rules.owners import owner_of
 from careline_engagement.rules.zones import zone_of
 
 CONTACT_DUE = f"{MOMENT}/contact_due"
 CONTRACT_END = f"{MOMENT}/contract_end"
 CONTRACT = "contract.changed"
 TERMINATED = "terminated"
+
+
+class Missed(NamedTuple):
+    """Nobody contacted a customer by when it was due, as was found at `at`."""
+
+    customer: str
+    at: datetime
+    tier: str | None
+    due_at: datetime
+    last_contact_at: datetime | None
+    owner: str | None
+
+
+class _Plan(NamedTuple):
+    """When the next contact is asked for, and from when on it is too late."""
+
+    asked_at: datetime
+    late_at: datetime
 
 
 def contact_look(number: str, at: datetime, policy: EngagementPolicy) -> Iterator[Entry]:
@@ -31,17 +52,46 @@ def looked(look: Entry, family: Family, book: Book) -> Iterator[Entry]:
 
     A look is on behalf of every playbook: each is asked only when the contact is due.
     """
-    due_at = next_contact(family, look.number, look.at, book)
-    playbooks = book.at(look.at).policy.triggers.get(CONTACT_DUE, ())
-    if due_at is None or not playbooks:
+    plan = _plan(family, look.number, look.at, book)
+    if plan is None:
         return
-    if due_at > look.at:
-        yield moved(look, due_at)
+    if look.at < plan.asked_at:
+        yield moved(look, plan.asked_at)
         return
-    for playbook in playbooks:
-        yield _entry(look.number, playbook.playbook, CONTACT_DUE, look.at)
-    if days := _due_after(family, look.number, look.at, book):
-        yield moved(look, look.at + days)
+    # who was asked with notice isn't asked again when it is too late
+    if look.at != plan.late_at or plan.asked_at == plan.late_at:
+        for playbook in book.at(look.at).policy.triggers.get(CONTACT_DUE, ()):
+            yield _entry(look.number, playbook.playbook, CONTACT_DUE, look.at)
+    if look.at < plan.late_at:
+        yield moved(look, plan.late_at)
+    elif cadence := _cadence(family, look.number, look.at, book):
+        yield moved(look, look.at + cadence.at_most)
+
+
+def missed(look: Entry, family: Family, book: Book) -> Missed | None:
+    """What a look finds if nobody contacted the customer in time."""
+    number, at = look.number, look.at
+    plan = _plan(family, number, at, book)
+    if plan is None or at < plan.late_at or family.holder(number, at) != number:
+        return None
+    return Missed(
+        number,
+        at,
+        family.verdict(number, "tier", at),
+        plan.late_at,
+        last_contact(family, number, at, book),
+        owner_of(family, number, at),
+    )
+
+
+def _plan(family: Family, number: str, at: datetime, book: Book) -> _Plan | None:
+    due_at, cadence = next_contact(family, number, at, book), _cadence(family, number, at, book)
+    if due_at is None:
+        return None
+    notice = cadence.notice if cadence else timedelta(0)
+    if _promised(family, number, at, book):
+        return _Plan(due_at, due_at + notice)
+    return _Plan(due_at - notice, due_at)
 
 
 def days_to_come(number: str, record: Record, book: Book) -> Iterator[Entry]:
@@ -74,7 +124,8 @@ def comes_at(entry: Entry, family: Family, book: Book) -> datetime | None:
     if entry.trigger == CONTRACT_END:
         return None if _is_void(entry, family) else at
     if entry.trigger == CONTACT_DUE:
-        return next_contact(family, entry.number, at, book)
+        plan = _plan(family, entry.number, at, book)
+        return plan.asked_at if plan else None
     return _next_day(entry, family, book, since=at - timedelta(microseconds=1))
 
 
@@ -93,21 +144,23 @@ def moved(entry: Entry, at: datetime) -> Entry:
 
 def next_contact(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
     """By when the customer is to be contacted, as of an instant; None if nobody has to."""
-    last = last_contact(family, number, at, book)
-    if (wished := _wished(family, number, at)) and (last is None or wished.at >= last):
-        return datetime.fromisoformat(wished.detail)
-    days = _due_after(family, number, at, book)
-    return last + days if days and last else None
+    if promised := _promised(family, number, at, book):
+        return promised
+    last, cadence = last_contact(family, number, at, book), _cadence(family, number, at, book)
+    return last + cadence.at_most if cadence and last else None
 
 
-def _wished(family: Family, number: str, at: datetime) -> Fact | None:
-    """The last follow-up that says when the next contact is to be."""
+def _promised(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
+    """The instant that the last follow-up set for the next contact, if none has been since."""
     said = [
         fact
         for fact in family.facts_for(number)
         if fact.kind.startswith(f"{FOLLOW_UP}/") and fact.detail and fact.at <= at
     ]
-    return said[-1] if said else None
+    last = last_contact(family, number, at, book)
+    if not said or (last is not None and said[-1].at < last):
+        return None
+    return datetime.fromisoformat(said[-1].detail)
 
 
 def last_contact(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
@@ -129,10 +182,9 @@ def last_contact(family: Family, number: str, at: datetime, book: Book) -> datet
     return min([*known, *(ruling.at for ruling in rulings[:1])], default=None)
 
 
-def _due_after(family: Family, number: str, at: datetime, book: Book) -> timedelta | None:
+def _cadence(family: Family, number: str, at: datetime, book: Book) -> Cadence | None:
     tier = family.verdict(number, "tier", at)
-    cadence = book.at(at).policy.cadence.tiers.get(tier) if tier else None  # type: ignore[call-overload]
-    return timedelta(days=cadence.at_most_days) if cadence else None
+    return book.at(at).policy.cadence.tiers.get(tier) if tier else None  # type: ignore[call-overload]
 
 
 def _next_day(entry: Entry, family: Family, book: Book, *, since: datetime) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from operator import attrgetter
 
 from careline_engagement.model import Fact
 
@@ -15,12 +16,16 @@ def opened(level: str) -> str:
 
 
 def released(at: datetime, facts: Iterable[Fact], levels: Collection[str]) -> datetime | None:
-    """The first instant from `at` on without an open ticket of such a level; None: not in sight."""
+    """The first instant from `at` on without an open ticket of such a level; None: not in sight.
+
+    A ticket that was reported late, or that a merge brought, may open and close at one instant.
+    """
     if not levels:
         return at
     serious, open_now = {opened(level) for level in levels}, set[str]()
     known = set[str]()
-    for fact in sorted(fact for fact in facts if fact.kind.startswith("ticket.")):
+    changes = (fact for fact in facts if fact.kind.startswith("ticket."))
+    for fact in sorted(changes, key=attrgetter("at", "version")):
         if fact.at > at and not open_now:
             return at
         at = max(at, fact.at) if open_now else at

@@ -13,17 +13,18 @@ from careline_engagement.model import Case
 CASE_COLUMNS = """
     id, number, playbook, digest, trigger, key, tier, CAST(reasons AS text), opened_at, ends_at,
     CAST(steps AS text), policy_version, version, status, closed_at, closed_reason, traceparent,
-    held_out
+    held_out, owner, owned_since
 """
 _COLUMNS = """
     id, number, playbook, digest, trigger, key, tier, reasons, opened_at, ends_at, steps,
-    policy_version, version, status, closed_at, closed_reason, traceparent, held_out, is_breached
+    policy_version, version, status, closed_at, closed_reason, traceparent, held_out, owner,
+    owned_since, is_breached
 """
 _SAVE_CASES = text(f"""
     INSERT INTO cases ({_COLUMNS})
     SELECT id, number, playbook, digest, trigger, key, tier, CAST(reasons AS jsonb), opened_at,
         ends_at, CAST(steps AS jsonb), policy_version, version, status, closed_at, closed_reason,
-        traceparent, held_out, is_breached
+        traceparent, held_out, owner, owned_since, is_breached
     FROM unnest(
         CAST(:ids AS text[]), CAST(:numbers AS text[]), CAST(:playbooks AS text[]),
         CAST(:digests AS text[]), CAST(:triggers AS text[]), CAST(:keys AS text[]),
@@ -31,12 +32,14 @@ _SAVE_CASES = text(f"""
         CAST(:ends AS timestamptz[]), CAST(:steps AS text[]), CAST(:policies AS text[]),
         CAST(:versions AS int[]), CAST(:statuses AS text[]), CAST(:closed AS timestamptz[]),
         CAST(:closed_reasons AS text[]), CAST(:traceparents AS text[]),
-        CAST(:held_out AS boolean[]), CAST(:breached AS boolean[])
+        CAST(:held_out AS boolean[]), CAST(:owners AS text[]),
+        CAST(:owned_since AS timestamptz[]), CAST(:breached AS boolean[])
     ) AS saved ({_COLUMNS})
     ON CONFLICT (id) DO UPDATE SET
         steps = excluded.steps, version = excluded.version, status = excluded.status,
         closed_at = excluded.closed_at, closed_reason = excluded.closed_reason,
-        is_breached = excluded.is_breached
+        is_breached = excluded.is_breached, owner = excluded.owner,
+        owned_since = excluded.owned_since
 """)  # noqa: S608 (constants)
 # one that was held is sent or suppressed later
 _SAVE_CONTACTS = text("""
@@ -112,14 +115,22 @@ async def save_cases(connection: AsyncConnection, cases: Sequence[Case]) -> None
             "closed_reasons": [c.closed_reason for c in cases],
             "traceparents": [c.traceparent for c in cases],
             "held_out": [c.held_out for c in cases],
+            "owners": [c.owner for c in cases],
+            "owned_since": [c.owned_since for c in cases],
             "breached": [c.is_breached for c in cases],
         },
     )
 
 
 async def save_contacts(connection: AsyncConnection, asked: Collection[Asked]) -> None:
-    """Saves what became of outreach; of one that was held and sent in the batch, the last."""
-    last = {(one.case, one.step): one for one in asked}.values()
+    """Saves what became of outreach; of one that was held and sent in the batch, the last, with
+    what it had to wait for."""
+    known: dict[tuple[str, str], Asked] = {}
+    for one in asked:
+        before = known.get((one.case, one.step))
+        reason = before.reason if before and one.verdict == "sent" else one.reason
+        known[one.case, one.step] = one._replace(reason=reason)
+    last = known.values()
     await connection.execute(
         _SAVE_CONTACTS,
         {

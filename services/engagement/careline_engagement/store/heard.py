@@ -28,8 +28,8 @@ _ADD_FACTS = text("""
         SELECT * FROM unnest(
             CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]), CAST(:kinds AS text[]),
             CAST(:events AS text[]), CAST(:identities AS text[]), CAST(:details AS text[]),
-            CAST(:amounts AS bigint[]), CAST(:requests AS text[])
-        ) AS heard (number, at, kind, event_id, identity, detail, amount_minor, request)
+            CAST(:amounts AS bigint[]), CAST(:requests AS text[]), CAST(:versions AS int[])
+        ) AS heard (number, at, kind, event_id, identity, detail, amount_minor, request, version)
     ), kept AS (
         SELECT number, greatest(
             max(at), (SELECT max(at) FROM facts WHERE facts.number = heard.number)
@@ -38,17 +38,18 @@ _ADD_FACTS = text("""
     ), dropped AS (
         DELETE FROM facts USING kept WHERE facts.number = kept.number AND facts.at < kept.since
     )
-    INSERT INTO facts (number, at, kind, event_id, identity, detail, amount_minor, request)
+    INSERT INTO facts (
+        number, at, kind, event_id, identity, detail, amount_minor, request, version)
     SELECT heard.* FROM heard JOIN kept USING (number) WHERE at >= since
     ORDER BY number, at, kind, event_id
     ON CONFLICT DO NOTHING
 """)
 _ADD_CONSENTS = text("""
-    INSERT INTO consents (number, at, channel, purpose, granted, event_id, expires_at)
+    INSERT INTO consents (number, at, channel, purpose, granted, event_id, expires_at, name)
     SELECT * FROM unnest(
         CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]), CAST(:channels AS text[]),
         CAST(:purposes AS text[]), CAST(:granted AS boolean[]), CAST(:events AS text[]),
-        CAST(:expiries AS timestamptz[]))
+        CAST(:expiries AS timestamptz[]), CAST(:names AS text[]))
     ON CONFLICT DO NOTHING
 """)
 _ADD_RECORDS = text("""
@@ -71,17 +72,19 @@ _ADD_FOLLOW_UPS = text("""
 """)
 _ADD_ENTRIES = text("""
     INSERT INTO entries (
-        number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent, outcome)
+        number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent, identity,
+        outcome)
     SELECT number, playbook, name, at, trigger, key, version, CAST(reasons AS jsonb), event_id,
-        traceparent, CAST(:outcome AS text)
+        traceparent, identity, CAST(:outcome AS text)
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[]),
         CAST(:ats AS timestamptz[]), CAST(:triggers AS text[]), CAST(:keys AS text[]),
         CAST(:versions AS int[]), CAST(:reasons AS text[]), CAST(:events AS text[]),
-        CAST(:traceparents AS text[])
-    ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent)
+        CAST(:traceparents AS text[]), CAST(:identities AS text[])
+    ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent,
+        identity)
     ON CONFLICT DO NOTHING
-    RETURNING number
+    RETURNING number, at
 """)
 _DROP_ENTRIES = text("""
     DELETE FROM entries USING unnest(
@@ -117,7 +120,7 @@ async def add_aliases(connection: AsyncConnection, aliases: Iterable[Alias]) -> 
 async def add_facts(
     connection: AsyncConnection, facts: Mapping[Fact, str], *, kept: timedelta
 ) -> None:
-    """Adds facts, each with the identity it came with, and drops those that are too old to matter.
+    """Adds facts, each with the name that it goes with, and drops those that are too old to matter.
 
     In order of key: two instances that add to the same customers wait, and don't deadlock.
     """
@@ -132,6 +135,7 @@ async def add_facts(
             "details": [f.detail for f in facts],
             "amounts": [f.amount_minor for f in facts],
             "requests": [f.request for f in facts],
+            "versions": [f.version for f in facts],
             "kept": kept,
         },
     )
@@ -149,6 +153,7 @@ async def add_consents(connection: AsyncConnection, consents: Collection[Consent
             "granted": [c.granted for c in consents],
             "events": [c.event_id for c in consents],
             "expiries": [c.expires_at for c in consents],
+            "names": [c.name for c in consents],
         },
     )
 
@@ -185,8 +190,9 @@ async def add_follow_ups(
 
 async def add_entries(
     connection: AsyncConnection, entries: Collection[Entry], *, outcome: Outcome | None = None
-) -> set[str]:
-    """Adds what may begin a case, decided or not; returns the numbers for which it was new."""
+) -> dict[str, datetime]:
+    """Adds what may begin a case, decided or not; returns for whom it was new, and the earliest
+    instant."""
     added = await connection.execute(
         _ADD_ENTRIES,
         {
@@ -200,10 +206,14 @@ async def add_entries(
             "reasons": [rows.from_reasons(e.reasons) for e in entries],
             "events": [e.event_id for e in entries],
             "traceparents": [e.traceparent for e in entries],
+            "identities": [e.identity for e in entries],
             "outcome": outcome,
         },
     )
-    return set(added.scalars())
+    earliest: dict[str, datetime] = {}
+    for number, at in added:
+        earliest[number] = min(at, earliest.get(number, at))
+    return earliest
 
 
 async def decide_entries(

@@ -1,31 +1,27 @@
-"""The customers' rows: how far scoring was followed, and the lock on all that is known of them."""
+"""The customers' rows: how each stands with scoring, and the lock on all that is known of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_engagement import rows
-from careline_engagement.sequence import Standing
+from careline_engagement.standing import Standing
 
 _ADD_CUSTOMERS = text("""
     INSERT INTO customers (number) SELECT unnest(CAST(:numbers AS text[]))
     ON CONFLICT DO NOTHING
 """)
 _LOCK_CUSTOMERS = text("""
-    SELECT number, version, CAST(rulings AS text), CAST(early AS text) FROM customers
+    SELECT number, version, CAST(rulings AS text), parted_at, parted_since FROM customers
     WHERE number = ANY(CAST(:numbers AS text[]))
     ORDER BY number FOR UPDATE
 """)
 _SAVE_STANDINGS = text("""
-    UPDATE customers
-    SET version = saved.version, rulings = CAST(saved.rulings AS jsonb),
-        early = CAST(saved.early AS jsonb)
-    FROM unnest(
-        CAST(:numbers AS text[]), CAST(:versions AS int[]), CAST(:rulings AS text[]),
-        CAST(:earlies AS text[])
-    ) AS saved (number, version, rulings, early)
+    UPDATE customers SET version = saved.version, rulings = CAST(saved.rulings AS jsonb)
+    FROM unnest(CAST(:numbers AS text[]), CAST(:versions AS int[]), CAST(:rulings AS text[]))
+        AS saved (number, version, rulings)
     WHERE customers.number = saved.number
 """)
 
@@ -33,10 +29,10 @@ _SAVE_STANDINGS = text("""
 async def lock_standings(
     connection: AsyncConnection, numbers: Collection[str]
 ) -> dict[str, Standing]:
-    """How far each customer's changes were followed; locked until the unit ends."""
+    """What scoring said of each customer; locked until the unit ends."""
     return {
-        number: Standing(number, version, rows.to_rulings(rulings), rows.to_early(early))
-        for number, version, rulings, early in await lock(connection, numbers)
+        number: Standing(version, rows.to_rulings(rulings))
+        for number, version, rulings, _, _ in await lock(connection, numbers)
     }
 
 
@@ -50,14 +46,14 @@ async def lock(connection: AsyncConnection, numbers: Collection[str]) -> Sequenc
     return locked
 
 
-async def save_standings(connection: AsyncConnection, standings: Sequence[Standing]) -> None:
+async def save_standings(connection: AsyncConnection, standings: Mapping[str, Standing]) -> None:
     """Saves what `lock_standings` gave, as it is now."""
+    ordered = sorted(standings.items())
     await connection.execute(
         _SAVE_STANDINGS,
         {
-            "numbers": [s.number for s in standings],
-            "versions": [s.version for s in standings],
-            "rulings": [rows.from_rulings(s.rulings) for s in standings],
-            "earlies": [rows.from_early(s.early) for s in standings],
+            "numbers": [number for number, _ in ordered],
+            "versions": [standing.version for _, standing in ordered],
+            "rulings": [rows.from_rulings(standing.rulings) for _, standing in ordered],
         },
     )

@@ -8,13 +8,11 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
+from careline_contracts.topic import COMPACTED_WITHIN_DAYS, Personal, Topic
 from careline_contracts.topics import (
     CATALOGUE,
-    COMPACTED_WITHIN_DAYS,
     ERASURES,
     WITH_DATABASE,
-    Personal,
-    Topic,
 )
 from careline_profile.erasure.store import Answered, Ordered
 

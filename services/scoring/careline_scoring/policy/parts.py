@@ -6,11 +6,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from careline_contracts.events.ticketing import TicketBreached, TicketRated
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
 from careline_contracts.payload import Payload
 from careline_scoring.model import VARIANTS
 
-_HEARD: tuple[type[Payload], ...] = (*CHANNEL_EVENTS, OutreachAnswered)
+_HEARD: tuple[type[Payload], ...] = (
+    *CHANNEL_EVENTS,
+    OutreachAnswered,
+    TicketBreached,
+    TicketRated,
+)
 _SHORT_TYPES = frozenset(
     event.type.removeprefix("careline.").removesuffix(".v1") for event in _HEARD
 )
@@ -27,7 +33,7 @@ def _known_zone(name: str) -> str:
 def _known_kind(kind: str) -> str:
     name, _, variant = kind.partition("/")
     if name not in _SHORT_TYPES:
-        raise ValueError(f"no channel says careline.{name}.v1")
+        raise ValueError(f"nobody says careline.{name}.v1")
     variants = VARIANTS[name][0] if name in VARIANTS else ()
     if variant and variant not in variants:
         raise ValueError(f"{name} has no variant {variant!r}: {', '.join(variants) or 'none'}")

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -53,7 +54,7 @@ class Rulebook:
             self.habits.preferred,
         )
         self._answered_at = _places_of_answers(blocks)
-        self._resting_on = _places_by_evidence(
+        resting_on = _places_by_evidence(
             [
                 *[
                     tuple(name for measure in members for name in evidence_of(measure))
@@ -65,6 +66,10 @@ class Rulebook:
                 ("purchase", "contact"),
                 (HABIT,),
             ]
+        )
+        # an event brings one of few combinations of evidence: its questions are gathered once
+        self._resting_on_any = lru_cache(maxsize=1024)(
+            lambda names: frozenset(place for name in names for place in resting_on.get(name, ()))
         )
         self._of_nobody: list[Any] = [0] * len(self.measures) + [None] * 5
         """The answers when there is no evidence, and until when they hold."""
@@ -121,18 +126,18 @@ class Rulebook:
             # with facts of a later day an answer would not hold until its change day
             history.known = known if day >= history.last_day else None
         known.day = day
-        stale: set[int] = set()
-        for evidence in known.new_evidence:
-            stale.update(self._resting_on.get(evidence, ()))
+        stale = self._resting_on_any(frozenset(known.new_evidence))
         known.new_evidence.clear()
         if known.next_change_day <= day:
-            stale.update(place for place, ends in enumerate(known.change_days) if ends <= day)
+            ended = (place for place, ends in enumerate(known.change_days) if ends <= day)
+            stale = stale.union(ended)
         if stale:
+            answers, change_days = known.answers, known.change_days
             for place in stale:
                 answer = self._questions[place](history, day)
-                known.answers[self._answered_at[place]] = answer[-2]
-                known.change_days[place] = answer[-1]
-            known.next_change_day = min(known.change_days)
+                answers[self._answered_at[place]] = answer[-2]
+                change_days[place] = answer[-1]
+            known.next_change_day = min(change_days)
         return known
 
     def dimensions(self, points: tuple[int, ...]) -> dict[str, Decimal]:

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from careline_scoring.model import (
@@ -19,12 +20,23 @@ from careline_scoring.model import (
 from careline_scoring.policy import ScoringPolicy
 
 
+class Meaning(NamedTuple):
+    """What facts of one kind are evidence of, looked up once a fact."""
+
+    names: tuple[str, ...]
+    is_purchase: bool
+    is_refund: bool
+    of_channel: bool
+    of_product: bool
+    of_part: bool
+    """Whether they tell of a preferred channel, product, part of the day."""
+
+
 class Evidence:
     """Folds facts into histories as a policy counts them."""
 
     def __init__(self, policy: ScoringPolicy) -> None:
-        self._names_by_kind: dict[str, tuple[str, ...]] = {}
-        self._habits_by_kind: dict[str, tuple[bool, bool, bool]] = {}
+        self._meanings: dict[str, Meaning] = {}
         self._preferences = policy.tags.preferences
         self._part_of_hour: dict[int, str] = {
             hour: part
@@ -38,62 +50,55 @@ class Evidence:
 
     def names(self, kind: str) -> tuple[str, ...]:
         """The evidence that facts of this kind are; a kind without variant names all of them."""
-        names = self._names_by_kind.get(kind)
-        if names is None:
-            either = {kind, kind.partition("/")[0]}
-            names = tuple(name for name, kinds in self._by_name.items() if either & set(kinds))
-            self._names_by_kind[kind] = names
-        return names
+        either = {kind, kind.partition("/")[0]}
+        return tuple(name for name, kinds in self._by_name.items() if either & set(kinds))
 
     def fold(self, history: History, fact: Fact) -> None:
         """Adds a fact to a customer's history; the order of facts does not matter."""
         day, kind, currency, times, amount_minor, channel, product, hour = fact
-        names = self.names(kind)
+        meaning = self._meanings.get(kind) or self._learn(kind)
         if day > history.last_day:
             history.last_day = day
-        if history.known is not None:
-            history.known.new_evidence.update(names)
         if day < history.first_day:
             history.first_day = day
             history.known = None
-        for name in names:
-            series = history.series.get(name)
+        known, all_series = history.known, history.series
+        if known is not None:
+            known.new_evidence.update(meaning.names)
+        for name in meaning.names:
+            series = all_series.get(name)
             if series is None:
-                series = history.series[name] = Series()
-            is_first = not series.days or day < series.days[0]
-            if is_first and name == "contact" and history.known is not None:
-                history.known.new_evidence.add(FIRST_CONTACT)
+                series = all_series[name] = Series()
+            if known is not None and name == "contact" and series.begins_after(day):
+                known.new_evidence.add(FIRST_CONTACT)
             series.add(day, times, 0)
-            if name == "purchase":
-                history.money.add(day, times, self._worth(history, currency, times, amount_minor))
-            elif name == "refund":
-                history.money.add(day, 0, -self._worth(history, currency, times, amount_minor))
+        if meaning.is_purchase:
+            history.money.add(day, times, self._worth(history, currency, times, amount_minor))
+        elif meaning.is_refund:
+            history.money.add(day, 0, -self._worth(history, currency, times, amount_minor))
 
-        of_channel, of_product, of_part = self._habits(kind)
+        tags = self._preferences
         channels, products, parts = history.habits
         often = False
-        if of_channel and channel:
-            often = _occurred(channels, channel, day, times) >= self._preferences.channel.at_least
-        if of_product and product:
-            at_least = self._preferences.product.at_least
-            often |= _occurred(products, product, day, times) >= at_least
-        if of_part and (part := self._part_of_hour.get(hour)):
-            at_least = self._preferences.part_of_day.at_least
-            often |= _occurred(parts, part, day, times) >= at_least
-        if often and history.known is not None:
-            history.known.new_evidence.add(HABIT)
+        if meaning.of_channel and channel:
+            often = _occurred(channels, channel, day, times) >= tags.channel.at_least
+        if meaning.of_product and product:
+            often |= _occurred(products, product, day, times) >= tags.product.at_least
+        if meaning.of_part and (part := self._part_of_hour.get(hour)):
+            often |= _occurred(parts, part, day, times) >= tags.part_of_day.at_least
+        if often and known is not None:
+            known.new_evidence.add(HABIT)
 
-    def _habits(self, kind: str) -> tuple[bool, bool, bool]:
-        """Whether facts of this kind tell of a preferred channel, product, part of the day."""
-        found = self._habits_by_kind.get(kind)
-        if found is None:
-            names, tags = set(self.names(kind)), self._preferences
-            found = (
-                not names.isdisjoint(tags.channel.of),
-                not names.isdisjoint(tags.product.of),
-                not names.isdisjoint(tags.part_of_day.of),
-            )
-            self._habits_by_kind[kind] = found
+    def _learn(self, kind: str) -> Meaning:
+        names, tags = self.names(kind), self._preferences
+        found = self._meanings[kind] = Meaning(
+            names,
+            "purchase" in names,
+            "refund" in names,
+            not set(names).isdisjoint(tags.channel.of),
+            not set(names).isdisjoint(tags.product.of),
+            not set(names).isdisjoint(tags.part_of_day.of),
+        )
         return found
 
     def converts(self, currency: str) -> bool:
@@ -118,8 +123,11 @@ class Evidence:
 def _occurred(habits: Habits, value: str, day: int, times: int) -> int:
     """Keeps an occurrence; how often there has been one in all."""
     days = habits.get(value, ())
-    at = len(days) if not days or days[-1] <= day else bisect_right(days, day)
-    habits[value] = (*days[:at], *(day,) * times, *days[at:])
+    if not days or days[-1] <= day:
+        habits[value] = days + (day,) * times
+    else:
+        at = bisect_right(days, day)
+        habits[value] = (*days[:at], *(day,) * times, *days[at:])
     return len(days) + times
 
 

@@ -88,25 +88,29 @@ class TagRules:
         counts, raised = complaints.counts, complaints.days
         last = bisect_right(raised, day)
         first = bisect_right(raised, day - self._complaint_window, 0, last)
+        complained = self.complaint_level(counts[last] - counts[first])
         present, next_day = -1, day
         while True:
-            level = max(
-                self.fall_level(amounts[recent] - amounts[former], amounts[end] - amounts[recent]),
-                self.complaint_level(counts[last] - counts[first]),
-            )
+            before, now = amounts[recent] - amounts[former], amounts[end] - amounts[recent]
+            fallen = 0 if before < self._fall_minimum else self.fall_level(before, now)
+            level = fallen if fallen > complained else complained
             if present < 0:
                 present = level
             elif level != present:
                 return Verdict(LEVELS[present], next_day)
             recent_leaves = days[recent] + window if recent < end else NEVER
             former_leaves = days[former] + 2 * window if former < end else NEVER
-            complaint_leaves = raised[first] + self._complaint_window if first < last else NEVER
-            next_day = min(recent_leaves, former_leaves, complaint_leaves)
-            if next_day == NEVER:
+            next_day = recent_leaves if recent_leaves < former_leaves else former_leaves
+            if first < last:
+                complaint_leaves = raised[first] + self._complaint_window
+                if complaint_leaves <= next_day:
+                    next_day = complaint_leaves
+                    first += 1
+                    complained = self.complaint_level(counts[last] - counts[first])
+            elif next_day == NEVER:
                 return Verdict(LEVELS[present], NEVER)
             recent += recent_leaves == next_day
             former += former_leaves == next_day
-            first += complaint_leaves == next_day
 
     def spends(self, history: History, day: int) -> tuple[int, int]:
         """Spend of the previous period and of the present one, as TAG-3 compares them."""

@@ -37,9 +37,22 @@ class TierRules:
         """The tier on `day`, and the first later day on which it differs."""
         money = history.money
         known = bisect_right(money.days, day)
+        if self._is_lowest_throughout(money, known, day):
+            return Verdict(TIERS[self._lowest], NEVER)
         look = partial(self._look, money, known)
         rank, change_day = best_of_held_days(look, day, hold_days=self._hold, lowest=self._lowest)
         return Verdict(TIERS[rank], change_day)
+
+    def _is_lowest_throughout(self, money: Series, known: int, day: int) -> bool:
+        """Whether all that counted on any of the held days is too little: most customers' case."""
+        if money.falls:
+            return False
+        window = max(self._spend_window, self._purchase_window)
+        start = bisect_right(money.days, day - self._hold + 1 - window, 0, known)
+        return (
+            money.amounts[known] - money.amounts[start] < self._mid
+            and money.counts[known] - money.counts[start] < self._sticky
+        )
 
     def _look(self, money: Series, known: int, day: int) -> tuple[int, int]:
         """The raw verdict on `day`, and the next day on which it may differ (none is left out).

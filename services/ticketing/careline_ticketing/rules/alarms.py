@@ -72,9 +72,17 @@ def _warnings(clock: Clock, ticket: Ticket, policy: Policy) -> Iterator[Alarm]:
 
 
 def _escalation(clock: Clock, ticket: Ticket, policy: Policy) -> Iterator[Alarm]:
-    """A broken promise goes up the chain, step by step, until it is kept after all."""
+    """A broken promise goes up the chain, step by step, until it is kept after all.
+
+    Who comes back from a pause with minutes left has a little time before the chain is called.
+    """
     escalation = policy.escalation[ticket.level]
-    timetable, reached = policy.timetable(escalation.hours), clock.due_at
+    resumed = [
+        wait.until + policy.pauses.grace
+        for wait in ticket.waits
+        if wait.party in clock.pauses_for and wait.until and wait.since < clock.due_at
+    ]
+    timetable, reached = policy.timetable(escalation.hours), max([clock.due_at, *resumed])
     for number, step in enumerate(escalation.chain, start=1):
         due_at = timetable.after(reached, step.within)
         fields = {"target": clock.target, "step": number, "to": step.to, "due_at": due_at}

@@ -23,6 +23,7 @@ class Waiting(NamedTuple):
     product: str | None
     opened_at: datetime
     tier: str | None
+    account_manager: str | None = None
 
 
 class Turn(NamedTuple):
@@ -51,8 +52,10 @@ def assign(
     found = []
     for number, ticket in enumerate(sorted(queue, key=lambda one: served(one, policy))):
         team = policy.team_of(ticket.kind)
-        name = _pick(ticket, team, present, busy)
+        free = {name: agent for name, agent in present.items() if busy[name].load < agent.capacity}
+        name = _account_manager(ticket, free, policy) or _pick(ticket, team, free, busy)
         if name is not None:
+            team = present[name].team
             # those of one instant take turns in the order in which they were served
             last_at = as_of + timedelta(microseconds=number)
             busy[name] = Turn(busy[name].load + 1, last_at)
@@ -74,6 +77,8 @@ def is_there(agent: Agent, policy: Policy, at: datetime) -> bool:
 
 def is_on_leave(agent: Agent, policy: Policy, at: datetime) -> bool:
     """Whether somebody else must take over what the agent holds."""
+    if agent.is_absent:
+        return True
     today = at.astimezone(policy.zone_of(agent.hours)).date()
     return any(leave.first <= today <= leave.last for leave in agent.leave)
 
@@ -97,17 +102,18 @@ def _shift(agent: Agent, policy: Policy, as_of: datetime) -> Sequence[datetime]:
         return ()
 
 
+def _account_manager(ticket: Waiting, free: Mapping[str, Agent], policy: Policy) -> str | None:
+    theirs = ticket.kind in policy.account_manager.takes and ticket.account_manager in free
+    return ticket.account_manager if theirs else None
+
+
 def _pick(
-    ticket: Waiting, team: str, present: Mapping[str, Agent], busy: Mapping[str, Turn]
+    ticket: Waiting, team: str, free: Mapping[str, Agent], busy: Mapping[str, Turn]
 ) -> str | None:
-    free = [
-        name
-        for name, agent in present.items()
-        if agent.team == team and busy[name].load < agent.capacity
-    ]
-    skilled = [name for name in free if present[name].skills & {ticket.category, ticket.product}]
+    fit = [name for name, agent in free.items() if agent.team == team]
+    skilled = [name for name in fit if free[name].skills & {ticket.category, ticket.product}]
     return min(
-        skilled or free,
-        key=lambda name: (busy[name].load / present[name].capacity, busy[name].last_at, name),
+        skilled or fit,
+        key=lambda name: (busy[name].load / free[name].capacity, busy[name].last_at, name),
         default=None,
     )

@@ -1,6 +1,6 @@
 """What others must be told about a ticket, given what they were told before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from careline_contracts.events.ticketing import (
     TicketResolved,
     TicketResponded,
     TicketResumed,
+    TicketUnassignable,
 )
 from careline_ticketing import clocks
 from careline_ticketing.model import Act, Clock, PromiseName, Said, Step, Ticket
@@ -33,6 +34,14 @@ class Change(NamedTuple):
 
     event: type[TicketChange]
     fields: dict[str, Any]
+
+
+class Rated(NamedTuple):
+    """A rating of a resolution, credited to whoever resolved it."""
+
+    score: int
+    rated_at: datetime
+    agent: str | None
 
 
 Fields = Callable[[Step, Ticket], dict[str, Any]]
@@ -56,8 +65,7 @@ def _for_whom(step: Step, ticket: Ticket) -> dict[str, Any]:
 
 
 def _credited(step: Step, ticket: Ticket) -> dict[str, Any]:
-    resolved = [s for s in ticket.steps if s.act == "resolved" and s.at <= step.at]
-    return {"score": int(step.detail or 0), "agent": resolved[-1].agent if resolved else None}
+    return rating(step, ticket)._asdict()
 
 
 _TOLD: dict[Act, tuple[type[TicketChange], Fields]] = {
@@ -70,6 +78,7 @@ _TOLD: dict[Act, tuple[type[TicketChange], Fields]] = {
     "waits_for_third_party": (TicketPaused, _for_whom),
     "resumed": (TicketResumed, _nothing),
     "assigned": (TicketAssigned, lambda step, _: {"agent": step.agent, "team": step.team}),
+    "unassignable": (TicketUnassignable, lambda step, _: {"team": step.team}),
     "prioritised": (TicketPrioritised, lambda step, _: {"level": step.detail}),
     "noted": (TicketNoted, lambda step, _: {"reference": step.detail}),
     "linked": (TicketLinked, lambda step, _: {"to": step.detail}),
@@ -78,6 +87,12 @@ _TOLD: dict[Act, tuple[type[TicketChange], Fields]] = {
     "reopened": (TicketReopened, _nothing),
     "rated": (TicketRated, _credited),
 }
+
+
+def rating(step: Step, ticket: Ticket) -> Rated:
+    """The rating that `step` gave."""
+    resolved = [s for s in ticket.steps if s.act == "resolved" and s.at <= step.at]
+    return Rated(int(step.detail or 0), step.at, resolved[-1].agent if resolved else None)
 
 
 def breached(ticket: Ticket, as_of: datetime) -> dict[PromiseName, Clock]:
@@ -97,15 +112,22 @@ def changes(said: Said | None, ticket: Ticket, as_of: datetime) -> list[Change]:
     found = [_told(step, ticket) for step in ticket.steps if step not in steps_before]
     missed = breached(ticket, as_of)
     found += [
-        Change(TicketBreached, {"target": clock.target, "due_at": clock.due_at})
+        Change(
+            TicketBreached, {"target": clock.target, "round": clock.round, "due_at": clock.due_at}
+        )
         for name, clock in missed.items()
         if name not in breached_before
     ]
-    withdrawn = tuple(target for target, _ in sorted(set(breached_before) - missed.keys()))
+    withdrawn = sorted(set(breached_before) - missed.keys())
     unsaid = steps_before.difference(ticket.steps)
     if withdrawn or unsaid or (live and not found and live.ticket != ticket):
-        found.append(Change(TicketCorrected, {"withdrawn": withdrawn}))
+        found.append(_corrected(withdrawn))
     return found
+
+
+def _corrected(withdrawn: Sequence[PromiseName]) -> Change:
+    targets, rounds = (tuple(name[n] for name in withdrawn) for n in (0, 1))
+    return Change(TicketCorrected, {"withdrawn": targets, "withdrawn_rounds": rounds})
 
 
 def _told(step: Step, ticket: Ticket) -> Change:

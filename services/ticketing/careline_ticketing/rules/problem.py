@@ -9,6 +9,7 @@ from typing import assert_never
 
 from careline_ticketing import clocks
 from careline_ticketing.model import (
+    DONE,
     MOVES,
     Act,
     Clock,
@@ -23,8 +24,6 @@ from careline_ticketing.model import (
     ticket_id,
 )
 from careline_ticketing.policy import Policy, Promise, Rule
-
-DONE: tuple[State, ...] = ("resolved", "closed")
 
 
 class Problem:
@@ -100,6 +99,8 @@ class Problem:
             return  # satisfaction is asked once per resolution
         if act == "assigned" and self._is_held_by(fact):
             return  # logs repeat who holds it in every row
+        if act == "unassignable" and self.ticket.unassignable_since is not None:
+            return  # on-call knows
         self._take(act, fact, at, policy)
 
     def _is_held_by(self, fact: Fact) -> bool:
@@ -133,7 +134,7 @@ class Problem:
                 self._rated_round = self._round
             case "waits_for_customer" | "waits_for_third_party" | "resumed":
                 pass  # the state says it all
-            case "opened" | "assigned" | "noted" | "linked":
+            case "opened" | "assigned" | "unassignable" | "noted" | "linked":
                 pass  # the step says it all
             case _:
                 assert_never(act)

@@ -32,7 +32,7 @@ _MEMBERS = text("""
     SELECT identity, customer FROM members WHERE identity = ANY(CAST(:identities AS text[]))
 """)
 _LOCK = text("""
-    SELECT number, survivor, as_of FROM customers
+    SELECT number, survivor, as_of, account_manager FROM customers
     WHERE number IN (
         SELECT coalesce(survivor, number) FROM customers
         WHERE number = ANY(CAST(:numbers AS text[])))
@@ -42,8 +42,8 @@ _ABSORBED = text("""
     SELECT number, survivor FROM customers WHERE survivor = ANY(CAST(:roots AS text[]))
 """)
 _FACTS = text("""
-    SELECT m.customer, f.occurred_at, replace(CAST(f.key AS text), '-', ''), f.type, f.channel,
-        f.impact, f.category, f.product, f.reference, f.ticket, f.agent, f.team, f.detail
+    SELECT m.customer, m.identity, f.occurred_at, replace(CAST(f.key AS text), '-', ''), f.type,
+        f.channel, f.impact, f.category, f.product, f.reference, f.ticket, f.agent, f.team, f.detail
     FROM members m JOIN facts f USING (identity)
     WHERE m.customer = ANY(CAST(:numbers AS text[]))
 """)
@@ -75,17 +75,23 @@ _SAVE_SURVIVORS = text("""
     WHERE customers.number = merged.number AND customers.survivor IS DISTINCT FROM merged.survivor
 """)
 _SAVE_TICKETS = text("""
-    INSERT INTO tickets (id, customer, status, level, opened_at, breaches, agent, label, said)
-    SELECT id, customer, status, level, opened_at, breaches, agent, label, CAST(said AS jsonb)
+    INSERT INTO tickets (id, customer, status, level, opened_at, breaches, agent, team,
+        kind, unassignable_since, label, said)
+    SELECT id, customer, status, level, opened_at, breaches, agent, team,
+        kind, unassignable_since, label, CAST(said AS jsonb)
     FROM unnest(
         CAST(:id AS text[]), CAST(:customer AS text[]), CAST(:status AS text[]),
         CAST(:level AS text[]), CAST(:opened_at AS timestamptz[]), CAST(:breaches AS int[]),
-        CAST(:agent AS text[]), CAST(:label AS text[]), CAST(:said AS text[]))
-        AS ticket (id, customer, status, level, opened_at, breaches, agent, label, said)
+        CAST(:agent AS text[]), CAST(:team AS text[]),
+        CAST(:kind AS text[]), CAST(:unassignable_since AS timestamptz[]),
+        CAST(:label AS text[]), CAST(:said AS text[]))
+        AS ticket (id, customer, status, level, opened_at, breaches, agent, team,
+            kind, unassignable_since, label, said)
     ON CONFLICT (id) DO UPDATE SET
         customer = excluded.customer, status = excluded.status, level = excluded.level,
         opened_at = excluded.opened_at, breaches = excluded.breaches, agent = excluded.agent,
-        unassignable_since = CASE WHEN excluded.agent IS NULL THEN tickets.unassignable_since END,
+        team = excluded.team, kind = excluded.kind,
+        unassignable_since = excluded.unassignable_since,
         label = excluded.label, said = excluded.said
 """)
 
@@ -104,7 +110,9 @@ async def open_desk(
         first_numbers = [named[identity] for identity in identities]
         await connection.execute(_ADD_MEMBERS, {"identities": identities, "numbers": first_numbers})
         desk.members.update(await _pairs(connection, _MEMBERS, identities=identities))
-    await _load(connection, desk, sorted({*everyone, *desk.members.values()}))
+    known_as = await _lock(connection, desk, sorted({*everyone, *desk.members.values()}))
+    await _load_facts(connection, desk, known_as)
+    await _load_said(connection, desk, known_as)
 
 
 async def move_idle(connection: AsyncConnection, idle: Collection[Move]) -> None:
@@ -120,27 +128,40 @@ async def move_idle(connection: AsyncConnection, idle: Collection[Move]) -> None
 async def open_desk_of_tickets(
     connection: AsyncConnection, desk: Desk, tickets: Collection[str]
 ) -> None:
-    """Locks and loads into `desk` the customers of these tickets."""
+    """Locks and loads into `desk` the customers of these tickets, for what time alone brings.
+
+    Their facts stay where they are: time reads none of them again.
+    """
     owners = (await connection.execute(_OWNERS, {"tickets": sorted(tickets)})).scalars()
-    await _load(connection, desk, sorted(set(owners)))
+    await _load_said(connection, desk, await _lock(connection, desk, sorted(set(owners))))
 
 
-async def _load(connection: AsyncConnection, desk: Desk, numbers: Sequence[str]) -> None:
+async def _lock(connection: AsyncConnection, desk: Desk, numbers: Sequence[str]) -> list[str]:
+    """Locks whoever these numbers lead to; returns all numbers that they are known by."""
     locked = (await connection.execute(_LOCK, {"numbers": numbers})).all()
-    if merged := [number for number, survivor, _ in locked if survivor is not None]:
+    if merged := [row.number for row in locked if row.survivor is not None]:
         raise TryLater(f"{merged[0]} was merged while this unit waited for it")
-    for number, _, as_of in locked:
-        desk.customers[number] = Customer(number, desk, as_of or BEFORE_ALL)
+    for number, _, as_of, account_manager in locked:
+        as_of = as_of or BEFORE_ALL
+        desk.customers[number] = Customer(number, desk, as_of, account_manager)
     roots = sorted(desk.customers)
     desk.survivors.update(await _pairs(connection, _ABSORBED, roots=roots))
+    return [*roots, *desk.survivors]
+
+
+async def _load_facts(connection: AsyncConnection, desk: Desk, known_as: Sequence[str]) -> None:
     facts: dict[str, list[Fact]] = {}
-    known_as = {"numbers": [*roots, *desk.survivors]}
-    for number, *fact in await connection.execute(_FACTS, known_as):
-        facts.setdefault(desk.survivors.get(number, number), []).append(Fact(*fact))
+    for number, identity, *columns in await connection.execute(_FACTS, {"numbers": known_as}):
+        fact = Fact(*columns)
+        facts.setdefault(desk.survivors.get(number, number), []).append(fact)
+        desk.identities[fact.key] = identity
     for root, known in facts.items():
         desk.customers[root].knows(known)
+
+
+async def _load_said(connection: AsyncConnection, desk: Desk, known_as: Sequence[str]) -> None:
     # a customer who was moved just now has tickets that say so only when they are read again
-    for number, document in await connection.execute(_SAID, known_as):
+    for number, document in await connection.execute(_SAID, {"numbers": known_as}):
         said = SAID.validate_json(document)
         desk.customer(number).said[said.ticket.id] = said
 
@@ -163,6 +184,7 @@ async def save_desk(connection: AsyncConnection, desk: Desk) -> None:
 
 
 def _row(said: Said) -> dict[str, Any]:
+    holder = said.ticket.holder
     return {
         "id": said.ticket.id,
         "customer": said.customer,
@@ -170,7 +192,10 @@ def _row(said: Said) -> dict[str, Any]:
         "level": said.ticket.level,
         "opened_at": said.ticket.opened_at,
         "breaches": len(said.breached),
-        "agent": holder.agent if (holder := said.ticket.holder) else None,
+        "agent": holder.agent if holder else None,
+        "team": holder.team if holder else None,
+        "kind": said.ticket.kind,
+        "unassignable_since": said.ticket.unassignable_since,
         "label": " ".join(filter(None, (said.ticket.category, said.ticket.product))),
         "said": SAID.dump_json(said).decode(),
     }

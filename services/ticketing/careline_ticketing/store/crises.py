@@ -1,6 +1,6 @@
 """Every statement about crises: the tickets of a window, what is open, who was informed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
@@ -11,11 +11,6 @@ from careline_ticketing.rules.crisis import Affected, Crisis
 
 CRISIS_JSON = TypeAdapter(Crisis)
 
-_SAVE_TIERS = text("""
-    INSERT INTO customers (number, tier)
-    SELECT * FROM unnest(CAST(:numbers AS text[]), CAST(:tiers AS text[]))
-    ON CONFLICT (number) DO UPDATE SET tier = excluded.tier
-""")
 # most minutes have too few customers to look closer
 _AFFECTED = text("""
     WITH opened AS (
@@ -37,13 +32,6 @@ _SAVE = text("""
     VALUES (:id, :is_open, :opened_at, CAST(:crisis AS jsonb))
     ON CONFLICT (id) DO UPDATE SET is_open = excluded.is_open, crisis = excluded.crisis
 """)
-
-
-async def save_tiers(connection: AsyncConnection, tiers: Mapping[str, str]) -> None:
-    """Keeps what scoring said of customers' tiers."""
-    numbers = sorted(tiers)
-    values = {"numbers": numbers, "tiers": [tiers[number] for number in numbers]}
-    await connection.execute(_SAVE_TIERS, values)
 
 
 async def affected(

@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_ticketing.desk import BEFORE_ALL
 from careline_ticketing.model import Said
+from careline_ticketing.policy import Lanes
 from careline_ticketing.rules.assignment import Turn
 from careline_ticketing.store import SAID
 
 AT_ONCE = 500
-"""The most tickets that are given out in one unit; the rest follow when somebody is free."""
+"""The most tickets of a kind that are looked at in one unit; the rest follow in the next."""
 
 _ADD_TURNS = text("""
     INSERT INTO turns (agent, last_at) SELECT unnest(CAST(:agents AS text[])), :never
@@ -25,23 +26,28 @@ _LOADS = text("""
     SELECT agent, count(*) AS load FROM tickets
     WHERE agent IS NOT NULL AND status IN ('open', 'waiting') GROUP BY agent
 """)
+# of each kind by itself: what nobody can take stands before nothing that somebody can
 _QUEUE = text("""
-    SELECT CAST(t.said AS text) AS said, c.tier, f.identity, c.as_of
-    FROM tickets t
-        JOIN customers c ON c.number = t.customer
-        JOIN facts f ON f.key = CAST(t.said #>> '{ticket,steps,0,2}' AS uuid)
-    WHERE t.status IN ('open', 'waiting')
-        AND (t.agent IS NULL OR t.agent = ANY(CAST(:away AS text[])))
-    ORDER BY t.opened_at, t.id LIMIT :limit
+    WITH waiting AS (
+        SELECT t.id, row_number() OVER (
+            PARTITION BY t.kind ORDER BY t.opened_at
+                - interval '1 hour' * (coalesce(level.hours, 0) + coalesce(tier.hours, 0)), t.id
+            ) AS place
+        FROM tickets t JOIN customers c ON c.number = t.customer
+            LEFT JOIN unnest(CAST(:levels AS text[]), CAST(:level_hours AS int[]))
+                AS level (name, hours) ON level.name = t.level
+            LEFT JOIN unnest(CAST(:tiers AS text[]), CAST(:tier_hours AS int[]))
+                AS tier (name, hours) ON tier.name = c.tier
+        WHERE t.status IN ('open', 'waiting')
+            AND (t.agent IS NULL OR t.agent = ANY(CAST(:away AS text[]))))
+    SELECT CAST(t.said AS text) AS said, c.tier, c.account_manager, c.as_of
+    FROM waiting JOIN tickets t USING (id) JOIN customers c ON c.number = t.customer
+    WHERE waiting.place <= :limit
 """)
 _TAKE_TURNS = text("""
     UPDATE turns SET last_at = taken.last_at
     FROM unnest(CAST(:agents AS text[]), CAST(:lasts AS timestamptz[])) AS taken (agent, last_at)
     WHERE turns.agent = taken.agent
-""")
-_MARK = text("""
-    UPDATE tickets SET unassignable_since = :now
-    WHERE id = ANY(CAST(:tickets AS text[])) AND unassignable_since IS NULL RETURNING id
 """)
 
 
@@ -50,8 +56,7 @@ class Place(NamedTuple):
 
     said: Said
     tier: str | None
-    identity: str
-    """Under which its report is kept."""
+    account_manager: str | None
     as_of: datetime
     """Up to which its customer was decided."""
 
@@ -60,13 +65,28 @@ async def turns(connection: AsyncConnection, agents: Sequence[str]) -> dict[str,
     """Each agent's turn; nobody else assigns until this unit ends."""
     await connection.execute(_ADD_TURNS, {"agents": agents, "never": BEFORE_ALL})
     lasts = {row.agent: row.last_at for row in await connection.execute(_TURNS)}
-    loads = {row.agent: row.load for row in await connection.execute(_LOADS)}
-    return {agent: Turn(loads.get(agent, 0), lasts[agent]) for agent in agents}
+    busy = await loads(connection)
+    return {agent: Turn(busy.get(agent, 0), lasts[agent]) for agent in agents}
 
 
-async def queue(connection: AsyncConnection, away: Sequence[str]) -> list[Place]:
-    """The oldest tickets that nobody holds, or somebody who is away."""
-    rows = await connection.execute(_QUEUE, {"away": away, "limit": AT_ONCE})
+async def loads(connection: AsyncConnection) -> dict[str, int]:
+    """How many open tickets each agent holds; who holds none is left out."""
+    return {row.agent: row.load for row in await connection.execute(_LOADS)}
+
+
+async def queue(connection: AsyncConnection, away: Sequence[str], lanes: Lanes) -> list[Place]:
+    """The tickets that nobody holds, or somebody who is away; of each kind those served first."""
+    rows = await connection.execute(
+        _QUEUE,
+        {
+            "away": away,
+            "levels": list(lanes.level_hours),
+            "level_hours": list(lanes.level_hours.values()),
+            "tiers": list(lanes.tier_hours),
+            "tier_hours": list(lanes.tier_hours.values()),
+            "limit": AT_ONCE,
+        },
+    )
     return [Place(SAID.validate_json(said), *rest) for said, *rest in rows]
 
 
@@ -77,11 +97,3 @@ async def take_turns(connection: AsyncConnection, agents: Sequence[str], as_of: 
         names = sorted(lasts)
         values = {"agents": names, "lasts": [lasts[name] for name in names]}
         await connection.execute(_TAKE_TURNS, values)
-
-
-async def mark_unassignable(
-    connection: AsyncConnection, tickets: Sequence[str], now: datetime
-) -> set[str]:
-    """Marks tickets that nobody fits; returns those that were not marked before."""
-    rows = await connection.execute(_MARK, {"tickets": tickets, "now": now})
-    return set(rows.scalars())

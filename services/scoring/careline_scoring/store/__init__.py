@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.profile import Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
-from careline_scoring.book import Book, Customer, Published
+from careline_runtime.moves import every_name, follow, is_number, known_names, numbers
+from careline_scoring.book import Book, Customer, LastSaid, Published
 from careline_scoring.histories import Histories
-from careline_scoring.model import Fact
+from careline_scoring.model import Fact, History
 from careline_scoring.rules import Rulebook
+from careline_scoring.store.told import save_told, told
 from careline_scoring.tags import read_tags, write_tags
 
 _MEMBERS = text("""
@@ -23,7 +25,7 @@ _MEMBERS = text("""
 # in order of number, so that two instances wait for each other and don't deadlock
 _LOCK = text("""
     SELECT number, version, revision, as_of, merged_into, saves,
-        CAST(record AS text), record_version, moves,
+        CAST(record AS text), record_version, moves, tier_version, tags_version, risk_version,
         points, value, need, risk, tier, CAST(tags AS text), next_change_at, policy_version
     FROM customers WHERE number = ANY(CAST(:numbers AS text[]))
     ORDER BY number FOR UPDATE
@@ -54,30 +56,12 @@ _MOVE_MEMBERS = text("""
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
     WHERE members.customer = moved.absorbed
 """)
-# of two moves of a name the higher one holds, whichever is heard first
-_MOVE_IDENTITIES = text("""
-    INSERT INTO members AS known (identity, customer, moves)
-    SELECT * FROM unnest(
-        CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
-    ON CONFLICT (identity) DO UPDATE SET customer = excluded.customer, moves = excluded.moves
-    WHERE known.moves < excluded.moves
-    RETURNING identity
-""")
-# what an outreach brought is kept under the number itself
-_MOVE_NUMBERS_FACTS = text("""
-    UPDATE members SET customer = moved.customer, moves = moved.moves
-    FROM unnest(CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
-        AS moved (name, customer, moves)
-    WHERE members.identity = moved.name AND members.moves < moved.moves
-    RETURNING identity
-""")
-_MOVE_NUMBERS = text("""
-    UPDATE customers SET merged_into = nullif(moved.customer, moved.name), moves = moved.moves
-    FROM unnest(CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
-        AS moved (name, customer, moves)
-    WHERE customers.number = moved.name AND customers.moves < moved.moves
-    RETURNING number
-""")
+_NAMES = (
+    every_name("members", name="identity", of=is_identity),
+    # what an outreach brought is kept under the number itself
+    known_names("members", name="identity", of=is_number),
+    numbers("customers", survivor="merged_into"),
+)
 _ADD_FACTS = text("""
     INSERT INTO buckets AS b (
         identity, day, kind, currency, channel, product, hour, times, amount_minor)
@@ -94,18 +78,26 @@ _ADD_FACTS = text("""
 _SAVE_CUSTOMERS = text("""
     UPDATE customers SET
         version = saved.version, revision = saved.revision, as_of = saved.as_of,
+        tier_version = saved.tier_version, tags_version = saved.tags_version,
+        risk_version = saved.risk_version,
         points = CAST(saved.points AS smallint[]), value = saved.value, need = saved.need,
         risk = saved.risk, tier = saved.tier, tags = CAST(saved.tags AS jsonb),
         next_change_at = saved.next_change_at, policy_version = saved.policy_version,
         saves = customers.saves + 1
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:versions AS bigint[]), CAST(:revisions AS bigint[]),
-        CAST(:as_ofs AS timestamptz[]), CAST(:points AS text[]), CAST(:values AS text[]),
+        CAST(:tier_versions AS bigint[]), CAST(:tags_versions AS bigint[]),
+        CAST(:risk_versions AS bigint[]), CAST(:as_ofs AS timestamptz[]),
+        CAST(:points AS text[]), CAST(:values AS text[]),
         CAST(:needs AS text[]), CAST(:risks AS text[]), CAST(:tiers AS text[]),
         CAST(:tags AS text[]), CAST(:next_changes AS timestamptz[]), CAST(:policies AS text[])
-    ) AS saved (number, version, revision, as_of, points, value, need, risk, tier, tags,
-        next_change_at, policy_version)
+    ) AS saved (number, version, revision, tier_version, tags_version, risk_version, as_of, points,
+        value, need, risk, tier, tags, next_change_at, policy_version)
     WHERE customers.number = saved.number
+""")
+# after the rest, in which a ticket took back what it had said
+_DROP_FACTS_TAKEN_BACK = text("""
+    DELETE FROM buckets WHERE identity = ANY(CAST(:identities AS text[])) AND times = 0
 """)
 _SAVE_ABSORBED = text("""
     UPDATE customers SET merged_into = moved.survivor
@@ -124,25 +116,6 @@ _SAVE_RECORDS = text("""
         AS saved (number, record, version)
     WHERE customers.number = saved.number
 """)
-_RESCORING = text("""
-    SELECT cursor, customers, rescored FROM rescorings WHERE effective_at = :effective_at FOR UPDATE
-""")
-_BEGIN_RESCORING = text("""
-    INSERT INTO rescorings (effective_at, version, customers)
-    SELECT :effective_at, :version, count(*) FROM customers
-    WHERE merged_into IS NULL AND as_of IS NOT NULL
-    RETURNING cursor, customers, rescored
-""")
-_SAVE_RESCORING = text("""
-    UPDATE rescorings
-    SET cursor = :cursor, rescored = rescored + :rescored, is_done = :is_done
-    WHERE effective_at = :effective_at
-""")
-_CUSTOMERS_AFTER = text("""
-    SELECT number, as_of, policy_version FROM customers
-    WHERE number > :cursor AND merged_into IS NULL AND as_of IS NOT NULL
-    ORDER BY number LIMIT :limit
-""")
 
 
 async def load(
@@ -152,6 +125,7 @@ async def load(
     *,
     identities: Collection[str] = (),
     numbers: Collection[str],
+    tickets: Collection[str] = (),
     instants: Collection[datetime],
     facts_moved: bool = False,
 ) -> Book:
@@ -177,14 +151,19 @@ async def load(
             customers |= {number: Customer(number) for number in await _open(connection, absent)}
         customers |= locked
         wanted |= {c.merged_into for c in locked.values() if c.merged_into is not None}
-    live = [c for c in customers.values() if c.merged_into is None]
-    known = [c for c in live if facts_moved or c.published is not None]
     will_change = _choose_rulebooks(timeline, customers.values(), instants)
-    if unread := [c.number for c in known if will_change or not histories.take(c)]:
+    unread = []
+    for customer in customers.values():
+        if will_change or not histories.take(customer):
+            customer.history = History()
+            if customer.merged_into is None and (facts_moved or customer.published is not None):
+                unread.append(customer.number)
+    if unread:
         for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
             customers[number].learn(Fact._make(fact))
     move_of |= {number: customer.moves for number, customer in customers.items()}
-    return Book(customers, member_of, move_of)
+    # read again: what they said is certain only now that their customers are locked
+    return Book(customers, member_of, move_of, await told(connection, tickets))
 
 
 def _choose_rulebooks(
@@ -215,13 +194,15 @@ async def _lock(connection: AsyncConnection, numbers: Collection[str]) -> dict[s
 
 def _customer(row: Sequence[Any]) -> Customer:
     number, version, revision, as_of, merged_into, saves, record, record_version, moves = row[:9]
+    last_said, published = LastSaid._make(row[9:12]), row[12:]
     return Customer(
         number,
         version,
         revision,
         as_of,
-        None if as_of is None else _published(*row[9:]),
+        None if as_of is None else _published(*published),
         merged_into,
+        last_said,
         saves,
         record=read_tags(record),
         record_version=record_version,
@@ -254,6 +235,8 @@ async def save(connection: AsyncConnection, book: Book) -> None:
         await move(connection, book.moves)
     if book.new_facts:
         await _add_facts(connection, book)
+    if book.newly_told:
+        await save_told(connection, book.newly_told)
     if book.new_records:
         await _save_records(connection, [c for _, c in sorted(book.new_records.items())])
     if book.tier_moves:
@@ -274,21 +257,7 @@ async def move(connection: AsyncConnection, moves: Collection[Move]) -> bool:
 
     All numbers must be there (`load`).
     """
-    ordered = sorted(moves, key=lambda move: move.name)
-    changed = False
-    for statement, chosen in (
-        (_MOVE_IDENTITIES, [m for m in ordered if is_identity(m.name)]),
-        (_MOVE_NUMBERS_FACTS, [m for m in ordered if not is_identity(m.name)]),
-        (_MOVE_NUMBERS, [m for m in ordered if not is_identity(m.name)]),
-    ):
-        if chosen:
-            columns = {
-                "names": [m.name for m in chosen],
-                "customers": [m.customer for m in chosen],
-                "moves": [m.move for m in chosen],
-            }
-            changed |= bool((await connection.execute(statement, columns)).all())
-    return changed
+    return bool(await follow(connection, moves, _NAMES))
 
 
 async def _add_facts(connection: AsyncConnection, book: Book) -> None:
@@ -310,6 +279,8 @@ async def _add_facts(connection: AsyncConnection, book: Book) -> None:
             "amounts": [amount for _, (_, amount) in added],
         },
     )
+    if any(times <= 0 for _, (times, _) in added):
+        await connection.execute(_DROP_FACTS_TAKEN_BACK, {"identities": identities})
 
 
 async def _save_records(connection: AsyncConnection, customers: Collection[Customer]) -> None:
@@ -331,6 +302,9 @@ async def _save_customers(connection: AsyncConnection, customers: Collection[Cus
             "numbers": [c.number for c, _ in decided],
             "versions": [c.version for c, _ in decided],
             "revisions": [c.revision for c, _ in decided],
+            "tier_versions": [c.last_said.tier for c, _ in decided],
+            "tags_versions": [c.last_said.tags for c, _ in decided],
+            "risk_versions": [c.last_said.risk for c, _ in decided],
             "as_ofs": [c.as_of for c, _ in decided],
             # an array of arrays must be rectangular, an array of texts need not
             "points": [f"{{{','.join(map(str, p.points))}}}" for _, p in decided],
@@ -343,51 +317,3 @@ async def _save_customers(connection: AsyncConnection, customers: Collection[Cus
             "policies": [p.policy_version for _, p in decided],
         },
     )
-
-
-class Progress(NamedTuple):
-    """How far a policy has been applied."""
-
-    cursor: str
-    customers: int
-    rescored: int
-
-
-class Standing(NamedTuple):
-    """As of when a customer was last decided, and by which policy."""
-
-    number: str
-    as_of: datetime
-    policy_version: str
-
-
-async def rescoring(
-    connection: AsyncConnection, effective_at: datetime, *, version: str
-) -> Progress:
-    """How far the policy of this instant has been applied; begins with it where nobody has."""
-    at = {"effective_at": effective_at}
-    row = (await connection.execute(_RESCORING, at)).one_or_none()
-    if row is None:
-        row = (await connection.execute(_BEGIN_RESCORING, at | {"version": version})).one()
-    return Progress._make(row)
-
-
-async def save_rescoring(
-    connection: AsyncConnection,
-    effective_at: datetime,
-    *,
-    cursor: str,
-    rescored: int,
-    is_done: bool,
-) -> None:
-    """So many customers more, up to the number `cursor`."""
-    moved = {"cursor": cursor, "rescored": rescored, "is_done": is_done}
-    await connection.execute(_SAVE_RESCORING, moved | {"effective_at": effective_at})
-
-
-async def customers_after(
-    connection: AsyncConnection, cursor: str, *, limit: int
-) -> list[Standing]:
-    """The next customers in order of number."""
-    rows = await connection.execute(_CUSTOMERS_AFTER, {"cursor": cursor, "limit": limit})
-    return [Standing._make(row) for row in rows]

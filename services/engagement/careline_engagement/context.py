@@ -1,0 +1,41 @@
+"""What is said besides a move: who looks after the customer, in which words (CARE-4, CARE-7)."""
+
+from typing import NamedTuple
+
+from careline_engagement.model import Family
+from careline_engagement.policy import Playbook
+from careline_engagement.policy.scripts import Rendered
+from careline_engagement.policy.steps import OutreachStep, Task
+from careline_engagement.rules import Book, News
+from careline_engagement.rules.owners import owner_of
+
+
+class Context(NamedTuple):
+    """What is said besides the move: who is in charge, and of an outreach its words."""
+
+    manager: str | None
+    """The account manager, or whoever stands in."""
+    script: str | None
+    words: Rendered | None
+
+
+def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Context:
+    """Who looks after the customer, and what is said to them, in their language."""
+    at, number = news.move.at, news.case.number
+    manager = owner_of(family, number, at)
+    step = playbook.by_name.get(news.move.subject)
+    name = step.script if isinstance(step, OutreachStep | Task) else None
+    if name is None or news.move.kind not in ("sent", "begun"):
+        return Context(manager, None, None)
+    product = (family.verdict(number, "product", at) or "").split(", ")[0]
+    variables = {
+        "name": "$name",
+        "tier": news.case.tier or "",
+        "key": news.case.key,
+        "reason": news.case.reasons[-1] if news.case.reasons else "",
+        "product": product,
+        "manager": manager or "",
+    }
+    script = book.script(name, at)
+    language = family.attribute(number, "language", at)
+    return Context(manager, name, script.render(language, variables) if script else None)

@@ -1,0 +1,61 @@
+"""Every statement about what others say of a customer: the tier, and who the account manager is."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_SAVE_TIERS = text("""
+    INSERT INTO customers (number, tier)
+    SELECT * FROM unnest(CAST(:numbers AS text[]), CAST(:tiers AS text[]))
+    ON CONFLICT (number) DO UPDATE SET tier = excluded.tier
+""")
+_SAVE_ACCOUNT_MANAGERS = text("""
+    INSERT INTO customers (number, account_manager, record_version)
+    SELECT * FROM unnest(
+        CAST(:numbers AS text[]), CAST(:managers AS text[]), CAST(:versions AS int[]))
+    ON CONFLICT (number) DO UPDATE SET
+        account_manager = excluded.account_manager, record_version = excluded.record_version
+    WHERE customers.record_version < excluded.record_version
+""")
+# most customers never had one: of them no row is made, and none is written
+_TAKE_AWAY = text("""
+    UPDATE customers SET account_manager = NULL, record_version = without.version
+    FROM unnest(CAST(:numbers AS text[]), CAST(:versions AS int[])) AS without (number, version)
+    WHERE customers.number = without.number AND customers.account_manager IS NOT NULL
+        AND customers.record_version < without.version
+""")
+
+
+class Record(NamedTuple):
+    """What a desk wants to know of a customer's record, as of its version."""
+
+    customer: str
+    version: int
+    account_manager: str | None
+
+
+async def save_tiers(connection: AsyncConnection, tiers: Mapping[str, str]) -> None:
+    """Keeps what scoring said of customers' tiers."""
+    numbers = sorted(tiers)
+    values = {"numbers": numbers, "tiers": [tiers[number] for number in numbers]}
+    await connection.execute(_SAVE_TIERS, values)
+
+
+async def save_records(connection: AsyncConnection, records: Sequence[Record]) -> None:
+    """Keeps who answers for each customer; of each the latest version counts."""
+    latest = {one.customer: one for one in sorted(records, key=lambda one: one.version)}
+    ordered = [latest[number] for number in sorted(latest)]
+    if managed := [one for one in ordered if one.account_manager is not None]:
+        values = {**_columns(managed), "managers": [one.account_manager for one in managed]}
+        await connection.execute(_SAVE_ACCOUNT_MANAGERS, values)
+    if others := [one for one in ordered if one.account_manager is None]:
+        await connection.execute(_TAKE_AWAY, _columns(others))
+
+
+def _columns(records: Sequence[Record]) -> dict[str, list[str] | list[int]]:
+    return {
+        "numbers": [one.customer for one in records],
+        "versions": [one.version for one in records],
+    }
