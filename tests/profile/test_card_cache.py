@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from careline_localstack import LocalStack
 from careline_profile.card import CustomerView
-from careline_profile.card_cache import CardCache
+from careline_profile.card_cache import NAME_PREFIX, CardCache
 from careline_profile.rules import customer_number
 from careline_profile.testing import Profile, ref
 from careline_runtime.unit_of_work import Unit
@@ -121,3 +122,60 @@ async def test_an_absorbed_numbers_card_is_not_kept(
         card = json.loads(await cache.card(mail_number, absorbed) or "{}")
         assert card["merged_into"] == NUMBER
     assert read == [2]
+
+
+class ByIdentity:
+    """Asks for a card by an identity, and counts what the database is asked."""
+
+    def __init__(self, profile: Profile, cache: CardCache) -> None:
+        self.cards, self.cache, self.asked = profile.cards, cache, 0
+
+    async def customer(self, identity: str) -> str | None:
+        card = await self.cache.card_with(ref(identity), partial(self.find, identity), self.read)
+        return json.loads(card)["customer"] if card else None
+
+    async def find(self, identity: str) -> str | None:
+        self.asked += 1
+        return await self.cards.number_of(ref(identity))
+
+    async def read(self, number: str) -> CustomerView | None:
+        self.asked += 1
+        return await self.cards.customer(number)
+
+
+async def test_a_card_is_found_by_any_identity_without_the_database(
+    profile: Profile, cache: CardCache
+) -> None:
+    await profile.hear([profile.touchpoint(ANN, ANNS_MAIL, minutes=1)])
+    who = ByIdentity(profile, cache)
+    for identity in (ANN, ANNS_MAIL) * 3:
+        assert await who.customer(identity) == NUMBER
+    assert who.asked == 3, "the numbers of both, and one card"
+    await cache._valkey.client.flushdb()
+    assert await who.customer(ANN) == NUMBER
+
+
+async def test_the_number_that_an_identity_led_to_is_never_believed(
+    profile: Profile, cache: CardCache
+) -> None:
+    """It was kept before a merge, a split, or by whoever missed both: the card knows better."""
+    bob = "app_user:bob"
+    await profile.hear([profile.touchpoint(ANN, minutes=1), profile.touchpoint(bob, minutes=2)])
+    who = ByIdentity(profile, cache)
+    assert await who.customer(bob) == customer_number(ref(bob))
+    await commit(profile, cache, ANN, bob, minute=3)
+    assert await who.customer(bob) == NUMBER, "merged"
+    for lie in (customer_number(ref("app_user:nobody")), "not even a number"):
+        await cache._valkey.client.set(NAME_PREFIX + ref(bob), lie)
+        assert await who.customer(bob) == NUMBER
+    assert await who.customer("app_user:nobody") is None
+
+
+async def test_without_valkey_the_database_finds_the_customer_with_an_identity(
+    profile: Profile, reader: Reader
+) -> None:
+    nowhere = CardCache(connection(NOBODY))
+    who = ByIdentity(profile, nowhere)
+    assert [await who.customer(ANN) for _ in range(2)] == [NUMBER, NUMBER]
+    assert who.asked == 4
+    await nowhere.close()

@@ -1,11 +1,15 @@
 """Ann asks to be forgotten: nothing of her stays or comes back, and nobody else is touched."""
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from itertools import count
+from typing import Any
 
 import httpx
 import pytest
 from aiokafka import ConsumerRecord
+from sqlalchemy import event as sqlalchemy_event
 
 from careline_contracts.events.profile import CustomerErased, ErasureAnswered, ErasureOrdered
 from careline_contracts.topics import (
@@ -20,7 +24,7 @@ from careline_profile.erasure import api as erasure_api
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
 from careline_profile.rules import customer_number
-from careline_profile.testing import KEYRING, MONDAY, RULES, Profile, ref
+from careline_profile.testing import KEYRING, MONDAY, RULES, Profile, fresh_profile, ref
 from careline_runtime.access.policy import load_access_policy
 from careline_runtime.access.testing import api_in_test, signed_in
 from careline_runtime.settings import ServiceSettings
@@ -40,6 +44,11 @@ WHY = {"reason": "she asked by letter"}
 async def http(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
     """Ann under two numbers, with a name; Bob; it is noon."""
     await profile.hear(history(profile))
+    async with client_of(profile) as client:
+        yield client
+
+
+def client_of(profile: Profile) -> httpx.AsyncClient:
     protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
     connect, work = profile.engine.connect, profile.stage.unit
     routes = (
@@ -48,8 +57,7 @@ async def http(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
         erasure_api.router(connect, work, lambda: NOON, protection, KEYRING),
     )
     transport = httpx.ASGITransport(app=api_in_test(*routes))
-    async with httpx.AsyncClient(transport=transport, base_url="http://profile") as client:
-        yield client
+    return httpx.AsyncClient(transport=transport, base_url="http://profile")
 
 
 def history(profile: Profile) -> list[ConsumerRecord]:
@@ -194,3 +202,53 @@ async def test_the_order_names_tokens_only(http: httpx.AsyncClient, profile: Pro
 
     assert set(ErasureOrdered.parse(said.value).identities) == {ref(PHONE), ref(MAIL)}
     assert b"13911112222" not in said.value and b"example.org" not in said.value
+
+
+class Killed(Exception):
+    """The database lost its client in the middle."""
+
+
+@contextlib.contextmanager
+def killed_at(profile: Profile, step: int) -> Iterator[None]:
+    """The connection is gone before the statement number `step`, as after kill -9."""
+    statements = count()
+
+    def look(connection: Any, *_: Any) -> None:
+        if next(statements) == step:
+            connection.invalidate()
+            raise Killed
+
+    engine = profile.engine.sync_engine
+    sqlalchemy_event.listen(engine, "before_cursor_execute", look)
+    try:
+        yield
+    finally:
+        sqlalchemy_event.remove(engine, "before_cursor_execute", look)
+
+
+async def test_an_erasure_that_is_killed_at_any_step_is_whole_or_not_at_all(
+    http: httpx.AsyncClient, profile: Profile, admin_url: str
+) -> None:
+    """Asked again it is carried out, with the receipt that it would have had at once."""
+    async with fresh_profile(admin_url) as twin:
+        await twin.hear(history(twin))
+        async with client_of(twin) as asked_once:
+            await erase(asked_once)
+        expected = [r.value for r in await twin.records() if r.topic == ERASURE_ANSWERS.name]
+
+    before = await tables_naming(profile.engine, NAMES)
+    for step in count():
+        with killed_at(profile, step):
+            try:
+                answer = await erase(http)
+            except Killed:
+                is_ordered = any(r.topic == ERASURES.name for r in await profile.records())
+                left = set() if is_ordered else before
+                assert await tables_naming(profile.engine, NAMES) == left
+                continue
+        break
+    assert step > 20, "it was killed before each of its statements"
+    assert answer.status_code == 202
+    assert await tables_naming(profile.engine, NAMES) == set()
+    answers = [r.value for r in await profile.records() if r.topic == ERASURE_ANSWERS.name]
+    assert answers == expected

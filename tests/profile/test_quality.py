@@ -1,15 +1,22 @@
 """REC-4: what is measured of the records, and which customers are proposed as one."""
 
+import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import pytest
 
+from careline_profile.quality import queries
 from careline_profile.quality.model import Check, Report, Share
 from careline_profile.quality.page import page
 from careline_profile.quality.rules import Agreed, Counts, Namesake, Told, check, duplicates
+from careline_profile.record import store as record_store
+from careline_profile.record.model import Fact, Slot
 from careline_profile.record.policy import FieldPolicy
+from careline_profile.record.rules.fold import FieldRules, fold
 from careline_profile.rules import customer_number
 from careline_profile.testing import MONDAY, Profile, ref
 from careline_runtime.access.testing import signed_in
@@ -198,3 +205,50 @@ async def test_records_are_checked_once_a_week_and_reported_by_month(
     shown = await client.get("/v1/quality/page", params={"month": "2026-03"})
     assert "数据质量月报" in shown.text
     assert (await client.get("/v1/quality", params={"month": "March"})).status_code == 422
+
+
+@pytest.mark.stack
+async def test_what_is_counted_is_what_the_records_say(profile: Profile) -> None:
+    """Whichever value the strategy of its field lets hold: also where that is not the latest."""
+    draw = random.Random(7)
+    rules = FieldRules(
+        {
+            "name": FieldPolicy(merge="most_trusted", fresh_days=20),
+            "source": FieldPolicy(merge="earliest", fresh_days=20),
+            "address": FieldPolicy(merge="latest", fresh_days=20),
+            "preferences": FieldPolicy(merge="collect", fresh_days=20),
+        },
+        ("staff:", "/crm"),
+    )
+    people = [f"app_user:p{n}" for n in range(40)]
+    await profile.hear([profile.touchpoint(one, minutes=n) for n, one in enumerate(people)])
+    facts = [
+        Fact(
+            ref(draw.choice(people)),
+            Slot(field, draw.choice("ab") if field == "preferences" else ""),
+            UUID(int=n).hex,
+            draw.choice(["x", "y", ""]),
+            None,
+            None,
+            draw.choice(["staff:li", "/crm", "/crm/2", "/app"]),
+            draw.choice([None, "document"]),
+            draw.choice([None, None, "form"]),
+            MONDAY - timedelta(days=draw.randrange(40)),
+            MONDAY - timedelta(days=1),
+        )
+        for n, field in enumerate(draw.choices(list(rules.fields), k=800))
+    ]
+    async with profile.engine.begin() as connection:
+        await record_store.save(connection, facts)
+        counts = await queries.count(connection, rules, at=MONDAY)
+    having: Counter[tuple[str, str]] = Counter()
+    good: Counter[str] = Counter()
+    of: Counter[str] = Counter()
+    for one in people:
+        record = fold([fact for fact in facts if fact.ref == ref(one)], rules)
+        having.update({(slot.field, "") for slot in record})
+        of.update(slot.field for slot in record)
+        fresh_since = MONDAY - timedelta(days=20)
+        good.update(slot.field for slot, f in record.items() if f.occurred_at > fresh_since)
+    assert counts.having == having
+    assert counts.fresh == {field: share(good[field], of[field]) for field in of}

@@ -109,7 +109,9 @@ async def test_the_past_is_shown_as_it_was_true_and_as_it_was_known(
     assert await values(client) == {"region": ["SG"]}
     assert await values(client, as_of=minute(25)) == {"region": ["GB"]}
     assert await values(client, as_of=minute(25), known_at=minute(35)) == {"region": ["CN"]}
-    assert await values(client, known_at=minute(5)) == {}
+    asked = {"known_at": minute(5)}
+    nobody = await client.get(f"/v1/customers/{NUMBER}", params=asked)
+    assert nobody.status_code == 404, "nobody had heard of her"
 
 
 async def test_an_answer_about_what_was_known_never_changes_later(

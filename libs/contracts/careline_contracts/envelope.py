@@ -117,7 +117,7 @@ def to_headers(envelope: Envelope) -> Headers:
 
 def from_headers(headers: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Envelope:
     """The envelope of a binary-mode record; raises `InvalidEnvelope`."""
-    found = dict(headers)
+    found = headers if isinstance(headers, dict) else dict(headers)
     return _plain(found) or _from_any_headers(found)
 
 

@@ -55,6 +55,15 @@ def router(
             raise _no_customer(number)
         return _json(card)
 
+    async def shown_by(identity: str) -> Response:
+        ref = _reference(identity, keyring)
+        if cache is None:
+            return await shown_now(await _number_of(cards, ref))
+        card = await cache.card_with(ref, lambda: cards.number_of(ref), cards.customer)
+        if card is None:
+            raise _no_customer_has_it()
+        return _json(card)
+
     routes = APIRouter(prefix="/v1", tags=["customers"], dependencies=[requires("customers.read")])
 
     @routes.get(
@@ -64,7 +73,7 @@ def router(
         response_model=CustomerView,
     )
     async def customer_by_identity(identity: Identity) -> Response:
-        return await shown_now(await _number_of(cards, _reference(identity, keyring)))
+        return await shown_by(identity)
 
     @routes.post(
         "/customers/lookup",
@@ -72,7 +81,7 @@ def router(
         response_model=CustomerView,
     )
     async def lookup(lookup: Lookup) -> Response:
-        return await shown_now(await _number_of(cards, _reference(lookup.identity, keyring)))
+        return await shown_by(lookup.identity)
 
     @routes.get(
         "/customers/{number}",
@@ -117,7 +126,7 @@ def _reference(identity: str, keyring: Keyring) -> str:
 async def _number_of(cards: Cards, ref: str) -> str:
     number = await cards.number_of(ref)
     if number is None:
-        raise HTTPException(404, "no customer has this identity")
+        raise _no_customer_has_it()
     return number
 
 
@@ -129,6 +138,10 @@ async def _shown(cards: Cards, number: str, at: Instant = NOW) -> CustomerView:
     if customer is None:
         raise _no_customer(number)
     return customer
+
+
+def _no_customer_has_it() -> HTTPException:
+    return HTTPException(404, "no customer has this identity")
 
 
 def _no_customer(number: str) -> HTTPException:

@@ -1,6 +1,6 @@
 """A customer as it is shown: numbers, identities, contacts and the record, now or as it was."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_profile import queries
-from careline_profile.model import Reminder
+from careline_profile.model import Ref, Reminder
 from careline_profile.record.model import Fact
 from careline_profile.record.queries import (
     all_standing_reminders,
@@ -20,6 +20,7 @@ from careline_profile.record.queries import (
 from careline_profile.record.rules.fold import FieldRules, changes, fold, known
 from careline_profile.record.views import ChangeView, RecordView, history_view, record_view
 from careline_profile.rules import kind_of
+from careline_profile.rules.past import as_known, owner_of
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 
@@ -69,13 +70,17 @@ class CustomerView(ContactsView):
     """What was asked for: an absorbed number, perhaps."""
     merged_into: str | None
     """Where `requested` went, when it is an absorbed number."""
-    version: int
+    version: int | None
+    """None in an answer about what was known: how often it was changed until then isn't kept."""
     created_at: datetime
     aliases: list[str]
     identities: list[IdentityView]
     record: RecordView
     reminders: list[ReminderView]
-    """Why the account manager is to look at the record again, oldest first."""
+    """Why the account manager is to look at the record again, oldest first.
+
+    These and the contacts are as they are now: an answer about what was known has none.
+    """
 
 
 class HistoryView(BaseModel):
@@ -108,15 +113,13 @@ class Cards:
 
     async def customer(self, number: str, at: Instant = NOW) -> CustomerView | None:
         """The customer with this number, None if there is none."""
-        async with self._reading(at) as connection:
+        if at.known_at is not None:
+            return await self._customer_as_known(number, at.as_of, at.known_at)
+        async with self._connect() as connection:
             customer = await queries.customer(connection, number)
             if customer is None:
                 return None
-            identities = [
-                (ref, since)
-                for ref, since in await queries.identities(connection, customer.number)
-                if at.known_at is None or since <= at.known_at
-            ]
+            identities = await queries.identities(connection, customer.number)
             refs = [ref for ref, _ in identities]
             facts = await facts_of(connection, refs)
             reminders = await standing_reminders(connection, refs)
@@ -128,13 +131,40 @@ class Cards:
             version=customer.version,
             created_at=customer.created_at,
             aliases=customer.aliases,
-            identities=[
-                IdentityView(kind=kind_of(ref), identity=ref, since=since)
-                for ref, since in identities
-            ],
+            identities=_identities(identities),
             record=self._record(facts, at),
             reminders=[reminder_view(one) for one in reminders],
             **_contacts(contacts).model_dump(),
+        )
+
+    async def _customer_as_known(
+        self, number: str, as_of: datetime | None, known_at: datetime
+    ) -> CustomerView | None:
+        """The customer whom a number led to then, as far as was known; the answer stays."""
+        async with self._knowing(known_at) as connection:
+            present = await queries.customer(connection, number)
+            if present is None:
+                return None
+            memberships = await queries.memberships(connection, present.number)
+            owner = owner_of(number, memberships, known_at)
+            if owner is None:
+                return None
+            if owner != present.number:
+                memberships = await queries.memberships(connection, owner)
+            past = as_known(owner, memberships, known_at)
+            facts = await facts_of(connection, [member.ref for member in past.members])
+            created_at = await queries.created_at(connection, owner)
+        return CustomerView(
+            customer=owner,
+            requested=number,
+            merged_into=owner if owner != number else None,
+            version=None,
+            created_at=created_at,
+            aliases=past.aliases,
+            identities=_identities((member.ref, member.since) for member in past.members),
+            record=self._record(facts, Instant(as_of, known_at)),
+            reminders=[],
+            **_contacts([]).model_dump(),
         )
 
     async def history(self, number: str, *, field: str | None = None) -> HistoryView | None:
@@ -168,20 +198,20 @@ class Cards:
 
     def _record(self, facts: list[Fact], at: Instant) -> RecordView:
         record = fold(known(facts, as_of=at.as_of, known_at=at.known_at), self._rules)
-        return record_view(record, self._rules, as_of=at.as_of or self._now())
+        return record_view(record, self._rules, as_of=at.as_of or at.known_at or self._now())
 
     @asynccontextmanager
-    async def _reading(self, at: Instant) -> AsyncIterator[AsyncConnection]:
-        """A connection on which all that was known at `at.known_at` is seen, and stays so."""
-        if at.known_at is None:
-            async with self._connect() as connection:
-                yield connection
-            return
-        if at.known_at > self._now():
+    async def _knowing(self, known_at: datetime) -> AsyncIterator[AsyncConnection]:
+        """A connection on which all that was known at an instant is seen, and stays so."""
+        if known_at > self._now():
             raise FutureUnknown("known_at lies in the future: more may become known until then")
         async with self._work() as unit:
-            await close_the_past(unit.connection, at.known_at)
+            await close_the_past(unit.connection, known_at)
             yield unit.connection
+
+
+def _identities(identities: Iterable[tuple[Ref, datetime]]) -> list[IdentityView]:
+    return [IdentityView(kind=kind_of(ref), identity=ref, since=since) for ref, since in identities]
 
 
 def reminder_view(reminder: Reminder) -> ReminderView:

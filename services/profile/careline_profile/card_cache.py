@@ -4,15 +4,20 @@ A card goes as soon as anything is committed about its customer, and is a minute
 things make that so. Whoever commits takes the cards away of all customers that something was said
 about, and moves a counter; and a card that was read at an older count, so perhaps before the
 commit, is not kept. Without Valkey, or with an empty one, the database answers.
+
+Which number an identity led to is kept, too, and never believed: the card, which is as true as
+above, says whether it has the identity. If not, the database is asked.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import cast
 
 from careline_contracts.envelope import Record
 from careline_contracts.topics import ACTIVITIES, CUSTOMER_CHANGES, CUSTOMERS
 from careline_profile.card import CustomerView
+from careline_profile.model import Ref
 from careline_runtime.unit_of_work import Unit
 from careline_runtime.valkey import Valkey
 
@@ -22,6 +27,7 @@ PAUSE_SECONDS = 5.0
 KEPT_SECONDS = 60
 """What a crash between a commit and taking cards away can leave, at most."""
 PREFIX = "careline:profile:card:"
+NAME_PREFIX = "careline:profile:number:"
 COUNTER = "careline:profile:commits"
 ABOUT_CUSTOMERS = frozenset({ACTIVITIES.name, CUSTOMERS.name, CUSTOMER_CHANGES.name})
 
@@ -32,6 +38,8 @@ end
 """
 
 Read = Callable[[], Awaitable[CustomerView | None]]
+ReadNumber = Callable[[str], Awaitable[CustomerView | None]]
+Find = Callable[[], Awaitable[str | None]]
 
 
 class CardCache:
@@ -59,6 +67,23 @@ class CardCache:
             await self._valkey.attempt(lambda: self._keep(keys=[COUNTER, key], args=arguments))
         return card
 
+    async def card_with(self, ref: Ref, find: Find, read: ReadNumber) -> str | None:
+        """The card of the customer with an identity; `find` gives the number, `read` the card."""
+        key = NAME_PREFIX + ref
+        kept = await self._valkey.attempt(lambda: self._valkey.client.get(key))
+        if kept:
+            number = cast(bytes, kept).decode()
+            card = await self.card(number, partial(read, number))
+            if card is not None and _has(card, ref):
+                return card
+        found = await find()
+        if found is None:
+            return None
+        card = await self.card(found, partial(read, found))
+        if card is not None and _has(card, ref):
+            await self._valkey.attempt(lambda: self._valkey.client.set(key, found, ex=KEPT_SECONDS))
+        return card
+
     def committed(self, unit: Unit) -> None:
         """Takes away the cards that a unit has made old: at once, without letting it wait."""
         self._changed |= customers_in(unit.said)
@@ -78,6 +103,11 @@ class CardCache:
             pipeline.incr(COUNTER)
             pipeline.unlink(*(PREFIX + number for number in changed))
             await self._valkey.attempt(pipeline.execute)
+
+
+def _has(card: str, ref: Ref) -> bool:
+    """Whether an identity, whose token nobody can guess, is on a card."""
+    return f'"identity":"{ref}"' in card
 
 
 def customers_in(said: Iterable[Record]) -> set[str]:

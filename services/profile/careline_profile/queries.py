@@ -6,6 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_profile.rules.past import Membership, Moved
+
 # an identity that was erased and came back has another name since
 _CUSTOMER_OF = text("""
     SELECT customer FROM identities WHERE ref = coalesce(
@@ -20,6 +22,19 @@ _CUSTOMER = text("""
 _IDENTITIES = text("""
     SELECT ref, recorded_at FROM identities WHERE customer = :number ORDER BY recorded_at, ref
 """)
+_MEMBERSHIPS = text("""
+    WITH ever (ref) AS (
+        SELECT ref FROM identities WHERE customer = :number
+        UNION SELECT ref FROM moves WHERE customer = :number
+        UNION SELECT ref FROM moves WHERE previous = :number
+    )
+    SELECT ref, customer, recorded_at, coalesce(known_at, recorded_at),
+        ARRAY(
+            SELECT (move, customer, previous, known_at) FROM moves
+            WHERE moves.ref = identities.ref ORDER BY move)
+    FROM ever JOIN identities USING (ref) ORDER BY recorded_at, ref
+""")
+_CREATED_AT = text("SELECT created_at FROM customers WHERE number = :number")
 _CONTACTS = text("""
     SELECT channel, CAST(sum(touchpoints) AS bigint) AS touchpoints,
         min(first_at) AS first_at, max(last_at) AS last_at
@@ -70,6 +85,21 @@ async def identities(connection: AsyncConnection, number: str) -> list[tuple[str
     """All identities of a customer, with when each was first recorded."""
     rows = await connection.execute(_IDENTITIES, {"number": number})
     return [(ref, recorded_at) for ref, recorded_at in rows]
+
+
+async def memberships(connection: AsyncConnection, number: str) -> list[Membership]:
+    """Every identity that this customer has, or ever had."""
+    rows = await connection.execute(_MEMBERSHIPS, {"number": number})
+    return [
+        Membership(ref, customer, since, known_at, [Moved._make(move) for move in moves])
+        for ref, customer, since, known_at, moves in rows
+    ]
+
+
+async def created_at(connection: AsyncConnection, number: str) -> datetime:
+    """Since when there is this number."""
+    found: datetime = (await connection.execute(_CREATED_AT, {"number": number})).scalar_one()
+    return found
 
 
 async def contacts(connection: AsyncConnection, number: str) -> list[ChannelRow]:

@@ -32,7 +32,9 @@ identities = Table(
     Column("event_key", Uuid, nullable=False),
     Column("moves", Integer, nullable=False, server_default="0"),
     Column("is_shared", Boolean, nullable=False, server_default="false"),
-    comment="Every identity ever seen, with its customer; changed under the lock of that customer.",
+    Column("known_at", Instant),
+    comment="Every identity ever seen, with its customer; changed under the lock of that customer. "
+    "`known_at` is later than `recorded_at` where that instant had been answered for already.",
 )
 
 moves = Table(
@@ -43,6 +45,8 @@ moves = Table(
     Column("customer", Name, nullable=False),
     Column("previous", Name, nullable=False),
     Column("known_at", Instant, nullable=False),
+    Index("ix_moves_customer", "customer"),
+    Index("ix_moves_previous", "previous"),
     comment="Each time that an identity went to another customer; only added to.",
 )
 

@@ -15,15 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.profile import Move, is_identity
 from careline_engagement.model import Parting
 from careline_engagement.store.standings import lock
+from careline_runtime.moves import every_name, follow, latest
 
-_TAKE = text("""
-    INSERT INTO moved AS known (name, customer, moves)
-    SELECT * FROM unnest(
-        CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
-    ON CONFLICT (name) DO UPDATE SET customer = excluded.customer, moves = excluded.moves
-    WHERE known.moves < excluded.moves
-    RETURNING name
-""")
+_NAMES = (every_name("moved", name="name", of=lambda _: True),)
 _HOMES = text("""
     SELECT name, home FROM moved WHERE name = ANY(CAST(:names AS text[])) AND home IS NOT NULL
 """)
@@ -104,12 +98,8 @@ async def note(connection: AsyncConnection, moves: Collection[Move]) -> dict[str
     """Keeps which moves were heard; returns, by name, those that are news and hold."""
     if not moves:
         return {}
-    latest = {move.name: move for move in sorted(moves, key=lambda move: (move.move, move.name))}
-    ordered = [latest[name] for name in sorted(latest)]
-    rows = await connection.execute(
-        _TAKE, {**_columns(ordered), "moves": [move.move for move in ordered]}
-    )
-    return {name: latest[name] for name in rows.scalars()}
+    led_elsewhere = await follow(connection, moves, _NAMES)
+    return {move.name: move for move in latest(moves) if move.name in led_elsewhere}
 
 
 async def homes(connection: AsyncConnection, names: Iterable[str]) -> Mapping[str, str]:

@@ -33,7 +33,7 @@ class Checker:
         self._connect, self._work = connect, work
         self._policy, self._keyring = policy, keyring
         self._tried: date | None = None
-        self._fields = fields.declared
+        self._rules = fields
 
     async def check(self, now: datetime) -> Check:
         """Checks the records as they are, for this week."""
@@ -50,7 +50,9 @@ class Checker:
             await store.propose(unit.connection, pairs, at=now)
         async with self._connect() as connection:
             await queries.take_time(connection)
-            found = check(await queries.count(connection, self._fields, at=now), self._fields)
+            found = check(
+                await queries.count(connection, self._rules, at=now), self._rules.declared
+            )
         async with self._work() as unit:
             await store.keep(unit.connection, week, found)
         metrics.show_quality(found)

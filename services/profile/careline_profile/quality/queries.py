@@ -1,6 +1,5 @@
 """What a check counts, each with one statement over all records, and the checks that are kept."""
 
-from collections.abc import Mapping
 from datetime import date, datetime
 
 from sqlalchemy import text
@@ -9,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_profile.quality.model import Check, Share
 from careline_profile.quality.rules import Agreed, Counts, Duplicate, Told
 from careline_profile.record.model import CONSENTS, CONTRACTS
-from careline_profile.record.policy import FieldPolicy
+from careline_profile.record.rules.fold import FieldRules
 
 # Staff are one source together: how well each of them types is not measured here.
 _TOLD = text("""
@@ -21,16 +20,32 @@ _TOLD = text("""
 _CUSTOMERS = text("""
     SELECT count(*) FROM customers WHERE merged_into IS NULL AND created_at <= :at
 """)
+# what holds is what the record says: the order of record/rules/fold.py
 _HOLDING = """
-    WITH told AS (
+    WITH declared AS (
+        SELECT * FROM unnest(CAST(:declared AS text[]), CAST(:merges AS text[])) AS d (field, merge)
+    ), told AS (
         SELECT coalesce(c.merged_into, c.number) AS customer, f.field, f.item, f.source, f.value,
             coalesce(f.token::text, f.value) AS same, f.verified_by IS NOT NULL AS is_verified,
-            f.occurred_at, f.event_key
-        FROM facts f JOIN identities i USING (ref) JOIN customers c ON c.number = i.customer
+            f.occurred_at, f.event_key, d.merge, f.source LIKE 'staff:%' AS is_by_staff,
+            CASE WHEN d.merge = 'most_trusted' THEN
+                CASE WHEN f.verified_by IS NULL THEN 0 ELSE cardinality(trusted) + 1 END
+                + coalesce((
+                    SELECT max(cardinality(trusted) + 1 - place)
+                    FROM unnest(trusted) WITH ORDINALITY AS t (beginning, place)
+                    WHERE starts_with(f.source, beginning)), 0)
+            ELSE 0 END AS trust
+        FROM facts f CROSS JOIN (SELECT CAST(:trusted AS text[]) AS trusted) AS trusting
+            JOIN declared d USING (field) JOIN identities i USING (ref)
+            JOIN customers c ON c.number = i.customer
         WHERE f.flaw IS NULL AND f.known_at <= :at
     ), holding AS (
         SELECT DISTINCT ON (customer, field, item) customer, field, value, occurred_at
-        FROM told ORDER BY customer, field, item, occurred_at DESC, event_key DESC
+        FROM told ORDER BY customer, field, item, trust DESC,
+            merge = 'earliest' AND is_by_staff DESC,
+            extract(epoch FROM occurred_at)
+                * CASE WHEN merge = 'earliest' AND NOT is_by_staff THEN -1 ELSE 1 END DESC,
+            event_key DESC
     )
 """
 _HAVING = text(
@@ -48,7 +63,7 @@ _FRESH = text(
     SELECT h.field, count(*),
         count(*) FILTER (
             WHERE h.occurred_at > CAST(:at AS timestamptz) - make_interval(days => f.days))
-    FROM holding h JOIN unnest(CAST(:fields AS text[]), CAST(:days AS int[])) AS f (field, days)
+    FROM holding h JOIN unnest(CAST(:aging AS text[]), CAST(:days AS int[])) AS f (field, days)
         USING (field)
     WHERE h.value <> '' GROUP BY 1
 """
@@ -58,7 +73,7 @@ _AGREED = text(
     + """
     , verified AS (
         SELECT DISTINCT ON (customer, field) customer, field, same FROM told
-        WHERE is_verified AND value <> '' AND field = ANY(CAST(:fields AS text[]))
+        WHERE is_verified AND value <> '' AND merge <> 'collect'
         ORDER BY customer, field, occurred_at DESC, event_key DESC
     ), unchecked AS (
         SELECT DISTINCT ON (customer, field, by) customer, field, same,
@@ -99,20 +114,23 @@ async def take_time(connection: AsyncConnection) -> None:
     await connection.execute(_TAKE_TIME)
 
 
-async def count(
-    connection: AsyncConnection, fields: Mapping[str, FieldPolicy], *, at: datetime
-) -> Counts:
+async def count(connection: AsyncConnection, rules: FieldRules, *, at: datetime) -> Counts:
     """Counts all records as they were known at an instant."""
+    fields = rules.declared
+    holding = {
+        "at": at,
+        "declared": list(fields),
+        "merges": [field.merge for field in fields.values()],
+        "trusted": list(rules.trusted_sources),
+    }
     having = {
         (field, party): number
-        for field, party, number in await connection.execute(_HAVING, {"at": at})
+        for field, party, number in await connection.execute(_HAVING, holding)
     }
     can_age = {name: field.fresh_days for name, field in fields.items() if field.fresh_days}
-    fresh = await connection.execute(
-        _FRESH, {"at": at, "fields": list(can_age), "days": list(can_age.values())}
-    )
-    single = [name for name, field in fields.items() if field.merge != "collect"]
-    agreed = await connection.execute(_AGREED, {"at": at, "fields": single})
+    aging = {"aging": list(can_age), "days": list(can_age.values())}
+    fresh = await connection.execute(_FRESH, {**holding, **aging})
+    agreed = await connection.execute(_AGREED, holding)
     told = await connection.execute(_TOLD, {"at": at, "others": [CONSENTS, CONTRACTS]})
     return Counts(
         at=at,

@@ -29,11 +29,15 @@ from careline_profile.store import witnesses
 from careline_profile.store.witnesses import Witnesses
 from careline_runtime.errors import TryLater
 
+# like facts, neither becomes known at an instant that was answered for (record/store.py)
 _ADD_IDENTITIES = text("""
-    INSERT INTO identities (ref, sealed, customer, recorded_at, event_key)
-    SELECT * FROM unnest(
+    INSERT INTO identities (ref, sealed, customer, recorded_at, event_key, known_at)
+    SELECT ref, sealed, customer, recorded_at, event_key, nullif(greatest(recorded_at,
+        (SELECT until + interval '1 microsecond' FROM answered FOR SHARE)), recorded_at)
+    FROM unnest(
         CAST(:refs AS text[]), CAST(:sealed AS text[]), CAST(:customers AS text[]),
-        CAST(:recorded AS timestamptz[]), CAST(:events AS uuid[]))
+        CAST(:recorded AS timestamptz[]), CAST(:events AS uuid[])
+    ) AS found (ref, sealed, customer, recorded_at, event_key)
     ON CONFLICT DO NOTHING
     RETURNING 1
 """)
@@ -45,9 +49,12 @@ _MOVE_IDENTITIES = text("""
 """)
 _ADD_MOVES = text("""
     INSERT INTO moves (ref, move, customer, previous, known_at)
-    SELECT * FROM unnest(
+    SELECT ref, move, customer, previous, greatest(known_at,
+        (SELECT until + interval '1 microsecond' FROM answered FOR SHARE))
+    FROM unnest(
         CAST(:refs AS text[]), CAST(:moves AS int[]), CAST(:customers AS text[]),
-        CAST(:previous AS text[]), CAST(:known AS timestamptz[]))
+        CAST(:previous AS text[]), CAST(:known AS timestamptz[])
+    ) AS moved (ref, move, customer, previous, known_at)
 """)
 _MARK_SHARED = text("""
     UPDATE identities SET is_shared = true

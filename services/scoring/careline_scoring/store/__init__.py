@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.profile import Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_runtime.followed_policy import Timeline
+from careline_runtime.moves import every_name, follow, is_number, known_names, numbers
 from careline_scoring.book import Book, Customer, LastSaid, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact, History
@@ -55,30 +56,12 @@ _MOVE_MEMBERS = text("""
     FROM unnest(CAST(:absorbed AS text[]), CAST(:survivors AS text[])) AS moved (absorbed, survivor)
     WHERE members.customer = moved.absorbed
 """)
-# of two moves of a name the higher one holds, whichever is heard first
-_MOVE_IDENTITIES = text("""
-    INSERT INTO members AS known (identity, customer, moves)
-    SELECT * FROM unnest(
-        CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
-    ON CONFLICT (identity) DO UPDATE SET customer = excluded.customer, moves = excluded.moves
-    WHERE known.moves < excluded.moves
-    RETURNING identity
-""")
-# what an outreach brought is kept under the number itself
-_MOVE_NUMBERS_FACTS = text("""
-    UPDATE members SET customer = moved.customer, moves = moved.moves
-    FROM unnest(CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
-        AS moved (name, customer, moves)
-    WHERE members.identity = moved.name AND members.moves < moved.moves
-    RETURNING identity
-""")
-_MOVE_NUMBERS = text("""
-    UPDATE customers SET merged_into = nullif(moved.customer, moved.name), moves = moved.moves
-    FROM unnest(CAST(:names AS text[]), CAST(:customers AS text[]), CAST(:moves AS int[]))
-        AS moved (name, customer, moves)
-    WHERE customers.number = moved.name AND customers.moves < moved.moves
-    RETURNING number
-""")
+_NAMES = (
+    every_name("members", name="identity", of=is_identity),
+    # what an outreach brought is kept under the number itself
+    known_names("members", name="identity", of=is_number),
+    numbers("customers", survivor="merged_into"),
+)
 _ADD_FACTS = text("""
     INSERT INTO buckets AS b (
         identity, day, kind, currency, channel, product, hour, times, amount_minor)
@@ -274,21 +257,7 @@ async def move(connection: AsyncConnection, moves: Collection[Move]) -> bool:
 
     All numbers must be there (`load`).
     """
-    ordered = sorted(moves, key=lambda move: move.name)
-    changed = False
-    for statement, chosen in (
-        (_MOVE_IDENTITIES, [m for m in ordered if is_identity(m.name)]),
-        (_MOVE_NUMBERS_FACTS, [m for m in ordered if not is_identity(m.name)]),
-        (_MOVE_NUMBERS, [m for m in ordered if not is_identity(m.name)]),
-    ):
-        if chosen:
-            columns = {
-                "names": [m.name for m in chosen],
-                "customers": [m.customer for m in chosen],
-                "moves": [m.move for m in chosen],
-            }
-            changed |= bool((await connection.execute(statement, columns)).all())
-    return changed
+    return bool(await follow(connection, moves, _NAMES))
 
 
 async def _add_facts(connection: AsyncConnection, book: Book) -> None:
