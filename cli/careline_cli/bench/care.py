@@ -16,6 +16,7 @@ import asyncpg
 import psutil
 from aiokafka import AIOKafkaConsumer
 
+from careline_cli.bench.measure import cpu_of
 from careline_cli.console import CommandError, progress
 from careline_cli.replay import Pipeline
 from careline_contracts.envelope import Envelope, Record, from_headers, to_headers
@@ -180,14 +181,10 @@ async def _cpu_percent(stack: LocalStack, seconds: int) -> float:
 def _cpu_seconds(stack: LocalStack) -> dict[str, float]:
     """CPU time used so far by engagement and the database, with its children, ended ones too."""
     servers = [server for server in stack.servers if server.name == "postgres"]
-    used: dict[str, float] = {}
-    for running in (stack.services["engagement"], *servers):
-        process = psutil.Process(running.pid)
-        used[running.name] = sum(process.cpu_times()[:4])
-        used[running.name] += sum(
-            sum(child.cpu_times()[:2]) for child in process.children(recursive=True)
-        )
-    return used
+    return {
+        running.name: cpu_of(psutil.Process(running.pid))
+        for running in (stack.services["engagement"], *servers)
+    }
 
 
 def _verdicts(load: CareLoad) -> Iterator[Record]:

@@ -1,6 +1,7 @@
 """The measurements: ceiling, pipeline, each stage alone, latency, memory, idle cost."""
 
 import asyncio
+import contextlib
 import math
 import subprocess
 import sys
@@ -43,14 +44,14 @@ class Stopwatch:
 
     def __init__(self, stack: LocalStack, service: str) -> None:
         self._process = _process(stack.services[service])
-        self._used_before, self._started = _cpu_of(self._process), time.perf_counter()
+        self._used_before, self._started = cpu_of(self._process), time.perf_counter()
 
     def pace(self, events: int) -> Pace:
         """Of `events` until now; zero where none was left to watch."""
         if events == 0:
             return Pace(0.0, 0.0)
         seconds = time.perf_counter() - self._started
-        return Pace(events / seconds, 1e6 * (_cpu_of(self._process) - self._used_before) / events)
+        return Pace(events / seconds, 1e6 * (cpu_of(self._process) - self._used_before) / events)
 
 
 async def fill_ceiling_topic(stack: LocalStack, count: int) -> None:
@@ -244,14 +245,17 @@ async def _rewind(bootstrap_servers: str, group: str) -> None:
 def _cpu_seconds(stack: LocalStack) -> dict[str, float]:
     """CPU time used so far by the services, the servers and this driver."""
     processes = [*stack.services.values(), *stack.servers]
-    used = {process.name: _cpu_of(_process(process)) for process in processes}
+    used = {process.name: cpu_of(_process(process)) for process in processes}
     return {**used, "driver": sum(psutil.Process().cpu_times()[:2])}
 
 
-def _cpu_of(process: psutil.Process) -> float:
+def cpu_of(process: psutil.Process) -> float:
     """With its children, which PostgreSQL has: those that ended are in its own times."""
     seconds: float = sum(process.cpu_times()[:4])
-    return seconds + sum(sum(c.cpu_times()[:2]) for c in process.children(recursive=True))
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since it was found
+            seconds += sum(child.cpu_times()[:2])
+    return seconds
 
 
 def _process(server: Server) -> psutil.Process:
