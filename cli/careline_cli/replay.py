@@ -29,6 +29,9 @@ LONGEST_POLL_SECONDS = 0.02
 POLL_SHARE = 0.02
 """Of the time waited so far: each look is work for Kafka and the services, which a long wait spares
 them."""
+FIRST_LOOK_SHARE = 0.7
+LATEST_FIRST_LOOK_SECONDS = 0.3
+"""Of the time that the last drain of its kind took: steps of a replay are much alike."""
 
 DECIDES_LAST = ("engagement",)
 """Passes an instant after all others have said what they have to say of it
@@ -48,6 +51,8 @@ class Pipeline:
         self._consumer = AIOKafkaConsumer(bootstrap_servers=endpoints.kafka)
         self._inputs: list[TopicPartition] = []
         self._slowest = ""
+        self._lasted: dict[str, float] = {}
+        """How long the last drain of each kind took, in seconds."""
         self._waits: dict[str, datetime] = {}
         """Where the clocks of those stand that decide last."""
 
@@ -124,11 +129,15 @@ class Pipeline:
         """
         started, pause = time.monotonic(), POLL_SECONDS
         waiting_for = "the services"
+        kind = "events" if by is None else "tick but the last" if by.still else "tick"
+        nearly_over = FIRST_LOOK_SHARE * self._lasted.get(kind, 0)
+        await asyncio.sleep(min(nearly_over, LATEST_FIRST_LOOK_SECONDS))
         while (waited := time.monotonic() - started) < timeout_seconds:
             try:
                 before = await self._ends()
                 statuses, waiting_for = await self._look(before, by)
                 if not waiting_for and await self._ends() == before:
+                    self._lasted[kind] = time.monotonic() - started
                     return statuses
             except (httpx.HTTPError, KafkaError, OSError) as error:
                 waiting_for = f"an answer ({type(error).__name__})"

@@ -7,6 +7,7 @@ import pytest
 from careline_cli.bench.care import CareLoad
 from careline_cli.bench.command import Load, Part, measured
 from careline_cli.bench.tickets import TicketLoad
+from careline_cli.bench.timers import Crowd
 from careline_contracts.topics import SERVICES
 from careline_localstack import LocalStack
 
@@ -23,6 +24,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
             backtest_customers=1_000,
             idle_seconds=1,
             latency_seconds=1,
+            crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1),
             tickets=TicketLoad(
                 opened=200, waiting=500, due=100, due_within_seconds=2, idle_seconds=1
             ),
@@ -51,6 +53,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "idle_cpu_percent",
         "backtest_seconds",
         "backtest_customers",
+        "timers",
         "tickets",
         "care",
         "events",
@@ -72,6 +75,11 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     assert figures["latency_p99_ms"] > 0
     assert 0 <= figures["idle_cpu_percent"] < 500
     assert figures["backtest_seconds"] > 0
+    timers = figures["timers"]
+    assert (timers["customers"], timers["due"]) == (600, 200)
+    rates = ("fired_per_second", "rescored_per_second", "timer_cpu_us", "cost_of_size")
+    assert all(timers[name] > 0 for name in rates)
+    assert {"live_slowed_by", "live_slowed_by_a_policy"} < set(timers)
     tickets = figures["tickets"]
     assert set(tickets) == {
         "opened",

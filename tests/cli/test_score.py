@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from careline_cli.app import app
-from careline_cli.score import command, movements
+from careline_cli.score import command, events, movements
 from careline_cli.score.view import WORDS
 
 ANSWER: dict[str, Any] = {
@@ -27,6 +28,9 @@ ANSWER: dict[str, Any] = {
                 "unit": "minor_units",
                 "from_day": "2024-01-01",
                 "to_day": "2024-01-11",
+                "since": "2023-12-31T16:00:00Z",
+                "until": "2024-01-11T16:00:00Z",
+                "kinds": ["purchase.completed", "contract.changed/renewed"],
             },
             "curve": {"from_value": 5_000_000, "below": None},
             "points": "20.00",
@@ -65,7 +69,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, str]]
 
     def answer(method: str, path: str, *, params: Mapping[str, str]) -> Any:
         asked.append((path, params))
-        return ANSWER
+        return deepcopy(ANSWER)
 
     monkeypatch.setattr(command, "ask", answer)
     return asked
@@ -100,11 +104,49 @@ def test_a_score_is_explained_in_words(language: str, words: list[str]) -> None:
     assert [word for word in words if word not in shown] == []
 
 
+@pytest.mark.usefixtures("asked")
+def test_points_lead_to_the_events_they_rest_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def happened(event: str, type: str, **details: str) -> dict[str, Any]:
+        at = "2024-01-05T04:00:00Z"
+        return {
+            "event": event,
+            "type": f"careline.{type}.v1",
+            "details": details,
+            "occurred_at": at,
+        }
+
+    pages = {
+        None: [happened("e4", "purchase.completed"), happened("e3", "store.visited")],
+        "older": [
+            happened("e2", "contract.changed", change="renewed"),
+            happened("e1", "contract.changed", change="signed"),
+        ],
+    }
+
+    def timeline(method: str, path: str, *, params: Mapping[str, str]) -> Any:
+        assert path == "/v1/customers/C-ann/timeline"
+        assert (params["since"], params["until"]) == (
+            "2023-12-31T16:00:00Z",
+            "2024-01-11T16:00:00Z",
+        )
+        cursor = params.get("cursor")
+        return {"touchpoints": pages[cursor], "next": None if cursor else "older"}
+
+    monkeypatch.setattr(events, "ask", timeline)
+    spend, enquiries = json.loads(score("explain", "C-ann", "--events", "--json"))["contributions"]
+    assert [event["event"] for event in spend["events"]] == ["e4", "e2"]
+    assert "events" not in enquiries
+    assert "spend: 2024-01-05T04:00:00Z purchase.completed e4" in score(
+        "explain", "C-ann", "--events"
+    )
+
+
 FLOW = {
     "customers": 2_100,
     "moved": 40,
     "moves": 50,
     "flaps": 3,
+    "retention": {"core": "0.6000", "edge": None},
     "flow": {"core": {"core": 60, "potential": 40}, "new": {"core": 2_000}},
 }
 FORECAST = {
@@ -118,7 +160,7 @@ FORECAST = {
 @pytest.mark.parametrize(
     ("arguments", "answer", "words"),
     [
-        (["flow", "--month", "2024-06"], FLOW, ["2,000", "3 of 50 moves"]),
+        (["flow", "--month", "2024-06"], FLOW, ["2,000", "3 of 50 moves", "core 0.6000"]),
         (["forecast"], FORECAST, ["need by 2024-07-08", "dormant", "–"]),
     ],
 )

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from careline_contracts.topics import CASE_CHANGES, REMINDERS
 from careline_engagement.model import ALWAYS, Absence, Entry, Family, Record, Ruling
@@ -144,6 +147,50 @@ def test_a_case_changes_hands_at_the_very_instant(
         progress = advance(step, until=after(hours), book=BOOK)
         step, news = progress.family, [*news, *progress.news]
     assert moved(news) == expected
+
+
+hours = st.integers(-5, 40).map(lambda n: n * 5.0)
+people = st.sampled_from(["li", "chen", "wu"])
+absences_said = st.lists(
+    st.builds(
+        lambda owner, deputy, said, begins, lasts, name: away(
+            owner, begins, begins + lasts, deputy, said=said, name=name
+        ),
+        people,
+        people,
+        hours,
+        hours,
+        st.sampled_from([0, 5, 30, 100]),
+        st.sampled_from(["leave", "ill"]),
+    ),
+    max_size=6,
+)
+managers_named = st.lists(st.tuples(hours, st.sampled_from(["li", "chen", ""])), max_size=3)
+
+
+@given(managers_named, absences_said, st.sampled_from([1, 7, 60, 300]))
+@settings(max_examples=60, deadline=None)
+def test_the_work_is_always_where_it_belongs_whatever_was_heard_when(
+    managers: list[tuple[float, str]], absences: list[Absence], tick_hours: int
+) -> None:
+    named = sorted({-9.0: "li", **dict(managers)}.items())
+    whole = advance(a_family(named, sorted(absences), [DUE]), until=after(200), book=BOOK)
+    [case] = whole.family.cases
+    assert (case.owner or None) == owner_of(whole.family, "A", after(200))
+    for (_, to, why), (_, after_to, after_why) in pairwise(moved(whole.news)):
+        assert to != after_to and after_why.endswith(f" {to}"), why
+
+    # what is said between two ticks is known at the second, and not before
+    step, news = a_family([], [], [DUE]), list[News]()
+    for now in [*range(0, 200, tick_hours), 200]:
+        known = a_family(
+            [one for one in named if one[0] <= now],
+            [one for one in sorted(absences) if one.at <= after(now)],
+        )
+        step = step._replace(records=known.records, absences=known.absences)
+        progress = advance(step, until=after(now), book=BOOK)
+        step, news = progress.family, [*news, *progress.news]
+    assert moved(news) == moved(whole.news)
 
 
 def moved(news: Sequence[News]) -> list[tuple[float, str, str]]:

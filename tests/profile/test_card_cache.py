@@ -132,7 +132,11 @@ class ByIdentity:
 
     async def customer(self, identity: str) -> str | None:
         card = await self.cache.card_with(ref(identity), partial(self.find, identity), self.read)
-        return json.loads(card)["customer"] if card else None
+        if card is None:
+            return None
+        shown = json.loads(card)
+        assert (shown["requested"], shown["merged_into"]) == (shown["customer"], None)
+        return str(shown["customer"])
 
     async def find(self, identity: str) -> str | None:
         self.asked += 1

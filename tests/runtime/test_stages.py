@@ -370,6 +370,12 @@ async def test_a_timer_fires_once_and_not_early(stage: StageInTest) -> None:
     assert await stage.next_due() is None
 
 
+async def test_no_unit_is_spent_to_find_that_no_timer_is_left(stage: StageInTest) -> None:
+    await stage.hear(records(stage, "b", "a"))
+    assert not await stage.stage.fire_due(NOON + timedelta(days=1)), "it fired all, and knows"
+    assert (await notes(stage))[2:] == ["due-a", "due-b"]
+
+
 async def test_dead_letters_in_a_row_stop_the_service_and_a_good_event_ends_the_row(
     admin_url: str, notebook: Notebook
 ) -> None:

@@ -65,6 +65,9 @@ async def test_a_score_is_taken_apart_to_the_point(
         "unit": "minor_units",
         "from_day": "2024-01-01",
         "to_day": "2024-01-21",
+        "since": "2023-12-31T16:00:00Z",
+        "until": "2024-01-21T16:00:00Z",
+        "kinds": ["purchase.completed", "order.placed", "purchase.returned"],
     }
     assert by_measure["spend"]["curve"] == {"from_value": 5_000_000, "below": None}
     assert by_measure["enquiries"]["evidence"] is None

@@ -74,7 +74,7 @@ def test_the_live_policy_as_candidate_differs_in_nothing(
     assert found.customers == len(everybody)
     assert found.moved == found.scores_changed == 0
     assert all(live == now for flow in found.flows.values() for live, now in flow)
-    assert not (found.causes or found.measures or found.samples)
+    assert not (found.causes or found.measures or found.tags or found.samples)
     for name in {name for _, name in found.triggered}:
         assert found.triggered["live", name] == found.triggered["candidate", name]
 
@@ -164,6 +164,22 @@ def test_holding_and_matrix_are_causes_of_their_own(rulebook: Rulebook) -> None:
     low = "mid: { high: potential, low: "
     [matrix] = by((f"{low}basic", f"{low}potential")).causes
     assert tuple(matrix) == ("matrix", "basic", "potential")
+
+
+def test_tags_that_come_and_go_are_counted_by_value(rulebook: Rulebook) -> None:
+    replaced = (
+        ("channel: { of: [contact], at_least: 3", "channel: { of: [contact], at_least: 2"),
+        ("silent_days: 90 } # as TAG-2", "silent_days: 30 } # as TAG-2"),
+    )
+    eager = Rulebook(changed(*replaced, version="eager").policy, version="eager")
+    visits = [Fact(TODAY - ago, "app-session.started", "", 1, 0, channel="app") for ago in (50, 40)]
+    bought = Fact(TODAY - 60, "purchase.completed", "CNY", 1, 100, channel="store")
+
+    assert compared(rulebook, eager, [visits, [bought, *visits]]).tags == {
+        ("channel", "app", 1): 2,
+        ("life_cycle", "active", -1): 1,
+        ("life_cycle", "dormant", 1): 1,
+    }
 
 
 @pytest.mark.stack

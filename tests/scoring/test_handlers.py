@@ -1,18 +1,13 @@
-"""Activities, merges, timers on a real database: what is said, in any order and repetition."""
+"""Activities, records, answers, timers: what is said, in any order and repetition."""
 
-import asyncio
 import json
 import random
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
 
 import pytest
-from aiokafka import ConsumerRecord
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
 
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import Activity
@@ -23,7 +18,6 @@ from careline_contracts.topics import (
     SCORES,
     TAG_CHANGES,
     TIER_CHANGES,
-    Topic,
 )
 from careline_runtime.policy import parse_policy
 from careline_runtime.tables import metadata as runtime_metadata
@@ -38,56 +32,9 @@ from careline_scoring.testing import (
     shipped_policy,
     timeline_of,
 )
+from tests.scoring.life import ANN, BOB, CARL, instant, kept, renumbered, rows, said_on, some_events
 
 pytestmark = pytest.mark.stack
-
-ANN, BOB, CARL = "C-ann", "C-bob", "C-carl"
-
-
-async def said_on(scoring: Scoring, *topics: Topic) -> list[dict[str, Any]]:
-    names = {topic.name for topic in topics}
-    return [json.loads(said.value) for said in await scoring.said() if said.topic in names]
-
-
-async def rows(scoring: Scoring, query: str) -> list[tuple[Any, ...]]:
-    async with scoring.engine.connect() as connection:
-        return [tuple(row) for row in await connection.execute(text(query))]
-
-
-async def kept(scoring: Scoring) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything that scoring knows, apart from how often it said so."""
-    return {
-        "members": await rows(scoring, "SELECT identity, customer FROM members ORDER BY 1"),
-        "buckets": await rows(scoring, "SELECT * FROM buckets ORDER BY 1, 2, 3, 4"),
-        "customers": await rows(
-            scoring,
-            """SELECT number, as_of, points, value, need, risk, tier, tags, next_change_at,
-            merged_into FROM customers ORDER BY number""",
-        ),
-        "timers": await rows(scoring, "SELECT * FROM timers ORDER BY 1, 2"),
-    }
-
-
-def instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def some_events(scoring: Scoring, *, seed: int, count: int = 250) -> list[ConsumerRecord]:
-    """Purchases and contacts of a few customers over two years, each recorded when it happened."""
-    draw = random.Random(seed)
-    events: list[ConsumerRecord] = []
-    for day in sorted(draw.randrange(730) for _ in range(count)):
-        customer = draw.choice([ANN, BOB, CARL])
-        match draw.randrange(4):
-            case 0 | 1:
-                events.append(scoring.purchase(customer, draw.randrange(1, 40_000), day=day))
-            case 2:
-                type = draw.choice(["enquiry.made", "complaint.raised", "sms.delivered"])
-                events.append(scoring.activity(customer, f"careline.{type}.v1", day=day))
-            case _:
-                device = f"device:{draw.randrange(3)}-{customer}"
-                events.append(scoring.activity(customer, day=day, identity=device))
-    return events
 
 
 async def test_a_first_purchase_says_every_verdict_and_the_score(scoring: Scoring) -> None:
@@ -167,17 +114,10 @@ async def test_the_order_of_events_does_not_matter_in_the_end(admin_url: str) ->
         await expected.hear(some_events(expected, seed=6))
         events = some_events(scoring, seed=6)
         random.Random(7).shuffle(events)
-        await scoring.hear(_renumbered(events), batch=40)
+        await scoring.hear(renumbered(events), batch=40)
         for stage in (expected, scoring):
             await stage.tick(noon(1500))
         assert await kept(scoring) == await kept(expected)
-
-
-def _renumbered(events: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
-    """The same events at the offsets of their new order."""
-    for offset, event in enumerate(events, start=1):
-        event.offset = offset
-    return list(events)
 
 
 async def test_versions_of_decisions_have_no_gap_and_scores_carry_the_last(
@@ -296,7 +236,7 @@ async def test_the_tags_of_the_record_are_the_newest_whatever_comes_first(
             scoring.state(ANN, 1, day=1, party="company"),
             scoring.state(ANN, 2, day=1, party="company", special_care=("vip", "elderly")),
         ]
-        await scoring.hear(_renumbered([events[place] for place in order]), batch=1)
+        await scoring.hear(renumbered([events[place] for place in order]), batch=1)
         [*_, score] = await said_on(scoring, SCORES)
         assert score["tags"] == {
             "life_cycle": ["prospect"],
@@ -318,74 +258,6 @@ async def test_a_record_that_says_nothing_new_of_a_customer_is_not_decided_about
     [*_, gone] = await said_on(scoring, TAG_CHANGES)
     assert gone["changes"]["region"]["from"] == ["east"]
     assert gone["changes"]["region"]["to"] == []
-
-
-async def test_a_merge_is_the_sum_of_both_and_the_absorbed_points_to_the_survivor(
-    scoring: Scoring,
-) -> None:
-    await scoring.hear([scoring.purchase(ANN, 60_000, day=0, identity="phone:1")])
-    await scoring.hear([scoring.purchase(BOB, 60_000, day=1, identity="phone:2")])
-    await scoring.hear([scoring.merge(ANN, BOB, day=2)])
-    tier = (await said_on(scoring, TIER_CHANGES))[-1]
-    assert (tier["customer"], tier["from"], tier["to"]) == (ANN, "basic", "potential")
-    assert "spend 120000.00 CNY" in tier["reasons"][0]
-    scores = await said_on(scoring, SCORES)
-    bobs_last = next(s for s in reversed(scores) if s["customer"] == BOB)
-    assert bobs_last["merged_into"] == ANN
-    assert bobs_last["tier"] == "basic"
-    assert "next_change_at" not in bobs_last
-    assert await rows(scoring, "SELECT key FROM timers") == [(ANN,)]
-
-
-async def test_an_activity_in_flight_during_a_merge_finds_the_survivor(scoring: Scoring) -> None:
-    await scoring.hear([scoring.purchase(BOB, 100, day=0, identity="phone:2")])
-    await scoring.hear([scoring.merge(ANN, BOB, day=1)])
-    await scoring.hear(
-        [
-            scoring.purchase(BOB, 100, day=1, identity="phone:2"),
-            scoring.purchase(BOB, 100, day=1, identity="phone:3"),
-        ]
-    )
-    assert await rows(scoring, "SELECT identity, customer FROM members ORDER BY 1") == [
-        ("phone:2", ANN),
-        ("phone:3", ANN),
-    ]
-    last = (await said_on(scoring, SCORES))[-1]
-    assert last["customer"] == ANN
-    assert last["dimensions"]["spending"] == "5.00"  # three small orders
-
-
-@pytest.mark.parametrize("batch", [1, 10])
-async def test_chained_merges_end_alike_whichever_is_heard_first(
-    admin_url: str, batch: int
-) -> None:
-    async def end_of(order: Sequence[int]) -> dict[str, list[tuple[Any, ...]]]:
-        async with fresh_scoring(admin_url) as scoring:
-            events = [
-                scoring.purchase(name, 100, day=day, identity=f"phone:{name}")
-                for day, name in enumerate([ANN, BOB, CARL])
-            ]
-            merges = [scoring.merge(BOB, CARL, day=5), scoring.merge(ANN, BOB, day=6)]
-            # names the survivor of both merges while one of them has not been heard
-            late = scoring.purchase(ANN, 100, day=7, identity=f"phone:{CARL}")
-            tail = [merges[0], merges[1], late]
-            await scoring.hear(_renumbered([*events, *(tail[i] for i in order)]), batch=batch)
-            state = await kept(scoring)
-            state["customers"] = [row for row in state["customers"] if row[-1] is None]
-            return state
-
-    expected = await end_of([0, 1, 2])
-    assert expected["members"] == [(f"phone:{name}", ANN) for name in (ANN, BOB, CARL)]
-    for order in ([1, 2, 0], [1, 0, 2]):
-        assert await end_of(order) == expected
-
-
-async def test_a_merge_heard_twice_changes_nothing(scoring: Scoring) -> None:
-    await scoring.hear([scoring.purchase(ANN, 1, day=0), scoring.purchase(BOB, 1, day=0)])
-    await scoring.hear([scoring.merge(ANN, BOB, day=1)])
-    before = await scoring.said()
-    await scoring.hear([scoring.merge(ANN, BOB, day=1)])
-    assert await scoring.said() == before
 
 
 async def test_an_unknown_currency_counts_as_an_order_without_money(scoring: Scoring) -> None:
@@ -420,54 +292,6 @@ async def test_a_new_policy_takes_effect_with_the_next_event(scoring: Scoring) -
     tier = (await said_on(scoring, TIER_CHANGES))[-1]
     assert (tier["from"], tier["to"]) == ("edge", "potential")
     assert tier["policy_version"] == loaded.version != shipped_policy().version
-
-
-async def test_two_instances_share_the_customers_of_a_merge(scoring: Scoring) -> None:
-    """Activities of the absorbed and the merge arrive at two instances at once."""
-    other = on(scoring.engine)
-    other._named = 1_000
-    await scoring.hear([scoring.purchase(n, 10, day=0, identity=f"phone:{n}") for n in (ANN, BOB)])
-
-    def in_partition_1(record: ConsumerRecord) -> ConsumerRecord:
-        record.partition = 1
-        return record
-
-    await asyncio.gather(
-        scoring.hear([scoring.merge(ANN, BOB, day=2)]),
-        other.hear(
-            [
-                in_partition_1(other.purchase(BOB, 10, day=1, identity=f"phone:{BOB}"))
-                for _ in range(20)
-            ],
-            batch=1,
-        ),
-    )
-    assert await rows(
-        scoring,
-        "SELECT m.customer, sum(times) FROM members m JOIN buckets USING (identity) GROUP BY 1",
-    ) == [(ANN, 22)]
-    last = [s for s in await said_on(scoring, SCORES) if s["customer"] == ANN][-1]
-    assert last["dimensions"]["spending"] == "10.00"  # more than six orders of next to nothing
-
-
-async def test_a_history_in_memory_is_left_aside_when_somebody_else_has_decided(
-    admin_url: str,
-) -> None:
-    async with fresh_scoring(admin_url) as alone, fresh_scoring(admin_url) as one:
-        await alone.hear(some_events(alone, seed=9))
-        instances = [one, on(one.engine)]
-        for turn, event in enumerate(some_events(one, seed=9)):
-            await instances[turn % 2].hear([event])
-        assert await one.said() == await alone.said()
-        assert await kept(one) == await kept(alone)
-
-
-async def test_a_unit_that_fails_leaves_nothing_in_memory(scoring: Scoring) -> None:
-    await scoring.hear([scoring.purchase(ANN, 1, day=0)])
-    bad = scoring.activity(ANN, "careline.purchase.completed.v1", day=1, amount_minor="many")
-    await scoring.hear([scoring.purchase(ANN, 1, day=1), scoring.purchase(ANN, 1, day=1), bad])
-    [*_, score] = await said_on(scoring, SCORES)
-    assert score["dimensions"]["spending"] == "5.00"  # three orders; from four on it would be 8
 
 
 async def test_the_tables_are_what_the_migration_makes(scoring: Scoring) -> None:

@@ -52,6 +52,13 @@ async def test_the_flow_of_a_month(scoring: Scoring, client: httpx.AsyncClient) 
     assert (february["customers"], february["moved"], february["moves"]) == (3, 1, 1)
     assert february["begin"] == {"core": 0, "potential": 0, "basic": 0, "edge": 3}
     assert february["end"] == {"core": 0, "potential": 0, "basic": 1, "edge": 2}
+    # one of two stayed, the other rose; who was merged is neither
+    assert february["retention"] == {
+        "core": None,
+        "potential": None,
+        "basic": None,
+        "edge": "1.0000",
+    }
     january = await ask(client, "/v1/tiers/flow", month="2024-01")
     assert january["flow"] == {"new": {"edge": 3}}
     assert january["flap_rate"] is None
@@ -65,6 +72,7 @@ async def test_a_tier_that_comes_back_soon_after_it_was_left_is_a_flap(
     await scoring.tick(noon(400))
     left = await ask(client, "/v1/tiers/flow", month="2025-01")
     assert (left["flow"], left["moves"], left["flaps"]) == ({"basic": {"edge": 1}}, 1, 0)
+    assert left["retention"]["basic"] == "0.0000"
     await scoring.hear([scoring.purchase("C-ann", 25_000, day=410)])
     back = await ask(client, "/v1/tiers/flow", month="2025-02")
     assert (back["moves"], back["flaps"], back["flap_rate"]) == (1, 1, "1.0000")

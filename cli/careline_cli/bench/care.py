@@ -13,7 +13,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import asyncpg
-import psutil
 from aiokafka import AIOKafkaConsumer
 
 from careline_cli.bench.measure import cpu_of
@@ -181,10 +180,7 @@ async def _cpu_percent(stack: LocalStack, seconds: int) -> float:
 def _cpu_seconds(stack: LocalStack) -> dict[str, float]:
     """CPU time used so far by engagement and the database, with its children, ended ones too."""
     servers = [server for server in stack.servers if server.name == "postgres"]
-    return {
-        running.name: cpu_of(psutil.Process(running.pid))
-        for running in (stack.services["engagement"], *servers)
-    }
+    return {running.name: cpu_of(running) for running in (stack.services["engagement"], *servers)}
 
 
 def _verdicts(load: CareLoad) -> Iterator[Record]:

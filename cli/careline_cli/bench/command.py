@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from careline_cli.bench.care import CareLoad, measure_care
 from careline_cli.bench.edge import measure_edge
 from careline_cli.bench.table import as_table
 from careline_cli.bench.tickets import SHIPPED, TicketLoad, measure_tickets
+from careline_cli.bench.timers import Crowd, measure_timers
 from careline_cli.checkout import stack_of_its_own
 from careline_cli.console import progress, stdout, writable
 from careline_contracts.topics import SERVICES
@@ -35,6 +36,8 @@ class Part(StrEnum):
     """HTTP and raw topics, against a bare `send`."""
     BACKTEST = "backtest"
     """A policy tried on customers who are made up."""
+    TIMERS = "timers"
+    """A hundred thousand customers who change at one midnight, among a million."""
     TICKETS = "tickets"
     """Tickets opened, very many that wait, very many promises due at once."""
     CARE = "care"
@@ -51,6 +54,7 @@ class Load:
     backtest_customers: int
     idle_seconds: int = 15
     latency_seconds: int = 15
+    crowd: Crowd = field(default_factory=Crowd)
     tickets: TicketLoad = SHIPPED
     care: CareLoad = SHIPPED_CARE
 
@@ -114,6 +118,9 @@ async def measured(stack: LocalStack, load: Load, *, parts: Sequence[Part]) -> d
             "backtest_seconds": round(seconds, 1),
             "backtest_customers": load.backtest_customers,
         }
+    if Part.TIMERS in parts:
+        progress(f"{load.crowd.due:,} timers among {load.crowd.many:,} customers …")
+        figures["timers"] = await measure_timers(stack, load.crowd)
     if Part.TICKETS in parts:
         figures["tickets"] = await measure_tickets(stack, load.tickets)
     if Part.CARE in parts:

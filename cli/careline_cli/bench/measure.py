@@ -44,14 +44,14 @@ class Stopwatch:
 
     def __init__(self, stack: LocalStack, service: str) -> None:
         self._process = _process(stack.services[service])
-        self._used_before, self._started = cpu_of(self._process), time.perf_counter()
+        self._used_before, self._started = _cpu_of(self._process), time.perf_counter()
 
     def pace(self, events: int) -> Pace:
         """Of `events` until now; zero where none was left to watch."""
         if events == 0:
             return Pace(0.0, 0.0)
         seconds = time.perf_counter() - self._started
-        return Pace(events / seconds, 1e6 * (cpu_of(self._process) - self._used_before) / events)
+        return Pace(events / seconds, 1e6 * (_cpu_of(self._process) - self._used_before) / events)
 
 
 async def fill_ceiling_topic(stack: LocalStack, count: int) -> None:
@@ -245,11 +245,16 @@ async def _rewind(bootstrap_servers: str, group: str) -> None:
 def _cpu_seconds(stack: LocalStack) -> dict[str, float]:
     """CPU time used so far by the services, the servers and this driver."""
     processes = [*stack.services.values(), *stack.servers]
-    used = {process.name: cpu_of(_process(process)) for process in processes}
+    used = {process.name: cpu_of(process) for process in processes}
     return {**used, "driver": sum(psutil.Process().cpu_times()[:2])}
 
 
-def cpu_of(process: psutil.Process) -> float:
+def cpu_of(server: Server) -> float:
+    """CPU seconds that a service or a server has used so far."""
+    return _cpu_of(_process(server))
+
+
+def _cpu_of(process: psutil.Process) -> float:
     """With its children, which PostgreSQL has: those that ended are in its own times."""
     seconds: float = sum(process.cpu_times()[:4])
     for child in process.children(recursive=True):

@@ -21,7 +21,20 @@ def as_table(figures: Mapping[str, Any]) -> Table:
         table.add_section()
         words = f"back-test of {figures['backtest_customers']:,} customers over a month"
         table.add_row(words, f"{figures['backtest_seconds']} s")
+    if "timers" in figures:
+        _add_timers(table, figures["timers"])
     return table
+
+
+def _add_timers(table: Table, timers: Mapping[str, Any]) -> None:
+    table.add_section()
+    words = f"{timers['due']:,} timers of a midnight, others coming by"
+    table.add_row(words, f"{timers['fired_per_second']:,}", "", f"{timers['timer_cpu_us']} µs")
+    words = f"a timer among {timers['customers']:,} customers, against few"
+    table.add_row(words, "", f"{timers['cost_of_size']:.2f}")
+    table.add_row("others slowed meanwhile", "", f"{timers['live_slowed_by']:.0%}")
+    table.add_row("customers rescored by a policy", f"{timers['rescored_per_second']:,}")
+    table.add_row("others slowed meanwhile", "", f"{timers['live_slowed_by_a_policy']:.0%}")
 
 
 def _add_services(table: Table, figures: Mapping[str, Any]) -> None:

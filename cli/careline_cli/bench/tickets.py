@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-import psutil
 from aiokafka import AIOKafkaConsumer
 from sqlalchemy import text
 
@@ -154,7 +153,7 @@ def _cpu_seconds(stack: LocalStack) -> float:
     """CPU time used so far by ticketing and the database, with its children, ended ones too."""
     servers = [server for server in stack.servers if server.name == "postgres"]
     running = (stack.services["ticketing"], *servers)
-    return sum(cpu_of(psutil.Process(process.pid)) for process in running)
+    return sum(cpu_of(process) for process in running)
 
 
 def _complaints(count: int) -> Iterator[Record]:

@@ -85,6 +85,10 @@ def report(found: Comparison) -> Report:
             {"measure": measure, "points": "more" if sign > 0 else "fewer", "customers": customers}
             for (measure, sign), customers in found.measures.most_common()
         ],
+        "retagged": [
+            {"tag": tag, "value": value, "customers": customers if sign > 0 else -customers}
+            for (tag, value, sign), customers in found.tags.most_common()
+        ],
         "samples": [
             sample._asdict()
             | {
@@ -109,11 +113,14 @@ def shown(found: Report) -> Group:
     for cause in found["causes"][:10]:
         customers = f"{cause['customers']:,}"
         causes.add_row(cause["kind"], cause["live"], cause["candidate"], customers)
+    retagged = Table("tag", "value", "customers", box=None)
+    for one in found["retagged"][:10]:
+        retagged.add_row(one["tag"], one["value"], f"{one['customers']:+,}")
     words = (
         f"{found['customers']:,} customers, {found['from']} to {found['as_of']}: "
         f"{found['moved']:,} in another tier, {found['score']['changed']:,} with other points"
     )
-    return Group(words, "", flow, "", triggered, "", causes)
+    return Group(words, "", flow, "", triggered, "", causes, "", retagged)
 
 
 def _playbooks() -> Sequence[Playbook]:

@@ -68,6 +68,11 @@ def page(found: dict[str, Any]) -> str:
             ["measure 指标", "points 得分", "customers 客户数"],
             [[m["measure"], m["points"], m["customers"]] for m in found["measures"]],
         ),
+        "<h2>Tags given and no longer given 标签增减</h2>",
+        _table(
+            ["tag 标签", "value 值", "customers 客户数"],
+            [[t["tag"], t["value"], f"{t['customers']:+,}"] for t in found["retagged"]],
+        ),
         "<h2>What it would have set off, at most 最多触发</h2>",
         _table(
             ["", "live 现行", "candidate 候选"],

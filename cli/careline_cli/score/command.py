@@ -9,6 +9,7 @@ import typer
 from careline_cli import service_api
 from careline_cli.console import stdout
 from careline_cli.customer.profile_api import number_of
+from careline_cli.score.events import add_events
 from careline_cli.score.movements import flow, forecast
 from careline_cli.score.view import explained
 
@@ -42,7 +43,13 @@ app.command()(flow)
 
 @app.command()
 def explain(
-    customer: Name, as_of: AsOf = None, language: Language = "en", as_json: AsJson = False
+    customer: Name,
+    as_of: AsOf = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="Name the events on which each measure rests.")
+    ] = False,
+    language: Language = "en",
+    as_json: AsJson = False,
 ) -> None:
     """Take a score apart: evidence, curve and points of each measure, reasons, what comes next.
 
@@ -52,12 +59,14 @@ def explain(
 
     careline score explain phone:+8613912345678 --as-of 2026-07-01 --language zh
 
-    careline score explain C-7F3K2M --json
+    careline score explain C-7F3K2M --events --json
     """
     asked: dict[str, str] = {"language": language}
     if as_of is not None:
         asked["as_of"] = as_of.astimezone().isoformat()
     found = ask("GET", f"/v1/customers/{number_of(customer)}/score", params=asked)
+    if events:
+        add_events(found)
     if as_json:
         stdout.print_json(data=found)
     else:

@@ -52,6 +52,8 @@ def flow(month: Month, as_json: AsJson = False) -> None:
         stdout.print_json(data=found)
         return
     _print_matrix(f"tiers in {month}", found["flow"])
+    kept = ", ".join(f"{tier} {share}" for tier, share in found["retention"].items() if share)
+    stdout.print(f"retention: {kept or '–'}", highlight=False)
     stdout.print(
         f"{found['customers']:,} customers · {found['moved']:,} moved · {found['flaps']:,} of "
         f"{found['moves']:,} moves went back within 30 days",

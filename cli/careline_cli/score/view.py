@@ -52,7 +52,9 @@ def explained(found: Mapping[str, Any], language: str) -> RenderableType:
         f"[bold]{escape(words['title'].format_map(found))}[/]",
         f"[dim]{escape(words['as_of'].format_map(found))}[/]",
     ]
-    return Group(*lines, _ledger(found, words), *map(escape, _prose(found, words)))
+    return Group(
+        *lines, _ledger(found, words), *map(escape, [*_events(found), *_prose(found, words)])
+    )
 
 
 def _ledger(found: Mapping[str, Any], words: Mapping[str, str]) -> Table:
@@ -68,6 +70,14 @@ def _ledger(found: Mapping[str, Any], words: Mapping[str, str]) -> Table:
             (one["expires_at"] or "–")[:10],
         )
     return table
+
+
+def _events(found: Mapping[str, Any]) -> Iterator[str]:
+    """Each event on which a measure rests, where they were asked for."""
+    for one in found["contributions"]:
+        for event in one.get("events", ()):
+            what = event["type"].removeprefix("careline.").removesuffix(".v1")
+            yield f"  {one['measure']}: {event['occurred_at']} {what} {event['event']}"
 
 
 def _evidence(evidence: Mapping[str, Any] | None, words: Mapping[str, str]) -> str:

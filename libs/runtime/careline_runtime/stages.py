@@ -118,14 +118,14 @@ class TransactionalStage:
         if items:
             await bisect(items, self._unit, self._give_up, attempts=self._attempts)
 
-    async def fire_due(self, now: datetime) -> int:
-        """Fires timers due by `now` in one unit; returns how many there were (0: all fired).
+    async def fire_due(self, now: datetime) -> bool:
+        """Fires timers due by `now` in one unit; returns whether more may be due by then.
 
         If the unit fails for a reason that waiting can't heal, timers are fired one by one; the one
         that fails alone is put off for an hour, loudly, and the rest go on.
         """
         if self._fire is None:
-            return 0
+            return False
         try:
             return await until_up(lambda: self._timer_unit(now, limit=DUE_A_UNIT))
         except Exception as error:
@@ -228,16 +228,16 @@ class TransactionalStage:
         log.error("record.dead_lettered", topic=item.topic, offset=item.offset, reason=reason)
         self._streak.count(good=0, bad=1)
 
-    async def _put_off(self, now: datetime) -> int:
+    async def _put_off(self, now: datetime) -> bool:
         async with self._one_unit, self._engine.begin() as connection:
             due = await timers.take_due(connection, now, limit=1)
             later = now + timedelta(hours=PUT_OFF_HOURS)
             await timers.save(connection, {(timer.kind, timer.key): later for timer in due})
         for timer in due:
             metrics.timers_put_off.labels(timer.kind).inc()
-        return len(due)
+        return bool(due)
 
-    async def _timer_unit(self, now: datetime, *, limit: int) -> int:
+    async def _timer_unit(self, now: datetime, *, limit: int) -> bool:
         assert self._fire is not None
         started = time.perf_counter()
         async with self._one_unit, self._engine.begin() as connection:
@@ -253,7 +253,8 @@ class TransactionalStage:
                 metrics.timers_fired.labels(timer.kind).inc()
                 if self._measure_latency:
                     metrics.timer_lateness_seconds.observe((now - timer.due_at).total_seconds())
-        return len(due)
+        soonest = unit.earliest_timer
+        return len(due) == limit or (soonest is not None and soonest <= now)
 
     def _after(self, unit: Unit) -> None:
         unit.committed()

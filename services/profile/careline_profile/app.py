@@ -25,6 +25,7 @@ from careline_profile.record.editing import Editor
 from careline_profile.record.exporting import Exporter
 from careline_profile.record.rules.fold import FieldRules
 from careline_profile.record.search import Search
+from careline_profile.resettling.applying import Resettling
 from careline_profile.reviews import api as reviews_api
 from careline_profile.timeline import api as timeline_api
 from careline_profile.timeline.store import forget
@@ -64,18 +65,16 @@ def build(settings: ServiceSettings) -> Service:
     def now() -> datetime:
         return service.clock.now()
 
-    cache = CardCache(
-        Valkey(
-            settings.valkey_url,
-            timeout_milliseconds=TIMEOUT_MILLISECONDS,
-            pause_seconds=PAUSE_SECONDS,
-        )
-    )
+    cache = _cache(settings)
     cards = Cards(connect, work, by.fields, now)
     editor = Editor(by)
     checker = Checker(connect, work, policy=policy.quality, fields=by.fields, keyring=keyring)
 
+    resettling = Resettling(work, by, now)
+
     async def upkeep() -> int:
+        if settled := await resettling.some():
+            return settled
         await checker.check_weekly(now())
         async with service.engine.begin() as connection:
             return await forget(connection, now(), kept_days=policy.timeline.kept_days)
@@ -112,3 +111,13 @@ def build(settings: ServiceSettings) -> Service:
         on_start=lambda: carry_out_what_is_missing(service, keyring),
     )
     return service
+
+
+def _cache(settings: ServiceSettings) -> CardCache:
+    return CardCache(
+        Valkey(
+            settings.valkey_url,
+            timeout_milliseconds=TIMEOUT_MILLISECONDS,
+            pause_seconds=PAUSE_SECONDS,
+        )
+    )

@@ -74,13 +74,13 @@ class CardCache:
         if kept:
             number = cast(bytes, kept).decode()
             card = await self.card(number, partial(read, number))
-            if card is not None and _has(card, ref):
+            if card is not None and _is_of(card, ref):
                 return card
         found = await find()
         if found is None:
             return None
         card = await self.card(found, partial(read, found))
-        if card is not None and _has(card, ref):
+        if card is not None and _is_of(card, ref):
             await self._valkey.attempt(lambda: self._valkey.client.set(key, found, ex=KEPT_SECONDS))
         return card
 
@@ -105,9 +105,12 @@ class CardCache:
             await self._valkey.attempt(pipeline.execute)
 
 
-def _has(card: str, ref: Ref) -> bool:
-    """Whether an identity, whose token nobody can guess, is on a card."""
-    return f'"identity":"{ref}"' in card
+def _is_of(card: str, ref: Ref) -> bool:
+    """Whether a card is what an identity, whose token nobody can guess, leads to now.
+
+    The card of an absorbed number has the identity, too, but names another number.
+    """
+    return f'"identity":"{ref}"' in card and '"merged_into":null' in card
 
 
 def customers_in(said: Iterable[Record]) -> set[str]:

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
@@ -151,6 +151,15 @@ answered = Table(
     Column("one", SmallInteger, primary_key=True),
     Column("until", Instant, nullable=False),
     comment="One row: what was known up to here has been answered, so nothing is added to it.",
+)
+applied_policy = Table(
+    "applied_policy",
+    metadata,
+    Column("one", SmallInteger, primary_key=True),
+    Column("policy", JSONB, nullable=False),
+    Column("target", JSONB),
+    Column("cursor", Name, nullable=False),
+    comment="One row: by which policy everybody was decided, and how far a new one has got.",
 )
 timeline = Table(
     "timeline",

@@ -6,6 +6,7 @@ from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_scoring import api
 from careline_scoring.erasure import TRACES
+from careline_scoring.gauges import Gauges
 from careline_scoring.handlers import HEARS, Handlers
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
@@ -30,6 +31,7 @@ def build(settings: ServiceSettings) -> Service:
             ),
         ),
         policy=policy,
+        upkeep=Gauges(lambda: service.engine.connect(), lambda: service.clock.now()).refresh,
     )
     return service
 

@@ -12,7 +12,7 @@ from careline_contracts.events.scoring import Tier
 from careline_scoring.model import NEVER, Decision, History, Tags
 from careline_scoring.rules import Rulebook, as_points
 from careline_scoring.rules.advice import WayUp, ways_up
-from careline_scoring.rules.ledger import UNITS, Entry, ledger
+from careline_scoring.rules.ledger import UNITS, Entry, kinds_of, ledger
 from careline_scoring.rules.reasons import VERDICTS, reasons, tag_reasons
 from careline_scoring.rules.wording import Language
 from careline_scoring.tags import all_of
@@ -26,6 +26,11 @@ class EvidenceView(BaseModel):
     """minor_units of the policy's currency, times, days or percent"""
     from_day: date | None
     to_day: date | None
+    since: datetime | None
+    """The instants between which `from_day` to `to_day` lie, for who asks profile's timeline."""
+    until: datetime | None
+    kinds: tuple[str, ...]
+    """What counted: event types without `careline.` and `.v1`, some with one variant only."""
 
 
 class SegmentView(BaseModel):
@@ -113,8 +118,7 @@ def explain(
         total=as_points(decision.total),
         dimensions=rulebook.dimensions(decision.points),
         contributions=[
-            _contribution(entry, expires_at=begins(entry.change_day))
-            for entry in ledger(rulebook, history, decision.day)
+            _contribution(rulebook, entry) for entry in ledger(rulebook, history, decision.day)
         ],
         tags={
             "value": decision.value,
@@ -138,19 +142,27 @@ def explain(
     )
 
 
-def _contribution(entry: Entry, *, expires_at: datetime | None) -> Contribution:
+def _contribution(rulebook: Rulebook, entry: Entry) -> Contribution:
+    begins = rulebook.calendar.begins
     evidence = None
     if entry.value is not None:
-        first, last = map(date.fromordinal, entry.days) if entry.days else (None, None)
-        unit = UNITS[entry.measure.how]
-        evidence = EvidenceView(value=entry.value, unit=unit, from_day=first, to_day=last)
+        first, last = entry.days or (None, None)
+        evidence = EvidenceView(
+            value=entry.value,
+            unit=UNITS[entry.measure.how],
+            from_day=date.fromordinal(first) if first else None,
+            to_day=date.fromordinal(last) if last else None,
+            since=begins(first) if first else None,
+            until=begins(last + 1) if last else None,
+            kinds=kinds_of(rulebook, entry.measure),
+        )
     return Contribution(
         dimension=entry.dimension,
         measure=entry.measure.measure,
         evidence=evidence,
         curve=SegmentView(**entry.segment._asdict()) if entry.segment else None,
         points=as_points(entry.points),
-        expires_at=expires_at,
+        expires_at=begins(entry.change_day),
     )
 
 

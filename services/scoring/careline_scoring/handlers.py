@@ -314,6 +314,7 @@ class _Work:
             is_change = customer.published is not None and (
                 due_at == customer.published.next_change_at
             )
+            self.counts["due"] += is_change
             self._decide(customer, due_at, None, why="timer" if is_change else "policy")
         customer.adopt(self._timeline.at(customer.not_before(until)))
 

@@ -28,6 +28,15 @@ score_mismatches = Counter(
     "Scores that could not be taken apart to what was published; must stay 0.",
 )
 
+due = Counter(
+    "careline_scoring_due_total",
+    "Instants of a change that came. As many are rescored because of the timer, no more, no fewer.",
+)
+customers = Gauge("careline_scoring_customers_active", "Customers in each tier.", ["tier"])
+tier_coverage = Gauge(
+    "careline_scoring_tier_coverage_ratio",
+    "Share of the customers of whom anything is known who have a tier; must stay 1.",
+)
 rescoring_left = Gauge(
     "careline_scoring_rescoring_left_records",
     "Customers that a policy which took effect has yet to be applied to; 0 when all is done.",
@@ -43,6 +52,7 @@ def count(counts: Mapping[str, int]) -> None:
         rescored.labels(why).inc(counts.get(why, 0))
     for verdict in VERDICTS:
         verdicts_changed.labels(verdict).inc(counts.get(verdict, 0))
+    due.inc(counts.get("due", 0))
     due_unchanged.inc(counts.get("unchanged", 0))
     score_mismatches.inc(counts.get("mismatches", 0))
     amounts_left_out.inc(counts.get("left_out", 0))

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from pydantic import BaseModel, Field
 
 from careline_contracts.events.scoring import Tier
 from careline_scoring.explanation import ChangeView, verdict_changes
-from careline_scoring.model import Fact
+from careline_scoring.model import TIERS, Fact
 from careline_scoring.queries import Due, Standing
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.forecast import decisions_to_come
@@ -32,6 +32,8 @@ class TierFlow(BaseModel):
     moved: int
     """Of those who were there all along, how many ended in another tier."""
     flow: Flow
+    retention: dict[Tier, Decimal | None]
+    """Of those who were in a tier, the share who ended in it or in a better one (KPI-1: core)."""
     begin: dict[Tier, int]
     end: dict[Tier, int]
     moves: int
@@ -81,12 +83,20 @@ def tier_flow(
         customers=sum(n for (_, now), n in cells.items() if now != "merged"),
         moved=sum(n for (was, now), n in cells.items() if was != now and _stayed(was, now)),
         flow=flow,
+        retention={tier: _retention(cells, tier) for tier in get_args(Tier)},
         begin=_distribution(cells, 0),
         end=_distribution(cells, 1),
         moves=moves,
         flaps=flaps,
         flap_rate=Decimal(flaps * 10_000 // moves).scaleb(-4) if moves else None,
     )
+
+
+def _retention(cells: Mapping[tuple[str, str], int], tier: Tier) -> Decimal | None:
+    """Rounded down to four decimals; who was found to be somebody else is neither."""
+    ends = {now: n for (was, now), n in cells.items() if was == tier and now != "merged"}
+    kept = sum(n for now, n in ends.items() if TIERS.index(cast(Tier, now)) >= TIERS.index(tier))
+    return Decimal(kept * 10_000 // sum(ends.values())).scaleb(-4) if ends else None
 
 
 def _stayed(was: str, now: str) -> bool:

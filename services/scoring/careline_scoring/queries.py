@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_contracts.events.scoring import Tier
 from careline_scoring.model import Fact, Tags
 from careline_scoring.store import FACT_COLUMNS, FACTS
 from careline_scoring.tags import read_tags
@@ -40,6 +41,15 @@ _COUNT_TAGS = text("""
     CROSS JOIN LATERAL jsonb_array_elements_text(said) AS one (carried_value)
     WHERE merged_into IS NULL
     GROUP BY tag, carried_value ORDER BY tag, carried_value
+""")
+
+
+# who has no tier counts if any fact may be known of them: a number alone is nobody yet
+_TIERS = text("""
+    SELECT tier, count(*) AS customers FROM customers
+    WHERE merged_into IS NULL
+        AND (tier IS NOT NULL OR EXISTS (SELECT FROM members WHERE customer = number))
+    GROUP BY tier
 """)
 
 
@@ -130,6 +140,11 @@ async def count_tags(connection: AsyncConnection) -> dict[str, dict[str, int]]:
     for tag, value, customers in await connection.execute(_COUNT_TAGS):
         sums.setdefault(tag, {})[value] = customers
     return sums
+
+
+async def tiers(connection: AsyncConnection) -> dict[Tier | None, int]:
+    """How many customers are in each tier; None: of whom something is known, without a tier."""
+    return {row.tier: row.customers for row in await connection.execute(_TIERS)}
 
 
 async def standings(

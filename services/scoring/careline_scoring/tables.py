@@ -6,11 +6,13 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Index,
     Integer,
     MetaData,
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -80,6 +82,7 @@ customers = Table(
     Column("record", JSONB, nullable=False, server_default="{}"),
     Column("record_version", BigInteger, nullable=False, server_default="0"),
     Column("saves", BigInteger, nullable=False, server_default="0"),
+    Index("ix_customers_tier", "tier", postgresql_where=text("merged_into IS NULL")),
     comment="Each customer as last published. `version` counts decisions that changed a "
     "verdict, `tier_version` and the like are of the last change of that kind, `revision` counts "
     "scores, `saves` updates of the row: whoever changes a customer's facts counts it on. `points` "

@@ -258,7 +258,8 @@ class Handlers:
             unit.say(TICKETS, state, key=state.ticket, id=id, recorded_at=at, cause=why)
             policy = self._in_force_at(decision.as_of).policy
             crises.watch(unit, decision)
-            assignments.watch(unit, decision)
+            if shifts or policy.agents:
+                assignments.watch(unit, decision)
             notices += digests.notices(
                 said, decision.changes, at, policy, decision.account_manager, shifts
             )

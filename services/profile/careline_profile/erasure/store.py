@@ -28,7 +28,7 @@ TRACES = Traces(
     },
     tokens={"timeline": "token"},
     states={CUSTOMERS: "SELECT number FROM customers WHERE number = ANY(CAST(:names AS text[]))"},
-    nobody=frozenset({"answered", "quality_checks"}),
+    nobody=frozenset({"answered", "applied_policy", "quality_checks"}),
 )
 
 _WHOLE = text("""

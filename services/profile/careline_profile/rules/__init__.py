@@ -4,7 +4,7 @@
 and of the policy. `attach` and `judge` bring the customers that are known up to it, and say how.
 """
 
-from careline_profile.rules.attachment import approval, attach, judge
+from careline_profile.rules.attachment import approval, attach, judge, settle
 from careline_profile.rules.names import customer_number, kind_of, link_name, usable
 from careline_profile.rules.partition import Partition, links_people, partition
 
@@ -18,5 +18,6 @@ __all__ = [
     "link_name",
     "links_people",
     "partition",
+    "settle",
     "usable",
 ]

@@ -70,6 +70,13 @@ def judge(link: Pair, verdict: Verdict, graph: Graph, rules: LinkRules) -> tuple
     return (judged, *_settle(link, graph, rules, verdict.decided_at))
 
 
+def settle(
+    refs: Sequence[Ref], graph: Graph, rules: LinkRules, *, at: datetime
+) -> tuple[Change, ...]:
+    """Makes the customers of known identities what the rules, which may have changed, say."""
+    return tuple(_settle(refs, graph, rules, at))
+
+
 def _learn(refs: Sequence[Ref], graph: Graph, rules: LinkRules, evidence: Evidence) -> bool:
     """Whether an event tells anything new: an identity, a link, or that a link is older."""
     first = refs[0]

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from careline_contracts.events.scoring import TagName
 from careline_scoring.backtest.course import Course, Playbook
+from careline_scoring.model import Tags
 from careline_scoring.rules import Rulebook, as_points
 from careline_scoring.rules.reasons import VERDICTS, reasons
 from careline_scoring.rules.wording import Language
@@ -59,6 +61,8 @@ class Comparison:
     """Side and what it set off: how often."""
     measures: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Measures that give others points, and whether fewer (-1) or more (1): to how many."""
+    tags: Counter[tuple[TagName, str, int]] = field(default_factory=Counter)
+    """Values of tags of TAG-4 that the candidate gives (1) or no longer gives (-1): to how many."""
     causes: Counter[Cause] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
 
@@ -87,6 +91,10 @@ class Comparison:
             self._add_side(side, course)
         if live.points != candidate.points:
             self._add_measures(rulebooks, courses)
+        if live.tags != candidate.tags:
+            before, after = _carried(live.tags), _carried(candidate.tags)
+            self.tags.update((*tag, -1) for tag in before - after)
+            self.tags.update((*tag, 1) for tag in after - before)
         if live.tier != candidate.tier:
             self.causes.update(_causes(rulebooks, courses, day))
             if len(self.samples) < MOST_SAMPLES:
@@ -126,7 +134,11 @@ class Comparison:
         ]
 
     def _counters(self) -> tuple[Counter[Any], ...]:
-        return self.points, self.then, self.triggered, self.measures, self.causes
+        return self.points, self.then, self.triggered, self.measures, self.tags, self.causes
+
+
+def _carried(tags: Tags) -> set[tuple[TagName, str]]:
+    return {(name, value) for name, values in tags for value in values}
 
 
 def _causes(rulebooks: Sequence[Rulebook], courses: Sequence[Course], day: int) -> list[Cause]:

@@ -52,6 +52,13 @@ def ledger(rulebook: Rulebook, history: History, day: int) -> list[Entry]:
     ]
 
 
+def kinds_of(rulebook: Rulebook, measure: Measure) -> tuple[str, ...]:
+    """The kinds of fact on which the points of a measure rest."""
+    by_name = rulebook.policy.evidence.by_name()
+    names = ("contact",) if isinstance(measure, Tenure) else evidence_of(measure)
+    return tuple(dict.fromkeys(kind for name in names for kind in by_name[name]))
+
+
 def _segment(measure: Measure, value: int) -> Segment:
     if not isinstance(measure, NetSpend | AverageOrder):
         return segment(curve_of(measure), value)

@@ -9,7 +9,9 @@ from careline_contracts.events.ticketing import AgentState
 
 _AGENTS = text("SELECT state FROM agents ORDER BY agent")
 _SHIFTS = text("SELECT agent, CAST(state AS json) ->> 'hours' AS hours FROM agents")
-_LOCKED = text("SELECT state FROM agents WHERE agent = :agent FOR UPDATE")
+# one change after the other: of two who take on the same person one would be lost
+_ONE_BY_ONE = text("LOCK TABLE agents IN SHARE ROW EXCLUSIVE MODE")
+_ONE = text("SELECT state FROM agents WHERE agent = :agent")
 _SAVE = text("""
     INSERT INTO agents (agent, version, state)
     SELECT * FROM unnest(
@@ -32,8 +34,9 @@ async def shifts(connection: AsyncConnection) -> dict[str, str]:
 
 
 async def find(connection: AsyncConnection, agent: str) -> AgentState | None:
-    """One of them, locked."""
-    state = (await connection.execute(_LOCKED, {"agent": agent})).scalar_one_or_none()
+    """One of them, to be changed: nobody else changes any until this unit ends."""
+    await connection.execute(_ONE_BY_ONE)
+    state = (await connection.execute(_ONE, {"agent": agent})).scalar_one_or_none()
     return None if state is None else AgentState.parse(state.encode())
 
 

@@ -1,0 +1,1 @@
+"""A changed policy is applied to everybody it concerns."""

@@ -1,0 +1,75 @@
+"""When the policy changes, whoever it concerns is decided again, and not only at their next touch.
+
+Some identities at a time, beside the events that are handled; how far it got is kept, so it may be
+interrupted. While two instances run under different policies each brings back its own: roll out
+soon. Links that a value never made, because it was shared or blocked, are not known afterwards.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from careline_profile import metrics, rules, store
+from careline_profile.announcements import announce_changes
+from careline_profile.handlers import Rules
+from careline_profile.model import Change, Ref
+from careline_profile.record import store as record_store
+from careline_profile.record.rules.keeping import share_anew, shared
+from careline_profile.resettling.rules import Concerned, concerned, in_words
+from careline_profile.resettling.store import keep, lock_applied, next_refs
+from careline_profile.store import Cause, Effects
+from careline_runtime.erasure import share
+from careline_runtime.unit_of_work import Unit, Work
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 50
+"""Identities of a unit: each may lock a customer until its end, and calls wait behind it."""
+
+
+class Resettling:
+    """Brings what is known up to the policy that this instance runs under."""
+
+    def __init__(self, work: Work, by: Rules, now: Callable[[], datetime]) -> None:
+        self._work, self._by, self._now = work, by, now
+
+    async def some(self) -> int:
+        """Decides about the next few again; how many they were, 0 when all is as it should be."""
+        policy = in_words(self._by.links, self._by.fields)
+        async with self._work() as unit:
+            applied = await lock_applied(unit.connection, policy)
+            if applied.policy == policy:
+                return 0
+            whom = concerned(applied.policy, policy)
+            after = applied.cursor if applied.target == policy else ""
+            await share(unit.connection)
+            refs = await next_refs(unit.connection, whom, after=after, limit=AT_ONCE)
+            done: set[Ref] = set()
+            for ref in refs:
+                if ref not in done or whom.fields:
+                    done |= await self._settle(unit, ref, whom)
+            is_last = len(refs) < AT_ONCE
+            await keep(unit.connection, policy, cursor="" if is_last else refs[-1], is_last=is_last)
+        if is_last:
+            log.info("policy.applied", identities=len(refs))
+        return len(refs)
+
+    async def _settle(self, unit: Unit, ref: Ref, whom: Concerned) -> set[Ref]:
+        """All that hangs together with an identity; returns which identities those are."""
+        at = self._now()
+        graph = await store.load_around(unit.connection, [ref], self._by.links)
+        changes: list[Change] = list(rules.settle([ref], graph, self._by.links, at=at))
+        members = {one for customer in graph.customers.values() for one in customer.refs}
+        book = await record_store.load(unit.connection, members)
+        told = share_anew(ref, graph.customer_of(ref), book, self._by.fields, fields=whom.fields)
+        graph.note_changes(told)
+        changes += told
+        attributes = partial(shared, book=book, rules=self._by.fields)
+        announce_changes(unit, changes, graph, attributes=attributes, at=at)
+        effects = Effects()
+        effects.changes = [(change, Cause(at)) for change in changes]
+        await store.save(unit.connection, effects, graph)
+        unit.after_commit(lambda: metrics.count(changes))
+        return set(graph.known)
