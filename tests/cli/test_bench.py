@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from careline_cli.bench.care import CareLoad
 from careline_cli.bench.command import Load, Part, measured
 from careline_cli.bench.tickets import TicketLoad
 from careline_cli.bench.timers import Crowd
@@ -27,6 +28,14 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
             tickets=TicketLoad(
                 opened=200, waiting=500, due=100, due_within_seconds=2, idle_seconds=1
             ),
+            care=CareLoad(
+                orders=200,
+                customers=50,
+                calendars=1_000,
+                due=100,
+                due_within_seconds=2,
+                idle_seconds=1,
+            ),
         )
         figures = await measured(stack, load, parts=tuple(Part))
     finally:
@@ -46,6 +55,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "backtest_customers",
         "timers",
         "tickets",
+        "care",
         "events",
         "customers",
         "seed",
@@ -85,6 +95,22 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     }
     assert tickets["opened_per_second"] > 0
     assert 0 < tickets["lateness_p50_ms"] <= tickets["lateness_p99_ms"]
+    care = figures["care"]
+    assert set(care) == {
+        "orders",
+        "orders_per_second",
+        "order_cpu_us",
+        "idle_cpu_percent",
+        "idle_cpu_percent_with_calendars",
+        "calendars",
+        "due",
+        "due_per_second",
+        "due_cpu_us",
+        "lateness_p50_ms",
+        "lateness_p99_ms",
+    }
+    assert set(care["order_cpu_us"]) == {"engagement", "postgres"}
+    assert 0 < care["lateness_p50_ms"] <= care["lateness_p99_ms"]
     edge = figures["edge"]
     assert set(edge) == {
         "send_events_per_second",

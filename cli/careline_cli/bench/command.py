@@ -13,6 +13,8 @@ import typer
 
 from careline_cli.bench import measure
 from careline_cli.bench.backtest import backtest_seconds
+from careline_cli.bench.care import SHIPPED as SHIPPED_CARE
+from careline_cli.bench.care import CareLoad, measure_care
 from careline_cli.bench.edge import measure_edge
 from careline_cli.bench.table import as_table
 from careline_cli.bench.tickets import SHIPPED, TicketLoad, measure_tickets
@@ -38,6 +40,8 @@ class Part(StrEnum):
     """A hundred thousand customers who change at one midnight, among a million."""
     TICKETS = "tickets"
     """Tickets opened, very many that wait, very many promises due at once."""
+    CARE = "care"
+    """Orders of known customers, a million calendars, very many steps due at once."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Load:
     latency_seconds: int = 15
     crowd: Crowd = field(default_factory=Crowd)
     tickets: TicketLoad = SHIPPED
+    care: CareLoad = SHIPPED_CARE
 
 
 def bench(
@@ -118,6 +123,8 @@ async def measured(stack: LocalStack, load: Load, *, parts: Sequence[Part]) -> d
         figures["timers"] = await measure_timers(stack, load.crowd)
     if Part.TICKETS in parts:
         figures["tickets"] = await measure_tickets(stack, load.tickets)
+    if Part.CARE in parts:
+        figures["care"] = await measure_care(stack, load.care)
     return {**figures, "events": load.events, "customers": load.customers, "seed": load.seed}
 
 

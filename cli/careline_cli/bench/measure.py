@@ -1,6 +1,7 @@
 """The measurements: ceiling, pipeline, each stage alone, latency, memory, idle cost."""
 
 import asyncio
+import contextlib
 import math
 import subprocess
 import sys
@@ -256,7 +257,10 @@ def cpu_of(server: Server) -> float:
 def _cpu_of(process: psutil.Process) -> float:
     """With its children, which PostgreSQL has: those that ended are in its own times."""
     seconds: float = sum(process.cpu_times()[:4])
-    return seconds + sum(sum(c.cpu_times()[:2]) for c in process.children(recursive=True))
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since it was found
+            seconds += sum(child.cpu_times()[:2])
+    return seconds
 
 
 def _process(server: Server) -> psutil.Process:

@@ -15,6 +15,8 @@ def as_table(figures: Mapping[str, Any]) -> Table:
         _add_edge(table, figures["edge"])
     if "tickets" in figures:
         _add_tickets(table, figures["tickets"])
+    if "care" in figures:
+        _add_care(table, figures["care"])
     if "backtest_seconds" in figures:
         table.add_section()
         words = f"back-test of {figures['backtest_customers']:,} customers over a month"
@@ -84,6 +86,19 @@ def _add_tickets(table: Table, tickets: Mapping[str, Any]) -> None:
     due = f"{tickets['due']:,} promises due in a minute, p99 until a consumer knows"
     late = f"{tickets['lateness_p99_ms']} ms"
     table.add_row(due, late, "", f"{tickets['due_cpu_us']} µs")
+
+
+def _add_care(table: Table, care: Mapping[str, Any]) -> None:
+    table.add_section()
+    microseconds = sum(care["order_cpu_us"].values())
+    rate = f"{care['orders_per_second']:,}"
+    table.add_row("orders of customers with playbooks", rate, "", f"{microseconds} µs")
+    calendars = f"with {care['calendars']:,}"
+    for name, words in (("", "without calendars"), ("_with_calendars", calendars)):
+        percent = care[f"idle_cpu_percent{name}"]
+        table.add_row(f"idle, engagement and PostgreSQL, {words}", f"{percent} % of a core")
+    due = f"{care['due']:,} steps due at {care['due_per_second']:,}/s, p99 until a consumer knows"
+    table.add_row(due, f"{care['lateness_p99_ms']} ms", "", f"{care['due_cpu_us']} µs")
 
 
 def _add_pace(table: Table, words: str, rate: int, ratio: float, microseconds: float) -> None:

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-import psutil
 from aiokafka import AIOKafkaConsumer
 from sqlalchemy import text
 
+from careline_cli.bench.measure import cpu_of
 from careline_cli.console import CommandError, progress
 from careline_cli.replay import Pipeline
 from careline_contracts.envelope import Envelope, Record, from_headers, to_headers
@@ -152,12 +152,8 @@ async def _cpu_percent(stack: LocalStack, seconds: int) -> float:
 def _cpu_seconds(stack: LocalStack) -> float:
     """CPU time used so far by ticketing and the database, with its children, ended ones too."""
     servers = [server for server in stack.servers if server.name == "postgres"]
-    used = 0.0
-    for running in (stack.services["ticketing"], *servers):
-        process = psutil.Process(running.pid)
-        used += sum(process.cpu_times()[:4])
-        used += sum(sum(child.cpu_times()[:2]) for child in process.children(recursive=True))
-    return used
+    running = (stack.services["ticketing"], *servers)
+    return sum(cpu_of(process) for process in running)
 
 
 def _complaints(count: int) -> Iterator[Record]:

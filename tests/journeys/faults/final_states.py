@@ -42,6 +42,19 @@ def _profile(evidence: Evidence, sent: Input) -> State:
 _BUCKET = ("identity", "day", "kind", "currency", "channel", "product", "hour")
 
 
+_COUNTED = (
+    "number",
+    "version",
+    "tier_version",
+    "tags_version",
+    "risk_version",
+    "revision",
+    "saves",
+    "as_of",
+    "merged_into",
+)
+
+
 def _scoring(evidence: Evidence, sent: Input) -> State:
     tables, name_of = evidence.tables["scoring"], evidence.components
     return {
@@ -52,9 +65,7 @@ def _scoring(evidence: Evidence, sent: Input) -> State:
         },
         # versions, revisions, saves and as-ofs count what was said and saved on the way
         "customers": {
-            name_of[row["number"]]: _rest(
-                row, without=("number", "version", "revision", "saves", "as_of", "merged_into")
-            )
+            name_of[row["number"]]: _rest(row, without=_COUNTED)
             for row in tables["customers"]
             if row["merged_into"] is None
         },
@@ -120,7 +131,8 @@ def _ticketing(evidence: Evidence, sent: Input) -> State:
 
     def ticket(row: Mapping[str, Any]) -> dict[str, Any]:
         said = orjson.loads(row["said"])
-        kept = ("customer", "said")
+        # what was foreseen at the opening is a forecast from all that waited then
+        kept = ("customer", "said", "foreseen_at")
         return {
             **_rest(row, without=kept),
             "customer": name_of[row["customer"]],

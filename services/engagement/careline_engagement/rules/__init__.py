@@ -184,25 +184,28 @@ def _contact(case: Case, move: Move, book: Book) -> Contact:
 def _courses(family: Family, book: Book) -> Iterator[tuple[Case, Playbook, list[Move]]]:
     """Every open case with its course, oldest first: an older case ends a younger one."""
     older: list[tuple[Case, datetime]] = []
+    views: dict[str, View] = {}
     for case in sorted(family.cases, key=lambda case: (case.opened_at, case.id)):
         if case.closed_at is not None:
             older.append((case, case.closed_at))
             continue
         playbook = book.playbook_of(case)
         merged = _merged(case, older, family)
-        moves = course(case, playbook, _view(case, family, book), merged=merged)
+        view = views[case.number] = views.get(case.number) or _view(case.number, family, book)
+        view = view._replace(evidence=evidence_for(case, view.facts, family))
+        moves = course(case, playbook, view, merged=merged)
         older.append((case, moves[-1].at))
         yield case, playbook, moves
 
 
-def _view(case: Case, family: Family, book: Book) -> View:
-    facts = family.facts_for(case.number)
+def _view(number: str, family: Family, book: Book) -> View:
+    """What all cases under a number have in common."""
     return View(
         family,
-        facts,
-        evidence_for(case, facts, family),
-        family.consents_for(case.number),
-        _spent(family, case.number, book),
+        family.facts_for(number),
+        (),
+        family.consents_for(number),
+        _spent(family, number, book),
         book,
     )
 

@@ -1,0 +1,230 @@
+"""What engagement bears: orders of known customers, a million calendars, many steps due at once.
+
+Calendars and cases that wait are made up by PostgreSQL, where they lie, without the events on the
+way: what is measured begins when they are there.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any, NamedTuple
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer
+
+from careline_cli.bench.measure import cpu_of
+from careline_cli.console import CommandError, progress
+from careline_cli.replay import Pipeline
+from careline_contracts.envelope import Envelope, Record, from_headers, to_headers
+from careline_contracts.events.engagement import CaseStepBreached
+from careline_contracts.events.profile import Activity
+from careline_contracts.events.scoring import Became, VerdictsChanged
+from careline_contracts.topics import ACTIVITIES, CASE_CHANGES, SCORE_CHANGES
+from careline_engagement.handlers import CARE
+from careline_engagement.policy import EngagementPolicy
+from careline_engagement.rules.moments import CONTACT_DUE
+from careline_localstack import LocalStack, ServiceOptions
+from careline_runtime.policy import load_policy
+from careline_runtime.settings import ServiceSettings
+
+SETTLES_SECONDS = 3
+LEAD_SECONDS = 15
+"""Until the first step falls due: the cases must be there by then."""
+PLAYBOOK, STEP, WITHIN = "pre-sale", "answer", timedelta(hours=24)
+"""A case of this one waits for a single step, which is then missed."""
+
+_CALENDARS = (
+    "INSERT INTO customers (number) SELECT 'W-' || n FROM generate_series(1, $1) AS n",
+    # the next contact of each within two weeks, the first of them in an hour
+    f"""
+    INSERT INTO entries (number, playbook, name, at, trigger, version, reasons, event_id)
+    SELECT 'W-' || n, '', 'contact_due-' || n,
+        now() + interval '1 hour' + n * interval '14 days' / $1, '{CONTACT_DUE}', 0,
+        '["{CONTACT_DUE}"]', ''
+    FROM generate_series(1, $1) AS n
+    """,  # noqa: S608 (constants)
+    f"""
+    INSERT INTO timers (kind, key, due_at)
+    SELECT '{CARE}', number, at FROM entries WHERE number LIKE 'W-%'
+    """,  # noqa: S608 (constants)
+)
+_CASES = (
+    "INSERT INTO customers (number) SELECT 'D-' || n FROM generate_series(1, $1) AS n",
+    f"""
+    INSERT INTO cases (id, number, playbook, digest, trigger, tier, reasons, opened_at, ends_at,
+        steps, policy_version, version, status, closed_reason, is_breached)
+    SELECT 'D-' || n || '-{PLAYBOOK}-1', 'D-' || n, '{PLAYBOOK}', $4, 'enquiry.made', 'core', '[]',
+        due_at - $5, due_at + interval '13 days',
+        jsonb_build_array(jsonb_build_object(
+            'step', '{STEP}', 'began_at', due_at - $5, 'due_at', due_at)),
+        '', 1, 'open', '', false
+    FROM generate_series(1, $1) AS n, LATERAL (SELECT $2 + n * $3 AS due_at) AS due
+    """,  # noqa: S608 (constants)
+    f"""
+    INSERT INTO timers (kind, key, due_at)
+    SELECT '{CARE}', 'D-' || n, $2 + n * $3 FROM generate_series(1, $1) AS n
+    """,  # noqa: S608 (a constant)
+)
+
+
+class CareLoad(NamedTuple):
+    """How much of each sort."""
+
+    orders: int = 20_000
+    customers: int = 4_000
+    """Who place them; all are potential customers, so that playbooks want them."""
+    calendars: int = 1_000_000
+    due: int = 20_000
+    due_within_seconds: int = 10
+    idle_seconds: int = 15
+
+
+SHIPPED = CareLoad()
+
+
+async def measure_care(stack: LocalStack, load: CareLoad) -> dict[str, Any]:
+    """Starts engagement by itself, and returns the figures."""
+    await asyncio.to_thread(stack.start_services, ServiceOptions(), names=["engagement"])
+    async with Pipeline(stack.endpoints, services=["engagement"]) as running:
+        await running.drain()
+        await running.publish(list(_verdicts(load)))
+        await running.drain()
+        progress(f"{load.orders:,} orders …")
+        records = list(_orders(load))
+        used_before, began = _cpu_seconds(stack), time.perf_counter()
+        await running.publish(records)
+        await running.drain()
+        seconds, used = time.perf_counter() - began, _cpu_seconds(stack)
+    idle = await _cpu_percent(stack, load.idle_seconds)
+    progress(f"{load.calendars:,} calendars …")
+    await _run(stack, [(statement, (load.calendars,)) for statement in _CALENDARS])
+    idle_with = await _cpu_percent(stack, load.idle_seconds)
+    progress(f"{load.due:,} steps fall due …")
+    late, cpu_us = await _lateness(stack, load)
+    return {
+        "orders": load.orders,
+        "orders_per_second": round(load.orders / seconds),
+        "order_cpu_us": {
+            name: round(1e6 * (used[name] - used_before[name]) / load.orders) for name in used
+        },
+        "idle_cpu_percent": round(idle, 2),
+        "idle_cpu_percent_with_calendars": round(idle_with, 2),
+        "calendars": load.calendars,
+        "due": load.due,
+        "due_per_second": round(load.due / load.due_within_seconds),
+        "due_cpu_us": round(cpu_us),
+        "lateness_p50_ms": round(late[len(late) // 2]),
+        "lateness_p99_ms": round(late[math.ceil(len(late) * 0.99) - 1]),
+    }
+
+
+async def _lateness(stack: LocalStack, load: CareLoad) -> tuple[list[float], float]:
+    """Milliseconds from each due instant until a consumer has the breach, in rising order; and the
+    microseconds of CPU that one takes."""
+    loaded = load_policy(
+        EngagementPolicy, package="careline_engagement", settings=ServiceSettings()
+    )
+    digest = loaded.policy.by_name[PLAYBOOK].digest
+    first = datetime.now(UTC) + timedelta(seconds=LEAD_SECONDS)
+    apart = timedelta(seconds=load.due_within_seconds) / load.due
+    consumer = AIOKafkaConsumer(CASE_CHANGES.name, bootstrap_servers=stack.endpoints.kafka)
+    await consumer.start()
+    await consumer.seek_to_end()
+    customers, cases, timers = _CASES
+    await _run(
+        stack,
+        [
+            (customers, (load.due,)),
+            (cases, (load.due, first, apart, digest, WITHIN)),
+            (timers, (load.due, first, apart)),
+        ],
+    )
+    if datetime.now(UTC) >= first:
+        raise CommandError("The cases were not there before their steps fell due.")
+    late: list[float] = []
+    used_before = sum(_cpu_seconds(stack).values())
+    async with asyncio.timeout(LEAD_SECONDS + load.due_within_seconds + 120):
+        while len(late) < load.due:
+            batches = await consumer.getmany(timeout_ms=100)
+            received = time.time()
+            for record in chain.from_iterable(batches.values()):
+                envelope = from_headers(record.headers)
+                if envelope.type == CaseStepBreached.type and envelope.recorded_at >= first:
+                    late.append(1000 * (received - envelope.recorded_at.timestamp()))
+    await consumer.stop()
+    used = sum(_cpu_seconds(stack).values()) - used_before
+    return sorted(late), 1e6 * used / load.due
+
+
+async def _run(stack: LocalStack, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
+    connection = await asyncpg.connect(stack.endpoints.databases["engagement"])
+    async with connection.transaction():
+        for statement, values in statements:
+            await connection.execute(statement, *values, timeout=600)
+    # what so many new rows leave to be tidied up is no cost of their waiting
+    await connection.execute("VACUUM ANALYZE", timeout=600)
+    await connection.close()
+
+
+async def _cpu_percent(stack: LocalStack, seconds: int) -> float:
+    """Share of one core that engagement and the database use together when nothing happens."""
+    await asyncio.sleep(SETTLES_SECONDS)
+    before = sum(_cpu_seconds(stack).values())
+    await asyncio.sleep(seconds)
+    return 100 * (sum(_cpu_seconds(stack).values()) - before) / seconds
+
+
+def _cpu_seconds(stack: LocalStack) -> dict[str, float]:
+    """CPU time used so far by engagement and the database, with its children, ended ones too."""
+    servers = [server for server in stack.servers if server.name == "postgres"]
+    return {running.name: cpu_of(running) for running in (stack.services["engagement"], *servers)}
+
+
+def _verdicts(load: CareLoad) -> Iterator[Record]:
+    """As scoring says them of new customers."""
+    now = datetime.now(UTC)
+    verdicts = {"tier": "potential", "value": "normal", "product": ("phone",)}
+    changes = {name: Became(to=to, reasons=()) for name, to in verdicts.items()}
+    for number in range(load.customers):
+        customer = f"C-{number:012}"
+        decided = VerdictsChanged.model_validate(
+            {
+                "customer": customer,
+                "version": 1,
+                "as_of": now,
+                "policy_version": "bench",
+                "changes": changes,
+            }
+        )
+        envelope = Envelope(
+            f"{customer}-1",
+            "/careline/scoring",
+            decided.type,
+            now,
+            now,
+            key=customer,
+            subject=",".join(verdicts),
+        )
+        yield Record(SCORE_CHANGES.name, customer, to_headers(envelope), decided.to_json())
+
+
+def _orders(load: CareLoad) -> Iterator[Record]:
+    """As profile says them, each customer's one after the other."""
+    now = datetime.now(UTC)
+    for number in range(load.orders):
+        customer = f"C-{number % load.customers:012}"
+        card = f"member_card:{number % load.customers:032x}"
+        body = {"order": f"O-{number}", "amount_minor": 9_900, "currency": "CNY"}
+        activity = Activity(customer=customer, identity=card, channel="app", body=body)
+        envelope = Envelope(
+            f"bench-{now:%H%M%S}-{number}",
+            "/careline/profile",
+            "careline.order.placed.v1",
+            now,
+            now,
+            key=customer,
+        )
+        yield Record(ACTIVITIES.name, customer, to_headers(envelope), activity.to_json())
