@@ -41,7 +41,7 @@ async def refused(pipeline: Pipeline, careline: Careline) -> dict[str, Any]:
     await pipeline.drain()
     ours = ("--service", "ingest", "--reason", "missing_identity", "--waiting")
     letters: list[dict[str, Any]] = careline("deadletter", "list", "--json", *ours)
-    for letter in reversed(letters):
+    for letter in letters[::-1]:  # the newest first
         shown = careline("deadletter", "show", letter["id"], "--json")
         if shown["content"].get("data", {}).get("id") == event["id"]:
             return letter

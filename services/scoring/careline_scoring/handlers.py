@@ -224,12 +224,19 @@ class _Work:
         self._decide(customer, as_of, cause, why="event")
 
     def ticket(self, envelope: Envelope, ticket: TicketState) -> None:
-        """What a ticket says of promises and satisfaction replaces what it said before."""
+        """What a ticket says of promises and satisfaction replaces what it said before.
+
+        Where the policy doesn't count it, it is kept for a policy that will, and decides nothing.
+        """
         changes = [
             (self.book.owner(identity, named=ticket.customer), identity, fact)
             for identity, fact in self.book.retell(ticket, of_ticket(ticket, self._day_of))
         ]
-        affected = {customer.number: customer for customer, _, _ in changes}.values()
+        affected = {
+            customer.number: customer
+            for customer, _, fact in changes
+            if customer.rulebook.evidence.names(fact.kind)
+        }.values()
         as_of = _as_of(envelope)
         for customer in affected:
             self._catch_up(customer, customer.not_before(as_of))
