@@ -21,7 +21,6 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
             customers=100,
             seed=7,
             backtest_customers=1_000,
-            profile_customers=2_000,
             idle_seconds=1,
             latency_seconds=1,
             crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1),
@@ -40,7 +39,6 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "cpu_us_per_touchpoint",
         "stages",
         "edge",
-        "profile",
         "latency_p99_ms",
         "rss_mb",
         "idle_cpu_percent",
@@ -103,9 +101,3 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         name for name in edge if name.startswith("kafka_raw")
     }  # a thousand are gone in no time
     assert all(edge[name] > 0 for name in edge.keys() - kafka)
-    profile = figures["profile"]
-    assert set(profile["by_customers"]) == {"100", "2000"}
-    for pace in profile["by_customers"].values():
-        assert set(pace) == {"events_per_second", "ratio", "cpu_us"}
-    assert set(profile["lookup_p99_ms"]) == {"hot", "cold"}
-    assert all(milliseconds > 0 for milliseconds in profile["lookup_p99_ms"].values())
