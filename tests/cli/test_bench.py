@@ -22,6 +22,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
             customers=100,
             seed=7,
             backtest_customers=1_000,
+            profile_customers=1_000,
             idle_seconds=1,
             latency_seconds=1,
             crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1),
@@ -56,6 +57,7 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
         "timers",
         "tickets",
         "care",
+        "profile",
         "events",
         "customers",
         "seed",
@@ -111,6 +113,11 @@ async def test_every_figure_is_measured(tmp_path: Path) -> None:
     }
     assert set(care["order_cpu_us"]) == {"engagement", "postgres"}
     assert 0 < care["lateness_p50_ms"] <= care["lateness_p99_ms"]
+    profile = figures["profile"]
+    assert set(profile["by_customers"]) == {"100", "1000"}
+    assert all(pace["ratio"] >= 0 < pace["cpu_us"] for pace in profile["by_customers"].values())
+    assert set(profile["lookup_p99_ms"]) == {"hot", "cold"}
+    assert all(milliseconds > 0 for milliseconds in profile["lookup_p99_ms"].values())
     edge = figures["edge"]
     assert set(edge) == {
         "send_events_per_second",

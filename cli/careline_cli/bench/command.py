@@ -16,6 +16,7 @@ from careline_cli.bench.backtest import backtest_seconds
 from careline_cli.bench.care import SHIPPED as SHIPPED_CARE
 from careline_cli.bench.care import CareLoad, measure_care
 from careline_cli.bench.edge import measure_edge
+from careline_cli.bench.profile import measure_profile
 from careline_cli.bench.table import as_table
 from careline_cli.bench.tickets import SHIPPED, TicketLoad, measure_tickets
 from careline_cli.bench.timers import Crowd, measure_timers
@@ -34,6 +35,8 @@ class Part(StrEnum):
     """The pipeline, each stage, latency, memory and idle cost, against the ceiling."""
     EDGE = "edge"
     """HTTP and raw topics, against a bare `send`."""
+    PROFILE = "profile"
+    """Profile alone among few customers and among many, and look-ups by identity."""
     BACKTEST = "backtest"
     """A policy tried on customers who are made up."""
     TIMERS = "timers"
@@ -52,6 +55,7 @@ class Load:
     customers: int
     seed: int
     backtest_customers: int
+    profile_customers: int
     idle_seconds: int = 15
     latency_seconds: int = 15
     crowd: Crowd = field(default_factory=Crowd)
@@ -73,6 +77,9 @@ def bench(
     backtest_customers: Annotated[
         int, typer.Option(min=1_000, help="Customers whom a policy is back-tested on.")
     ] = 1_000_000,
+    profile_customers: Annotated[
+        int, typer.Option(min=1_000, help="The many among whom profile is measured.")
+    ] = 1_000_000,
 ) -> None:
     """Measure throughput, latency, memory and idle cost on this machine.
 
@@ -88,7 +95,7 @@ def bench(
     """
     # groups are rewound by trying until Kafka has let their members go: no news for a reader
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    load = Load(events, customers, seed, backtest_customers)
+    load = Load(events, customers, seed, backtest_customers, profile_customers)
     with stack_of_its_own("bench") as stack:
         figures = asyncio.run(measured(stack, load, parts=only or tuple(Part)))
     stdout.print(as_table(figures))
@@ -110,6 +117,15 @@ async def measured(stack: LocalStack, load: Load, *, parts: Sequence[Part]) -> d
             customers=load.customers,
             seed=load.seed,
             seconds=load.latency_seconds,
+        )
+    if Part.PROFILE in parts:
+        progress(f"Profile among {load.profile_customers:,} customers …")
+        figures["profile"] = await measure_profile(
+            stack,
+            events=load.events,
+            seed=load.seed,
+            seconds=load.latency_seconds,
+            sizes=(load.customers, load.profile_customers),
         )
     if Part.BACKTEST in parts:
         progress(f"A back-test of {load.backtest_customers:,} customers …")

@@ -85,7 +85,7 @@ async def ceiling(stack: LocalStack, count: int, mode: Literal["default", "quiet
         stderr=subprocess.PIPE,
         text=True,
     )
-    return float(done.stderr)
+    return float(done.stderr.splitlines()[-1])
 
 
 async def pipeline(

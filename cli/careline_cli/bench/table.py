@@ -17,6 +17,8 @@ def as_table(figures: Mapping[str, Any]) -> Table:
         _add_tickets(table, figures["tickets"])
     if "care" in figures:
         _add_care(table, figures["care"])
+    if "profile" in figures:
+        _add_profile(table, figures["profile"])
     if "backtest_seconds" in figures:
         table.add_section()
         words = f"back-test of {figures['backtest_customers']:,} customers over a month"
@@ -99,6 +101,16 @@ def _add_care(table: Table, care: Mapping[str, Any]) -> None:
         table.add_row(f"idle, engagement and PostgreSQL, {words}", f"{percent} % of a core")
     due = f"{care['due']:,} steps due at {care['due_per_second']:,}/s, p99 until a consumer knows"
     table.add_row(due, f"{care['lateness_p99_ms']} ms", "", f"{care['due_cpu_us']} µs")
+
+
+def _add_profile(table: Table, profile: Mapping[str, Any]) -> None:
+    table.add_section()
+    table.add_row("ceiling, in this part", f"{profile['ceiling_events_per_second']:,}", "1.00")
+    for size, pace in profile["by_customers"].items():
+        words = f"profile among {int(size):,} customers"
+        _add_pace(table, words, pace["events_per_second"], pace["ratio"], pace["cpu_us"])
+    for whose, milliseconds in profile["lookup_p99_ms"].items():
+        table.add_row(f"p99 of a look-up by identity, {whose}", f"{milliseconds} ms")
 
 
 def _add_pace(table: Table, words: str, rate: int, ratio: float, microseconds: float) -> None:

@@ -45,6 +45,16 @@ def purchase(customer: int, amount_minor: int, *, with_phone: bool = False) -> P
     )
 
 
+def card_number(customer: int) -> str:
+    """The member card of customer number `customer`."""
+    return f"{customer:07}"
+
+
+def phone_number(customer: int) -> str:
+    """Their phone, in the form in which it becomes a token."""
+    return f"+86138{customer:08}"
+
+
 def _event(chance: random.Random, customer: int) -> ChannelEvent:
     identities = _identities(customer, with_phone=chance.random() < 0.2)
     kind = chance.random()
@@ -60,7 +70,7 @@ def _event(chance: random.Random, customer: int) -> ChannelEvent:
 
 
 def _identities(customer: int, *, with_phone: bool) -> tuple[Identity, ...]:
-    card = Identity(kind="member_card", value=f"{customer:07}")
+    card = Identity(kind="member_card", value=card_number(customer))
     if not with_phone:
         return (card,)
-    return (card, Identity(kind="phone", value=f"+86138{customer:08}"))
+    return (card, Identity(kind="phone", value=phone_number(customer)))
