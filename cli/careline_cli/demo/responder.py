@@ -37,6 +37,7 @@ class Responder:
             fetch_max_wait_ms=FETCH_MILLISECONDS,
         )
         self._answers: list[tuple[datetime, str, Event]] = []
+        self.was_asked = False
 
     async def start(self) -> None:
         await self._consumer.start()
@@ -50,6 +51,7 @@ class Responder:
         ends = await self._consumer.end_offsets(partitions)
         while any([await self._consumer.position(p) < ends[p] for p in partitions]):
             for records in (await self._consumer.getmany(timeout_ms=50)).values():
+                self.was_asked |= bool(records)
                 for record in records:
                     request = OutreachRequested.parse(record.value)
                     for answer in _answers(from_headers(record.headers), request):

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,10 +25,14 @@ POLICIES = DATA / "policies"
 BEGINS_AT = datetime(2021, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
 ENDS_AT = datetime(2022, 7, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
 
-# What is decided doesn't depend on the step. With answers to outreach it is a day, since a
-# request and its answer are a day apart; without, a week saves a minute.
-STEP_WITH_ANSWERS = timedelta(days=1)
+# What is decided doesn't depend on the step, but answers to outreach do: they take from a minute to
+# three days. With them the clock rests every second day, at the end of the quiet hours, when what
+# waited for the morning has just gone out: it can be answered in time. What goes out on the morning
+# between is answered late, so that broken promises are to be seen, too. A day would cost 40 s more.
+STEP_WITH_ANSWERS = timedelta(days=2)
 STEP = timedelta(days=7)
+"""Where nobody has been asked yet."""
+RESTS_AT = time(9)
 
 
 @dataclass
@@ -74,10 +78,11 @@ async def tell(
 ) -> None:
     """Sends everything in order of time and moves the clock along, until the last day is over."""
     events = sorted((*story.real, *story.synthetic), key=lambda event: event.occurred_at)
-    step = STEP if responder is None else STEP_WITH_ANSWERS
     place = 0
     while story.now < story.ends_at:
-        until = min(story.now + step, story.ends_at)
+        step = STEP_WITH_ANSWERS if responder and responder.was_asked else STEP
+        rest = datetime.combine(story.now + step, RESTS_AT, story.now.tzinfo)
+        until = min(rest, story.ends_at)
         first = place
         while place < len(events) and events[place].occurred_at < until:
             place += 1

@@ -28,7 +28,7 @@ _TABLES = """
 
 
 async def hear_again(
-    stack: LocalStack, *, clock: datetime, timeout_seconds: float
+    stack: LocalStack, options: ServiceOptions, *, clock: datetime, timeout_seconds: float
 ) -> dict[str, dict[str, Rows]]:
     """What each of `REPLAYED` has in the end; the other services stand still."""
     for running in stack.services.values():
@@ -37,9 +37,7 @@ async def hear_again(
     for services in HEARERS_FIRST:
         for service in services:
             await _empty(stack.endpoints.databases[service])
-        await asyncio.to_thread(
-            stack.start_services, ServiceOptions(clock="replay"), names=services
-        )
+        await asyncio.to_thread(stack.start_services, options, names=services)
         async with Pipeline(stack.endpoints, services=services) as pipeline:
             await pipeline.drain(by=ClockTicked(now=clock), timeout_seconds=timeout_seconds)
         for service in services:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ import httpx
 from aiokafka.errors import KafkaError
 
 from careline_cli.console import CommandError
+from careline_cli.demo.story import POLICIES
 from careline_cli.load import Load, Loaded, records
 from careline_cli.replay import Pipeline
 from careline_client import CarelineClient, Verdict
@@ -36,15 +38,26 @@ LOOK_SECONDS = 1.0
 
 
 class LinkedStack(LocalStack):
-    """A stack whose services reach PostgreSQL and Valkey over links that can fail."""
+    """A stack whose services reach PostgreSQL and Valkey over links that can fail.
+
+    Scoring plays by the demo's policy, which counts nothing of tickets: they come on a topic of
+    their own, so that of a broken promise and an activity of one step either may be scored first.
+    """
 
     def __init__(self, home: Path, *, environment: Mapping[str, str]) -> None:
         super().__init__(home, environment=environment)
+        self._policies = home.with_name(f"{home.name}-policies")
+        self._policies.mkdir()
+        shutil.copy(POLICIES / "scoring.yaml", self._policies)
         self.links = {
             "postgres": Link(lambda: self.postgres.port),
             "valkey": Link(lambda: self.valkey.port),
             "ingest": Link(lambda: self.services["ingest"].port),
         }
+
+    @property
+    def options(self) -> ServiceOptions:
+        return ServiceOptions(clock="replay", policies=str(self._policies))
 
     @property
     def endpoints(self) -> Endpoints:
@@ -67,7 +80,7 @@ class LinkedStack(LocalStack):
                 await network.enter_async_context(link.open())
             try:
                 await asyncio.to_thread(self.start)
-                await asyncio.to_thread(self.start_services, ServiceOptions(clock="replay"))
+                await asyncio.to_thread(self.start_services, self.options)
                 yield
             finally:
                 await asyncio.to_thread(self.stop)
@@ -159,7 +172,7 @@ async def _play(
     await gather(evidence, stack)
     if faults:
         evidence.heard_again = await hear_again(
-            stack, clock=until, timeout_seconds=numbers.drain_seconds
+            stack, stack.options, clock=until, timeout_seconds=numbers.drain_seconds
         )
     return evidence
 
