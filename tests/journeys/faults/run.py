@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-import shutil
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
@@ -14,7 +15,6 @@ import httpx
 from aiokafka.errors import KafkaError
 
 from careline_cli.console import CommandError
-from careline_cli.demo.story import POLICIES
 from careline_cli.load import Load, Loaded, records
 from careline_cli.replay import Pipeline
 from careline_client import CarelineClient, Verdict
@@ -37,18 +37,23 @@ LOOK_SECONDS = 1.0
 """A server that can't say within this time what it has to do is no target worth waiting for."""
 
 
+NOT_IN_THE_LOAD = "contract.changed/terminated"
+
+
 class LinkedStack(LocalStack):
     """A stack whose services reach PostgreSQL and Valkey over links that can fail.
 
-    Scoring plays by the demo's policy, which counts nothing of tickets: they come on a topic of
-    their own, so that of a broken promise and an activity of one step either may be scored first.
+    Scoring's policy counts nothing of tickets: they come on a topic of their own, so that of a
+    broken promise and an activity of one step either may be scored first.
     """
 
     def __init__(self, home: Path, *, environment: Mapping[str, str]) -> None:
         super().__init__(home, environment=environment)
         self._policies = home.with_name(f"{home.name}-policies")
         self._policies.mkdir()
-        shutil.copy(POLICIES / "scoring.yaml", self._policies)
+        policy = resources.files("careline_scoring").joinpath("policy.yaml").read_text("utf-8")
+        without_tickets = re.sub(r"\[ticket\..*?\]", f"[{NOT_IN_THE_LOAD}]", policy)
+        (self._policies / "scoring.yaml").write_text(without_tickets, "utf-8")
         self.links = {
             "postgres": Link(lambda: self.postgres.port),
             "valkey": Link(lambda: self.valkey.port),
