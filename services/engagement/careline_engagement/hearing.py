@@ -17,6 +17,8 @@ from careline_contracts.events.profile import (
 )
 from careline_contracts.events.scoring import VerdictsChanged
 from careline_contracts.events.ticketing import (
+    TicketBreached,
+    TicketChange,
     TicketMerged,
     TicketMoved,
     TicketOpened,
@@ -36,7 +38,14 @@ from careline_runtime.batch import Heard
 CONSENTS = (ConsentChanged.type, SmsOptedOut.type)
 TICKET_TYPES: Mapping[str, type[Payload]] = {
     event.type: event
-    for event in (TicketOpened, TicketResolved, TicketReopened, TicketMerged, TicketMoved)
+    for event in (
+        TicketOpened,
+        TicketBreached,
+        TicketResolved,
+        TicketReopened,
+        TicketMerged,
+        TicketMoved,
+    )
 }
 ANY = "any"
 
@@ -137,7 +146,10 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
                 to = Move(name=payload.ticket, customer=payload.customer, move=payload.version)
                 news.settling.append((known_at(envelope), to))
             case TicketOpened() | TicketResolved() | TicketReopened() | TicketMerged():
-                _ticket(news, envelope, payload, book)
+                _ticket(news, envelope, payload)
+                _entries_by_ticket(news, envelope, payload, book)
+            case TicketBreached():
+                _entries_by_ticket(news, envelope, payload, book)
     return news
 
 
@@ -257,7 +269,6 @@ def _ticket(
     news: News,
     envelope: Envelope,
     change: TicketOpened | TicketResolved | TicketReopened | TicketMerged,
-    book: Book,
 ) -> None:
     """A ticket that is opened again keeps the level that it was opened with."""
     match change:
@@ -270,11 +281,15 @@ def _ticket(
     at = known_at(envelope)
     fact = Fact(at, change.customer, kind, envelope.id, change.ticket, version=change.version)
     news.facts[fact] = change.ticket
+
+
+def _entries_by_ticket(news: News, envelope: Envelope, change: TicketChange, book: Book) -> None:
+    at = known_at(envelope)
     news.entries += rules.entries(
         _kind(envelope.type),
-        book.at(fact.at).policy,
+        book.at(at).policy,
         number=change.customer,
-        at=fact.at,
+        at=at,
         event_id=envelope.id,
         body=change.model_dump(),
         traceparent=envelope.traceparent,

@@ -20,6 +20,7 @@ from careline_contracts.events.profile import (
     Move,
 )
 from careline_contracts.events.scoring import Became, VerdictName, VerdictsChanged
+from careline_contracts.events.ticketing import TicketChange
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.payload import Payload
 from careline_contracts.topics import (
@@ -29,6 +30,7 @@ from careline_contracts.topics import (
     FOLLOW_UPS,
     OUTREACH_RESULTS,
     SCORE_CHANGES,
+    TICKET_CHANGES,
     Topic,
 )
 from careline_engagement.handlers import Handlers
@@ -136,6 +138,22 @@ class Engagement(StageInTest):
             attributes=attributes,
         )
         return self._heard(CUSTOMERS, state, hours)
+
+    def ticket(
+        self, change: type[TicketChange], customer: str, hours: float, **more: Any
+    ) -> ConsumerRecord:
+        """A first change of the customer's only ticket."""
+        said = change.model_validate(
+            {
+                "ticket": f"T-{customer}",
+                "customer": customer,
+                "version": 1,
+                "as_of": after(hours),
+                "policy_version": "ticketing-1",
+                **more,
+            }
+        )
+        return self._heard(TICKET_CHANGES, said, hours)
 
     def follow_up(self, customer: str, hours: float, result: str, **more: Any) -> ConsumerRecord:
         noted = {"contact_channel": "phone", "by": "wang.li", "result": result, **more}
