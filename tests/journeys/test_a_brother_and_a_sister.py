@@ -20,7 +20,7 @@ from careline_contracts.events.touchpoints import (
 
 pytestmark = pytest.mark.stack
 
-MONDAY = datetime(2024, 3, 4, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
+MONDAY = datetime(2023, 11, 6, 10, tzinfo=ZoneInfo("Asia/Shanghai"))  # before all other journeys
 TUESDAY = MONDAY + timedelta(days=1)
 
 
