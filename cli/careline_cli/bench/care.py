@@ -57,15 +57,16 @@ _CASES = (
     INSERT INTO cases (id, number, playbook, digest, trigger, tier, reasons, opened_at, ends_at,
         steps, policy_version, version, status, closed_reason, is_breached)
     SELECT 'D-' || n || '-{PLAYBOOK}-1', 'D-' || n, '{PLAYBOOK}', $4, 'enquiry.made', 'core', '[]',
-        due_at - $5, due_at + interval '13 days',
+        due_at - $5::interval, due_at + interval '13 days',
         jsonb_build_array(jsonb_build_object(
-            'step', '{STEP}', 'began_at', due_at - $5, 'due_at', due_at)),
+            'step', '{STEP}', 'began_at', due_at - $5::interval, 'due_at', due_at)),
         '', 1, 'open', '', false
-    FROM generate_series(1, $1) AS n, LATERAL (SELECT $2 + n * $3 AS due_at) AS due
+    FROM generate_series(1, $1) AS n,
+        LATERAL (SELECT $2::timestamptz + n * $3::interval AS due_at) AS due
     """,  # noqa: S608 (constants)
     f"""
     INSERT INTO timers (kind, key, due_at)
-    SELECT '{CARE}', 'D-' || n, $2 + n * $3 FROM generate_series(1, $1) AS n
+    SELECT '{CARE}', 'D-' || n, $2::timestamptz + n * $3::interval FROM generate_series(1, $1) AS n
     """,  # noqa: S608 (a constant)
 )
 
@@ -100,7 +101,9 @@ async def measure_care(stack: LocalStack, load: CareLoad) -> dict[str, Any]:
         seconds, used = time.perf_counter() - began, _cpu_seconds(stack)
     idle = await _cpu_percent(stack, load.idle_seconds)
     progress(f"{load.calendars:,} calendars …")
-    await _run(stack, [(statement, (load.calendars,)) for statement in _CALENDARS])
+    customers, entries, timers = _CALENDARS
+    count = (load.calendars,)
+    await _run(stack, [(customers, count), (entries, count), (timers, ())])
     idle_with = await _cpu_percent(stack, load.idle_seconds)
     progress(f"{load.due:,} steps fall due …")
     late, cpu_us = await _lateness(stack, load)
