@@ -86,11 +86,12 @@ class Pipeline:
     async def tick(self, now: datetime, *, timeout_seconds: float = 600) -> None:
         """Moves the replay clock to `now`, and returns when all that this causes has happened."""
         last = [service for service in DECIDES_LAST if service in self.services]
-        self._waits = self._waits or {
-            service: from_text((await self.get(service, "/status"))["clock"], name="clock")
-            for service in last
-        }
-        await self._tick(ClockTicked(now=now, still=self._waits), timeout_seconds)
+        if last:
+            self._waits = self._waits or {
+                service: from_text((await self.get(service, "/status"))["clock"], name="clock")
+                for service in last
+            }
+            await self._tick(ClockTicked(now=now, still=self._waits), timeout_seconds)
         await self._tick(ClockTicked(now=now), timeout_seconds)
         self._waits = dict.fromkeys(last, now)
 

@@ -2,25 +2,17 @@
 
 from datetime import datetime
 
-from careline_contracts.events.ticketing import (
-    TicketEscalated,
-)
+from careline_contracts.events.ticketing import TicketEscalated
 from careline_ticketing.testing import (
     DeskInMemory,
-    Event,
     answer,
     at,
     complaint,
     fault,
     pause,
+    played,
     reply,
 )
-
-
-def played(events: list[Event]) -> DeskInMemory:
-    desk = DeskInMemory()
-    desk.hear(events)
-    return desk
 
 
 def alarms(desk: DeskInMemory, target: str) -> list[tuple[str, int, datetime]]:

@@ -25,6 +25,7 @@ from careline_ticketing.testing import (
     enquiry,
     fault,
     merge,
+    played,
     reopening,
     resolution,
 )
@@ -80,13 +81,6 @@ MERGES: list[list[tuple[str, tuple[str, ...]]]] = [
     [("C1", ("C2", "C3"))],
     [("C2", ("C3",)), ("C1", ("C2",))],
 ]
-
-
-def played(events: list[Event], *, batch: int = 1_000) -> DeskInMemory:
-    desk = DeskInMemory()
-    for start in range(0, len(events), batch):
-        desk.hear(events[start : start + batch])
-    return desk
 
 
 @laws

@@ -14,21 +14,15 @@ from careline_contracts.events.ticketing import (
 from careline_ticketing.testing import (
     POLICY,
     DeskInMemory,
-    Event,
     answer,
     at,
     complaint,
     enquiry,
     merge,
+    played,
     reopening,
     resolution,
 )
-
-
-def played(events: list[Event]) -> DeskInMemory:
-    desk = DeskInMemory()
-    desk.hear(events)
-    return desk
 
 
 def said(desk: DeskInMemory) -> list[str]:

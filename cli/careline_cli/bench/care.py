@@ -5,20 +5,17 @@ way: what is measured begins when they are there.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from typing import Any, NamedTuple
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer
 
-from careline_cli.bench.measure import cpu_of
-from careline_cli.console import CommandError, progress
+from careline_cli.bench.alone import Alone, Due
+from careline_cli.console import progress
 from careline_cli.replay import Pipeline
-from careline_contracts.envelope import Envelope, Record, from_headers, to_headers
+from careline_contracts.envelope import Envelope, Record, to_headers
 from careline_contracts.events.engagement import CaseStepBreached
 from careline_contracts.events.profile import Activity
 from careline_contracts.events.scoring import Became, VerdictsChanged
@@ -30,7 +27,6 @@ from careline_localstack import LocalStack, ServiceOptions
 from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
 
-SETTLES_SECONDS = 3
 LEAD_SECONDS = 15
 """Until the first step falls due: the cases must be there by then."""
 PLAYBOOK, STEP, WITHIN = "pre-sale", "answer", timedelta(hours=24)
@@ -89,77 +85,56 @@ SHIPPED = CareLoad()
 async def measure_care(stack: LocalStack, load: CareLoad) -> dict[str, Any]:
     """Starts engagement by itself, and returns the figures."""
     await asyncio.to_thread(stack.start_services, ServiceOptions(), names=["engagement"])
+    engagement = Alone(stack, "engagement")
     async with Pipeline(stack.endpoints, services=["engagement"]) as running:
         await running.drain()
         await running.publish(list(_verdicts(load)))
         await running.drain()
         progress(f"{load.orders:,} orders …")
         records = list(_orders(load))
-        used_before, began = _cpu_seconds(stack), time.perf_counter()
+        used_before, began = engagement.cpu_seconds_by_process(), time.perf_counter()
         await running.publish(records)
         await running.drain()
-        seconds, used = time.perf_counter() - began, _cpu_seconds(stack)
-    idle = await _cpu_percent(stack, load.idle_seconds)
+        seconds, used = time.perf_counter() - began, engagement.cpu_seconds_by_process()
+    idle = await engagement.idle_cpu_percent(load.idle_seconds)
     progress(f"{load.calendars:,} calendars …")
     customers, entries, timers = _CALENDARS
     count = (load.calendars,)
     await _run(stack, [(customers, count), (entries, count), (timers, ())])
-    idle_with = await _cpu_percent(stack, load.idle_seconds)
+    idle_with = await engagement.idle_cpu_percent(load.idle_seconds)
     progress(f"{load.due:,} steps fall due …")
-    late, cpu_us = await _lateness(stack, load)
+    lateness = await _lateness(engagement, load)
     return {
         "orders": load.orders,
         "orders_per_second": round(load.orders / seconds),
         "order_cpu_us": {
             name: round(1e6 * (used[name] - used_before[name]) / load.orders) for name in used
         },
-        "idle_cpu_percent": round(idle, 2),
-        "idle_cpu_percent_with_calendars": round(idle_with, 2),
+        "idle_cpu_percent": idle,
+        "idle_cpu_percent_with_calendars": idle_with,
         "calendars": load.calendars,
         "due": load.due,
         "due_per_second": round(load.due / load.due_within_seconds),
-        "due_cpu_us": round(cpu_us),
-        "lateness_p50_ms": round(late[len(late) // 2]),
-        "lateness_p99_ms": round(late[math.ceil(len(late) * 0.99) - 1]),
+        **lateness,
     }
 
 
-async def _lateness(stack: LocalStack, load: CareLoad) -> tuple[list[float], float]:
-    """Milliseconds from each due instant until a consumer has the breach, in rising order; and the
-    microseconds of CPU that one takes."""
+async def _lateness(engagement: Alone, load: CareLoad) -> dict[str, int]:
+    """Until it is known that the steps of very many cases were missed."""
     loaded = load_policy(
         EngagementPolicy, package="careline_engagement", settings=ServiceSettings()
     )
     digest = loaded.policy.by_name[PLAYBOOK].digest
     first = datetime.now(UTC) + timedelta(seconds=LEAD_SECONDS)
     apart = timedelta(seconds=load.due_within_seconds) / load.due
-    consumer = AIOKafkaConsumer(CASE_CHANGES.name, bootstrap_servers=stack.endpoints.kafka)
-    await consumer.start()
-    await consumer.seek_to_end()
     customers, cases, timers = _CASES
-    await _run(
-        stack,
-        [
-            (customers, (load.due,)),
-            (cases, (load.due, first, apart, digest, WITHIN)),
-            (timers, (load.due, first, apart)),
-        ],
-    )
-    if datetime.now(UTC) >= first:
-        raise CommandError("The cases were not there before their steps fell due.")
-    late: list[float] = []
-    used_before = sum(_cpu_seconds(stack).values())
-    async with asyncio.timeout(LEAD_SECONDS + load.due_within_seconds + 120):
-        while len(late) < load.due:
-            batches = await consumer.getmany(timeout_ms=100)
-            received = time.time()
-            for record in chain.from_iterable(batches.values()):
-                envelope = from_headers(record.headers)
-                if envelope.type == CaseStepBreached.type and envelope.recorded_at >= first:
-                    late.append(1000 * (received - envelope.recorded_at.timestamp()))
-    await consumer.stop()
-    used = sum(_cpu_seconds(stack).values()) - used_before
-    return sorted(late), 1e6 * used / load.due
+    statements: list[tuple[str, tuple[Any, ...]]] = [
+        (customers, (load.due,)),
+        (cases, (load.due, first, apart, digest, WITHIN)),
+        (timers, (load.due, first, apart)),
+    ]
+    missed = Due(CASE_CHANGES, CaseStepBreached.type, load.due, first, load.due_within_seconds)
+    return await engagement.lateness(missed, lambda: _run(engagement.stack, statements))
 
 
 async def _run(stack: LocalStack, statements: list[tuple[str, tuple[Any, ...]]]) -> None:
@@ -170,20 +145,6 @@ async def _run(stack: LocalStack, statements: list[tuple[str, tuple[Any, ...]]])
     # what so many new rows leave to be tidied up is no cost of their waiting
     await connection.execute("VACUUM ANALYZE", timeout=600)
     await connection.close()
-
-
-async def _cpu_percent(stack: LocalStack, seconds: int) -> float:
-    """Share of one core that engagement and the database use together when nothing happens."""
-    await asyncio.sleep(SETTLES_SECONDS)
-    before = sum(_cpu_seconds(stack).values())
-    await asyncio.sleep(seconds)
-    return 100 * (sum(_cpu_seconds(stack).values()) - before) / seconds
-
-
-def _cpu_seconds(stack: LocalStack) -> dict[str, float]:
-    """CPU time used so far by engagement and the database, with its children, ended ones too."""
-    servers = [server for server in stack.servers if server.name == "postgres"]
-    return {running.name: cpu_of(running) for running in (stack.services["engagement"], *servers)}
 
 
 def _verdicts(load: CareLoad) -> Iterator[Record]:

@@ -5,7 +5,6 @@ The driver shares the machine with what it drives, as everything in this benchma
 
 import asyncio
 import json
-import math
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ from typing import Any
 import httpx
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from careline_cli.bench.measure import Pace, Stopwatch, catching_up, publish_all
+from careline_cli.bench.measure import Pace, Stopwatch, catching_up, p99, publish_all
 from careline_cli.bench.workload import purchase, raw_records
 from careline_contracts.envelope import to_text
 from careline_contracts.events.touchpoints import PurchaseCompleted
@@ -108,7 +107,7 @@ async def single_post_p99_ms(ingest_url: str, *, seconds: int) -> float:
             for number in range(SINGLES_PER_SECOND * seconds):
                 await asyncio.sleep(started + number / SINGLES_PER_SECOND - time.perf_counter())
                 sending.create_task(send(number))
-    return sorted(waits)[math.ceil(len(waits) * 0.99) - 1]
+    return p99(waits)
 
 
 def _event(run: str, number: int) -> bytes:

@@ -167,7 +167,12 @@ async def latency_p99_ms(stack: LocalStack, *, events_per_second: int, seconds: 
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
         await asyncio.wait_for(collecting, timeout=60)
     await consumer.stop()
-    return sorted(waits)[math.ceil(len(waits) * 0.99) - 1]
+    return p99(waits)
+
+
+def p99(values: Sequence[float]) -> float:
+    """The least value that 99 of 100 don't exceed."""
+    return sorted(values)[math.ceil(len(values) * 0.99) - 1]
 
 
 def rss_mb(stack: LocalStack) -> dict[str, int]:

@@ -5,20 +5,18 @@ the events on the way: what is measured begins when they are there.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer
 from sqlalchemy import text
 
-from careline_cli.bench.measure import cpu_of
-from careline_cli.console import CommandError, progress
+from careline_cli.bench.alone import Alone, Due
+from careline_cli.console import progress
 from careline_cli.replay import Pipeline
-from careline_contracts.envelope import Envelope, Record, from_headers, to_headers
+from careline_contracts.envelope import Envelope, Record, to_headers
 from careline_contracts.events.profile import Activity
 from careline_contracts.events.ticketing import TicketBreached
 from careline_contracts.topics import ACTIVITIES, TICKET_CHANGES
@@ -34,7 +32,6 @@ from careline_ticketing.model import Fact
 from careline_ticketing.policy import InForce, Policy
 
 AT_ONCE = 5_000
-SETTLES_SECONDS = 3
 LEAD_SECONDS = 5
 """Until the first promise falls due, after all are there."""
 FIX = timedelta(hours=2)
@@ -57,35 +54,34 @@ SHIPPED = TicketLoad()
 async def measure_tickets(stack: LocalStack, load: TicketLoad) -> dict[str, Any]:
     """Starts ticketing by itself, and returns the figures."""
     await asyncio.to_thread(stack.start_services, ServiceOptions(), names=["ticketing"])
+    ticketing = Alone(stack, "ticketing")
     async with Pipeline(stack.endpoints, services=["ticketing"]) as running:
         await running.drain()
         progress(f"{load.opened:,} tickets are opened …")
         records = list(_complaints(load.opened))
-        used_before, began = _cpu_seconds(stack), time.perf_counter()
+        used_before, began = ticketing.cpu_seconds(), time.perf_counter()
         await running.publish(records)
         await running.drain()
-        seconds, used = time.perf_counter() - began, _cpu_seconds(stack) - used_before
-    idle = await _cpu_percent(stack, load.idle_seconds)
+        seconds, used = time.perf_counter() - began, ticketing.cpu_seconds() - used_before
+    idle = await ticketing.idle_cpu_percent(load.idle_seconds)
     progress(f"{load.waiting:,} tickets wait …")
     now = datetime.now(UTC)
     # of an emergency the first thing that time brings is a warning after a quarter of an hour
     began = time.perf_counter()
     await seed(stack, _faults("waits", "system_down", [now] * load.waiting), now)
     lead = LEAD_SECONDS + 2 * (time.perf_counter() - began) * load.due / load.waiting
-    idle_with = await _cpu_percent(stack, load.idle_seconds)
+    idle_with = await ticketing.idle_cpu_percent(load.idle_seconds)
     progress(f"{load.due:,} promises fall due …")
-    late, cpu_us = await _lateness(stack, load, datetime.now(UTC) + timedelta(seconds=lead))
+    lateness = await _lateness(ticketing, load, datetime.now(UTC) + timedelta(seconds=lead))
     return {
         "opened": load.opened,
         "opened_per_second": round(load.opened / seconds),
         "opened_cpu_us": round(1e6 * used / load.opened),
-        "idle_cpu_percent": round(idle, 2),
-        "idle_cpu_percent_with_waiting": round(idle_with, 2),
+        "idle_cpu_percent": idle,
+        "idle_cpu_percent_with_waiting": idle_with,
         "waiting": load.waiting,
         "due": load.due,
-        "due_cpu_us": round(cpu_us),
-        "lateness_p50_ms": round(late[len(late) // 2]),
-        "lateness_p99_ms": round(late[math.ceil(len(late) * 0.99) - 1]),
+        **lateness,
     }
 
 
@@ -111,49 +107,16 @@ async def seed(stack: LocalStack, faults: Iterator[Fact], as_of: datetime) -> No
     await engine.dispose()
 
 
-async def _lateness(
-    stack: LocalStack, load: TicketLoad, first: datetime
-) -> tuple[list[float], float]:
-    """Milliseconds from each due instant until a consumer has the breach, in rising order; and the
-    microseconds of CPU that one takes. `first` is the first due instant.
+async def _lateness(ticketing: Alone, load: TicketLoad, first: datetime) -> dict[str, int]:
+    """Until it is known that very many promises were broken; `first` is the first due instant.
 
     The promises are warned of already when they are made up, so that the breach comes next.
     """
     step = timedelta(seconds=load.due_within_seconds) / load.due
     opened = [first + n * step - FIX for n in range(load.due)]
-    consumer = AIOKafkaConsumer(TICKET_CHANGES.name, bootstrap_servers=stack.endpoints.kafka)
-    await consumer.start()
-    await consumer.seek_to_end()
-    await seed(stack, _faults("due", "function_broken", opened), first - timedelta(seconds=1))
-    if datetime.now(UTC) >= first:
-        raise CommandError("The tickets were not there before their promises fell due.")
-    late: list[float] = []
-    used_before = _cpu_seconds(stack)
-    async with asyncio.timeout(load.due_within_seconds + 120):
-        while len(late) < load.due:
-            batches = await consumer.getmany(timeout_ms=100)
-            received = time.time()
-            for record in chain.from_iterable(batches.values()):
-                envelope = from_headers(record.headers)
-                if envelope.type == TicketBreached.type and envelope.recorded_at >= first:
-                    late.append(1000 * (received - envelope.recorded_at.timestamp()))
-    await consumer.stop()
-    return sorted(late), 1e6 * (_cpu_seconds(stack) - used_before) / load.due
-
-
-async def _cpu_percent(stack: LocalStack, seconds: int) -> float:
-    """Share of one core that ticketing and the database use together when nothing happens."""
-    await asyncio.sleep(SETTLES_SECONDS)
-    before = _cpu_seconds(stack)
-    await asyncio.sleep(seconds)
-    return 100 * (_cpu_seconds(stack) - before) / seconds
-
-
-def _cpu_seconds(stack: LocalStack) -> float:
-    """CPU time used so far by ticketing and the database, with its children, ended ones too."""
-    servers = [server for server in stack.servers if server.name == "postgres"]
-    running = (stack.services["ticketing"], *servers)
-    return sum(cpu_of(process) for process in running)
+    faults, warned_at = _faults("due", "function_broken", opened), first - timedelta(seconds=1)
+    broken = Due(TICKET_CHANGES, TicketBreached.type, load.due, first, load.due_within_seconds)
+    return await ticketing.lateness(broken, lambda: seed(ticketing.stack, faults, warned_at))
 
 
 def _complaints(count: int) -> Iterator[Record]:

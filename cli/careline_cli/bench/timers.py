@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from careline_cli.bench.measure import cpu_of, empty
+from careline_cli.bench.alone import Alone
+from careline_cli.bench.measure import empty
 from careline_cli.replay import Pipeline
 from careline_contracts.envelope import Envelope, Record, to_headers
 from careline_contracts.events.operations import PolicyPublished
@@ -106,7 +107,7 @@ class _Scoring:
     def __init__(
         self, stack: LocalStack, crowd: Crowd, customers: int, *, due: int, day: int
     ) -> None:
-        self._stack = stack
+        self._stack, self._alone = stack, Alone(stack, "scoring")
         self._crowd, self._customers, self._day = crowd, customers, day
         self._awaited = crowd.due_alike + due
         """The numbers up to here are due on `day` or the next."""
@@ -170,12 +171,9 @@ class _Scoring:
             await asyncio.sleep(0.02)
 
     async def _ticked(self) -> Cost:
-        used, began = self._cpu(), time.perf_counter()
+        used, began = self._alone.cpu_seconds(), time.perf_counter()
         await self._pipeline.tick(self._clock)
-        return Cost(time.perf_counter() - began, self._cpu() - used)
-
-    def _cpu(self) -> float:
-        return cpu_of(self._stack.services["scoring"]) + cpu_of(self._stack.postgres)
+        return Cost(time.perf_counter() - began, self._alone.cpu_seconds() - used)
 
     def _activity(self) -> Record:
         """A visit of somebody who is not due."""

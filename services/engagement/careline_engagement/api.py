@@ -12,6 +12,7 @@ from careline_contracts.events.engagement import CaseStatus, OfferDecided
 from careline_contracts.events.scoring import Tier
 from careline_contracts.topics import FOLLOW_UPS
 from careline_engagement import queries
+from careline_engagement.contacts_api import Accepted
 from careline_engagement.model import Case, Step
 from careline_engagement.rules import Book
 from careline_runtime.access import Caller, requires
@@ -90,12 +91,6 @@ class OfferDecision(BaseModel):
     """Whether an offer that waits for approval may be made."""
 
     approved: bool
-
-
-class Accepted(BaseModel):
-    """It is on its way: the id under which it is said. Sent again, it is one."""
-
-    id: str
 
 
 def router(service: Service, book: Callable[[], Book]) -> APIRouter:

@@ -10,6 +10,7 @@ from careline_contracts.events.engagement import AbsenceNoted
 from careline_contracts.payload import Instant, ShortText
 from careline_contracts.topics import ABSENCES
 from careline_engagement import queries
+from careline_engagement.contacts_api import Accepted
 from careline_runtime.access import Caller, requires
 from careline_runtime.service import Service
 
@@ -38,12 +39,6 @@ class AbsenceView(Absence):
 
 class AbsenceList(BaseModel):
     absences: list[AbsenceView]
-
-
-class Accepted(BaseModel):
-    """It is on its way: the id under which it is said. Sent again under the same key, it is one."""
-
-    id: str
 
 
 def router(service: Service) -> APIRouter:

@@ -122,33 +122,30 @@ class Scoring(StageInTest):
         return self._from_profile(split, parts[-1], day=day)
 
     def _from_profile(self, payload: Payload, key: str, *, day: int) -> ConsumerRecord:
+        return self._said(ACTIVITIES, payload, source="/careline/profile", day=day, key=key)
+
+    def _said(
+        self, topic: Topic, payload: Payload, *, source: str, day: int, key: str
+    ) -> ConsumerRecord:
+        """It is said at noon of that day."""
         self._named += 1
         instant = noon(day)
         envelope = Envelope(
             f"e{self._named}",
-            "/careline/profile",
+            source,
             payload.type,
             occurred_at=instant,
             recorded_at=instant,
             key=key,
         )
-        return self.record(ACTIVITIES.name, envelope, payload)
+        return self.record(topic.name, envelope, payload)
 
     def answer(self, customer: str, result: str, *, day: int) -> ConsumerRecord:
         """What became of an outreach request, as the channel system says."""
-        self._named += 1
-        envelope = Envelope(
-            f"e{self._named}",
-            "/sms",
-            OutreachAnswered.type,
-            occurred_at=noon(day),
-            recorded_at=noon(day),
-            key=customer,
-        )
         answer = OutreachAnswered.model_validate(
             {"request": "O-1", "customer": customer, "result": result}
         )
-        return self.record(OUTREACH_RESULTS.name, envelope, answer)
+        return self._said(OUTREACH_RESULTS, answer, source="/sms", day=day, key=customer)
 
     def ticket(
         self,
@@ -162,15 +159,6 @@ class Scoring(StageInTest):
         merged_into: str | None = None,
     ) -> ConsumerRecord:
         """The customer's ticket at noon of that day: promises and ratings, each with its day."""
-        self._named += 1
-        envelope = Envelope(
-            f"e{self._named}",
-            "/careline/ticketing",
-            TicketState.type,
-            occurred_at=noon(day),
-            recorded_at=noon(day),
-            key=f"T-{customer}",
-        )
         state = TicketState(
             ticket=f"T-{customer}",
             customer=customer,
@@ -191,21 +179,14 @@ class Scoring(StageInTest):
             touchpoints=1,
             policy_version="1",
         )
-        return self.record(TICKETS.name, envelope, state)
+        return self._said(
+            TICKETS, state, source="/careline/ticketing", day=day, key=f"T-{customer}"
+        )
 
     def state(
         self, customer: str, version: int, *, day: int, **attributes: str | tuple[str, ...]
     ) -> ConsumerRecord:
         """Profile's record of a customer, as it is from noon of that day on."""
-        self._named += 1
-        envelope = Envelope(
-            f"e{self._named}",
-            "/careline/profile",
-            CustomerState.type,
-            occurred_at=noon(day),
-            recorded_at=noon(day),
-            key=customer,
-        )
         state = CustomerState(
             customer=customer,
             version=version,
@@ -213,7 +194,7 @@ class Scoring(StageInTest):
             attributes=attributes,
             created_at=noon(0),
         )
-        return self.record(CUSTOMERS.name, envelope, state)
+        return self._said(CUSTOMERS, state, source="/careline/profile", day=day, key=customer)
 
     def policy(self, loaded: Loaded[ScoringPolicy], *, day: int) -> ConsumerRecord:
         """A policy from noon of that day on, of which this instance knows."""
@@ -221,17 +202,9 @@ class Scoring(StageInTest):
         published = PolicyPublished(
             service="scoring", version=loaded.version, effective_at=noon(day), text=loaded.text
         )
-        self._named += 1
-        instant = noon(day - 1)
-        envelope = Envelope(
-            f"e{self._named}",
-            "/careline/operations",
-            PolicyPublished.type,
-            occurred_at=instant,
-            recorded_at=instant,
-            key=published.key,
+        return self._said(
+            POLICIES, published, source="/careline/operations", day=day - 1, key=published.key
         )
-        return self.record(POLICIES.name, envelope, published)
 
     _named = 0
 

@@ -306,6 +306,14 @@ class DeskInMemory:
         self._desk = fresh
 
 
+def played(events: Sequence[Event], *, batch: int = 1_000) -> DeskInMemory:
+    """A desk that has heard these events, so many at a time."""
+    desk = DeskInMemory()
+    for start in range(0, len(events), batch):
+        desk.hear(events[start : start + batch])
+    return desk
+
+
 class Stage(StageInTest):
     """Ticketing's real handlers on a real database, fed by hand."""
 
