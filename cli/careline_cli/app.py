@@ -25,6 +25,7 @@ COMMANDS = {
     "contracts": "careline_cli.contracts:app",
     "keys": "careline_cli.keys:app",
     "token": "careline_cli.token:token",
+    "access": "careline_cli.access:app",
     "policy": "careline_cli.policy.command:app",
     "totp": "careline_cli.totp:app",
     "audit": "careline_cli.audit:app",

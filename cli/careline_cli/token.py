@@ -18,7 +18,8 @@ from careline_cli.console import CommandError, progress, stdout
 from careline_runtime.access.issuers import LocalIssuer
 from careline_runtime.access.policy import Role
 
-MOST_MINUTES = 7 * 24 * 60
+MOST_MINUTES = 24 * 60
+"""As long as services take one for, by the access policy."""
 ROLES: Sequence[str] = get_args(Role)
 
 

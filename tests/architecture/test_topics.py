@@ -17,13 +17,14 @@ from careline_contracts.topics import (
     ERASURES,
     POLICIES,
     SERVICES,
+    WITHDRAWALS,
     Topic,
 )
 from careline_runtime.key_file import create_key_file
 from careline_runtime.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[2]
-FOLLOWED = {CLOCK, CHANNELS, ERASURES, POLICIES}
+FOLLOWED = {CLOCK, CHANNELS, ERASURES, POLICIES, WITHDRAWALS}
 """Read beside the consumer, from the first record or the last one: what is followed changes no
 table. Scoring hears policies, too: what is decided by them is decided again.
 """

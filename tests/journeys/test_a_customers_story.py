@@ -16,6 +16,7 @@ from careline_contracts.events.touchpoints import (
     Identity,
     PurchaseCompleted,
 )
+from tests.runtime.echo import until
 
 pytestmark = pytest.mark.stack
 Careline = Callable[..., Any]
@@ -41,6 +42,10 @@ def complaint(category: str) -> ComplaintRaised:
 
 def bought(amount_minor: int) -> PurchaseCompleted:
     return PurchaseCompleted(identities=(CARD,), amount_minor=amount_minor, currency="CNY")
+
+
+async def is_refused(http: httpx.AsyncClient, path: str) -> bool:
+    return (await http.get(path)).status_code == 401
 
 
 async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
@@ -109,6 +114,9 @@ async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
         ):
             answer = await http.post(did, json=what)
             assert answer.status_code == 200, answer.text
+        # On her last day she loses access, and what her token opened is closed in every service.
+        careline("access", "withdraw", "li-na", "--reason", "left the company", "--json")
+        await until(lambda: is_refused(http, "/v1/agents"))
     await pipeline.drain()
     shown = careline("ticket", "show", invoice["ticket"], "--json")
     assert [(s["act"], s["agent"], s["detail"]) for s in shown["steps"]][1:] == [

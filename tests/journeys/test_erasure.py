@@ -1,7 +1,8 @@
 """Ann is forgotten by the whole product, and the log, heard again, does not bring her back."""
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from careline_runtime.database import create_engine
 from careline_runtime.keyring import Keyring
 from careline_runtime.testing import tables_naming
 from tests.journeys.conftest import Careline
+from tests.runtime.echo import until
 
 pytestmark = pytest.mark.stack
 
@@ -32,11 +34,16 @@ MONDAY = datetime(2024, 3, 4, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 CARD = Identity(kind="member_card", value="ERASURE-1")
 PHONE = Identity(kind="phone", value="+8613912340901")
 BOB = Identity(kind="phone", value="+8613912340902")
+CARA = Identity(kind="phone", value="+8613912340903")
 WHY = "her letter of 3 March"
 EVERYTHING = """
     SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables
     WHERE schemaname = 'protection' AND tablename LIKE 'eras%' OR schemaname = 'public'
     AND tablename NOT IN ('kafka_cluster', 'alembic_version', 'answered')
+"""
+WAITS = """
+    SELECT EXISTS (SELECT FROM pg_stat_activity
+        WHERE application_name = 'careline-' || $1 AND wait_event_type = 'Lock')
 """
 
 
@@ -110,16 +117,31 @@ async def left_on_state_topics(pipeline: Pipeline, names: set[str]) -> set[str]:
     }
 
 
+@contextlib.asynccontextmanager
+async def killed_before(table: str, *, of: str, stack: LocalStack) -> AsyncIterator[None]:
+    """A service deletes table by table; it is killed when it has come as far as to this one."""
+    connection = await asyncpg.connect(stack.endpoints.databases[of])
+    async with connection.transaction():
+        await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
+        yield
+        await until(lambda: connection.fetchval(WAITS, of))
+        await asyncio.to_thread(stack.services[of].kill)
+    await connection.close()
+
+
 async def hear_everything_again(stack: LocalStack, pipeline: Pipeline) -> None:
     """Profile has lost its database, with all that it knew of erasures."""
     await asyncio.to_thread(stack.services["profile"].stop)
     connection = await asyncpg.connect(pipeline.endpoints.databases["profile"])
     await connection.execute(f"TRUNCATE {await connection.fetchval(EVERYTHING)}")
     await connection.close()
-    await asyncio.to_thread(
-        stack.start_services, ServiceOptions(clock="replay"), names=("profile",)
-    )
+    await start(stack, "profile")
     await pipeline.drain()
+
+
+async def start(stack: LocalStack, *services: str) -> None:
+    options = ServiceOptions(clock="replay")
+    await asyncio.to_thread(stack.start_services, options, names=services)
 
 
 async def test_she_is_forgotten_everywhere_and_stays_so(
@@ -155,3 +177,38 @@ async def test_she_is_forgotten_everywhere_and_stays_so(
     assert await answers(pipeline, bob) == bobs
     verdict = careline("audit", "verify", "--json")
     assert verdict["holds"] and verdict["entries"] == verdict["published"] >= 1
+
+
+async def test_a_kill_in_the_middle_leaves_nothing_half_forgotten(
+    running_services: LocalStack, pipeline: Pipeline, careline: Careline
+) -> None:
+    purchase = PurchaseCompleted(identities=(CARA,), amount_minor=100, currency="CNY")
+    await happens(pipeline, "cara-0", purchase, hours=1)
+    details = DetailsGiven(identities=(CARA,), via="app", address="杭州市西湖区2号")
+    await happens(pipeline, "cara-1", details, hours=2)
+    await pipeline.drain()
+    phone = f"{CARA.kind}:{CARA.value}"
+    cara = str((await pipeline.get("profile", f"/v1/customers?identity={phone}"))["customer"])
+    keyring = Keyring.load(running_services.home.keyring_file)
+    names = {cara, keyring.reference(CARA.kind, CARA.value)}
+    erase = ("customer", "erase", cara, "--reason", WHY, "--json")
+
+    # profile dies when her facts are deleted and her identities are not: it is as if nobody asked
+    async with killed_before("identities", of="profile", stack=running_services):
+        asking = asyncio.create_task(asyncio.to_thread(careline, *erase, exit_code=1))
+    await asking
+    await start(running_services, "profile")
+    assert "profile" in await left_in_tables(pipeline, names)
+
+    # scoring dies when it has deleted her, and not yet what she was; profile when it waits for it
+    async with killed_before("tier_moves", of="scoring", stack=running_services):
+        begun = await asyncio.to_thread(careline, *erase, "--wait-seconds", "0", exit_code=1)
+    await asyncio.to_thread(running_services.services["profile"].kill)
+    await start(running_services, "profile", "scoring")
+
+    receipt = await asyncio.to_thread(careline, *erase)
+    deleted = {(s["service"], s["store"]): s["deleted"] for s in receipt["stores"]}
+    assert "scoring" in begun["waiting_for"] and receipt["complete"]
+    assert deleted["profile", "facts"] == 1 and deleted["scoring", "buckets"] > 0
+    assert await left_in_tables(pipeline, names) == {}
+    assert await left_on_state_topics(pipeline, names) == set()

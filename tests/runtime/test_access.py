@@ -14,11 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import APIRouter
 from jwt.algorithms import RSAAlgorithm
 
+from careline_contracts.events.profile import AccessWithdrawn
 from careline_runtime.access import Access, Caller, issuers, requires
 from careline_runtime.access.issuers import LOCAL_ISSUER, LocalIssuer, LocalKeys, RemoteKeys
 from careline_runtime.access.policy import AccessPolicy, load_access_policy
 from careline_runtime.access.testing import AUDIENCE, ISSUED_AT, ISSUER, api_in_test, signed_in
 from careline_runtime.access.tokens import TokenRefused, Tokens
+from careline_runtime.access.withdrawals import Withdrawals
 from careline_runtime.errors import Misconfigured, TryLater
 from careline_runtime.settings import ServiceSettings
 
@@ -133,7 +135,7 @@ async def test_a_token_that_proves_nothing_is_refused_even_for_what_needs_none(
 async def test_another_issuers_token_is_refused() -> None:
     keys = RemoteKeys(COMPANY)
     keys._keys, keys._fetched_at = {"local-1": jwt.PyJWK(ISSUER.public_keys["keys"][0])}, 1e12
-    tokens = Tokens(keys, issuer=COMPANY, audience=AUDIENCE, roles_claim="roles")
+    tokens = tokens_of_the_company(keys)
 
     with pytest.raises(TokenRefused, match="another issuer"):
         await tokens.caller(a_token())
@@ -180,7 +182,14 @@ async def company(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CompanyIssue
 
 
 def tokens_of_the_company(keys: RemoteKeys) -> Tokens:
-    return Tokens(keys, issuer=COMPANY, audience=AUDIENCE, roles_claim="realm_access.roles")
+    return Tokens(
+        keys,
+        issuer=COMPANY,
+        audience=AUDIENCE,
+        roles_claim="realm_access.roles",
+        longest=24 * HOUR,
+        withdrawals=Withdrawals(are_known=True),
+    )
 
 
 async def test_an_issuer_is_discovered_and_its_keys_are_fetched_once(
@@ -195,6 +204,14 @@ async def test_an_issuer_is_discovered_and_its_keys_are_fetched_once(
         "openid-configuration",
         "certs",
     ]
+
+
+async def test_a_token_that_lives_for_more_than_a_day_is_refused(company: CompanyIssuer) -> None:
+    tokens, now = tokens_of_the_company(RemoteKeys(COMPANY)), datetime.now(UTC)
+    await tokens.caller(company.token(iat=now, exp=now + 24 * HOUR))
+
+    with pytest.raises(TokenRefused, match="lives longer than 1 day"):
+        await tokens.caller(company.token(iat=now, exp=now + 25 * HOUR))
 
 
 async def test_a_rotated_key_needs_no_restart_and_made_up_ones_are_no_flood(
@@ -242,9 +259,46 @@ def test_keys_are_fetched_where_nobody_can_put_others(issuer: str, is_taken: boo
             RemoteKeys(issuer)
 
 
+def withdrawn(subject: str, at: datetime) -> bytes:
+    return AccessWithdrawn(subject=subject, withdrawn_at=at).model_dump_json().encode()
+
+
+@pytest.mark.parametrize(
+    ("subject", "minutes_later", "status"),
+    [
+        pytest.param("ann", -1, 401, id="issued before"),
+        pytest.param("ann", 0.4, 401, id="issued just after by a clock that is ahead"),
+        pytest.param("ann", 1, 200, id="signed in anew"),
+        pytest.param("bob", -1, 200, id="somebody else"),
+    ],
+)
+async def test_who_lost_access_is_refused_with_what_was_issued_until_then(
+    subject: str, minutes_later: float, status: int
+) -> None:
+    app, issued_at = api_in_test(routes), datetime.now(UTC)
+    withdrawals = app.state.access.withdrawals
+    lost_at = issued_at - timedelta(minutes=minutes_later)
+    withdrawals.hear("ann", withdrawn("ann", lost_at))
+    withdrawals.hear("ann", withdrawn("ann", lost_at))
+    withdrawals.hear("ann", b"a record that nobody can read takes nothing back")
+
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        token = ISSUER.token(subject, ["supervisor"], audience=AUDIENCE, at=issued_at, lives=HOUR)
+        answer = await http.post("/erasure", headers=bearer(token))
+
+    assert answer.status_code == status
+
+
+async def test_before_it_is_known_who_lost_access_nobody_is_let_in() -> None:
+    with pytest.raises(TryLater, match="who lost access"):
+        Withdrawals().include("ann", datetime.now(UTC))
+
+
 async def test_the_local_issuer_keeps_its_key_to_itself(tmp_path: Path) -> None:
     private, public = tmp_path / "issuer.json", tmp_path / "issuer.public.json"
     access = Access.of(ServiceSettings(local_issuer=public))
+    access.withdrawals.are_known = True
     with pytest.raises(Exception, match="doesn't have"):
         await access.admit(a_token(), "customers.erase")
 
@@ -262,7 +316,10 @@ async def test_the_local_issuer_keeps_its_key_to_itself(tmp_path: Path) -> None:
 def test_a_policy_of_ones_own_replaces_ours_and_knows_its_words(tmp_path: Path) -> None:
     own = tmp_path / "access.yaml"
     settings = ServiceSettings(policies=tmp_path)
-    rest = "fields: {other: {clear: [agent]}}\ncodes: {attempts: 5, locked_minutes: 60}\n"
+    rest = (
+        "fields: {other: {clear: [agent]}}\ncodes: {attempts: 5, locked_minutes: 60}\n"
+        "tokens: {longest_hours: 24}\n"
+    )
     own.write_text("version: own-1\nanonymous: []\nroles: {agent: [customers.read]}\n" + rest)
     policy = load_access_policy(settings).policy
     assert policy.allows(frozenset({"agent"}), "customers.read")

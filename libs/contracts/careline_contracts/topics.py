@@ -138,6 +138,17 @@ AUDIT = Topic(
     retention_days=3_650,
     personal="none",
 )
+WITHDRAWALS = Topic(
+    "careline.withdrawals.v1",
+    "profile",
+    "subject",
+    "state",
+    (profile.AccessWithdrawn,),
+    ("ingest", "profile", "scoring", "engagement", "ticketing"),
+    partitions=1,
+    # of the staff, by the names that tokens give them
+    personal="none",
+)
 SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
 SCORE_CHANGES = Topic(
     "careline.score-changes.v1",
@@ -349,6 +360,7 @@ CATALOGUE: tuple[Topic, ...] = (
     ERASURES,
     ERASURE_ANSWERS,
     AUDIT,
+    WITHDRAWALS,
     SCORES,
     SCORE_CHANGES,
     TIER_CHANGES,

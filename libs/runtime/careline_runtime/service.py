@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from careline_contracts.envelope import to_text
+from careline_contracts.topics import WITHDRAWALS
 from careline_runtime import metrics, telemetry
 from careline_runtime.access import Access
 from careline_runtime.batch import Hears
@@ -42,6 +43,7 @@ from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.stages import Fire, Handle, TransactionalStage, Transforms, TransformStage
+from careline_runtime.state_topic import StateTopic
 from careline_runtime.unit_of_work import Unit
 from careline_runtime.waiting import until_up, waited_for
 
@@ -85,6 +87,9 @@ class Service:
         self.name, self.settings = name, settings
         self.policy, self._policy_version = policy, policy_version
         self.access = Access.of(settings)
+        self._withdrawals = StateTopic(
+            settings.kafka_bootstrap_servers, WITHDRAWALS, self.access.withdrawals.hear
+        )
         self.clock = clock_for(settings, service=name)
         self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
         self.is_ready = False
@@ -226,6 +231,8 @@ class Service:
     async def _start(self) -> None:
         await until_up(self.clock.start, who="service")
         await until_up(self.publisher.start, who="service")
+        await self._withdrawals.start()
+        self.access.withdrawals.are_known = True
         if self.policy is not None:
             await self.policy.start(self.clock.now)
         if self._on_start is not None:
@@ -251,6 +258,7 @@ class Service:
             await self._on_stop()
         if self.policy is not None:
             await self.policy.stop()
+        await self._withdrawals.stop()
         await self.publisher.stop()
         await self.clock.stop()
 

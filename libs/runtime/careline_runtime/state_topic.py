@@ -12,6 +12,10 @@ from careline_contracts.topics import Topic
 
 log = structlog.get_logger(__name__)
 
+LONGEST_FETCH_MILLISECONDS = 5_000
+"""How long the broker may keep a question that it has no news for: it answers at once when it has
+some, and each question is idle cost, of every such topic in every service."""
+
 Hear = Callable[[str, bytes | None], None]
 """Takes the key and value of each record; a value of None means that the key is gone."""
 
@@ -51,7 +55,9 @@ class StateTopic:
     async def _follow(self, caught_up: asyncio.Event) -> None:
         while True:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap_servers, auto_offset_reset="earliest"
+                bootstrap_servers=self._bootstrap_servers,
+                auto_offset_reset="earliest",
+                fetch_max_wait_ms=LONGEST_FETCH_MILLISECONDS,
             )
             try:
                 await consumer.start()

@@ -101,6 +101,7 @@ def build(settings: ServiceSettings) -> Service:
                 connect, work, checker, now, accuracy_target=policy.quality.accuracy_target
             ),
             protection_api.router(connect, work, protection, keyring),
+            protection_api.staff_router(work, protection),
             erasure_api.router(connect, work, now, protection, keyring),
             reviews_api.router(connect, work, by, now),
         ),

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from careline_contracts.events.profile import AccessWithdrawn
+from careline_contracts.topics import WITHDRAWALS
 from careline_profile.protection import api, store
 from careline_profile.protection.audit import flaws
 from careline_profile.protection.reading import SEALED_REASON, Protection, reason_digest
@@ -32,8 +34,9 @@ async def http(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
     """Profile's protected routes, with Ann on record."""
     await profile.hear([profile.touchpoint(PHONE, "id_number:110101199003070097")])
     protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
-    routes = api.router(profile.engine.connect, profile.stage.unit, protection, KEYRING)
-    transport = httpx.ASGITransport(app=api_in_test(routes))
+    work = profile.stage.unit
+    routes = api.router(profile.engine.connect, work, protection, KEYRING)
+    transport = httpx.ASGITransport(app=api_in_test(routes, api.staff_router(work, protection)))
     async with httpx.AsyncClient(transport=transport, base_url="http://profile") as client:
         yield client
 
@@ -161,6 +164,24 @@ async def test_a_second_factor_that_works_is_changed_by_its_code_or_reset_by_an_
     assert (await http.post(path, json=why, headers=admin)).status_code == 204
     assert (await http.post(path, json=why, headers=admin)).status_code == 404
     assert (await http.post("/v1/second-factor", json={}, headers=headers)).status_code == 200
+
+
+async def test_an_admin_takes_access_away_and_everybody_hears_of_it(
+    http: httpx.AsyncClient, profile: Profile
+) -> None:
+    path, lost = "/v1/access-withdrawals", {"subject": "sue", "reason": "telephone stolen"}
+    answer = await http.post(path, json=lost, headers=signed_in("supervisor"))
+    assert answer.status_code == 403
+    answer = await http.post(path, json=lost, headers=signed_in("admin", "root"))
+    assert answer.status_code == 200
+
+    [said] = [record for record in await profile.said() if record.topic == WITHDRAWALS.name]
+    assert said.key == "sue"
+    withdrawn = AccessWithdrawn.parse(said.value)
+    assert withdrawn.model_dump(mode="json") == {"subject": "sue", **answer.json()}
+    [kept] = await entries(profile)
+    deed = kept.entry.deed
+    assert (deed.subject, deed.action, deed.customer) == ("root", "access.withdraw", "sue")
 
 
 async def test_the_audit_names_who_what_whose_why_and_no_value(http: httpx.AsyncClient) -> None:

@@ -248,3 +248,15 @@ class AuditExtended(Payload):
     type: ClassVar[str] = "careline.audit.extended.v1"
     sequence: PositiveInt
     hash: ShortText
+
+
+class AccessWithdrawn(Payload):
+    """Somebody of the staff lost access: their tokens issued until then are worth nothing.
+
+    Kept by subject; every service reads all of them before it takes a token. Who signs in anew
+    afterwards has another token: that they can't is for the issuer to see to.
+    """
+
+    type: ClassVar[str] = "careline.access.withdrawn.v1"
+    subject: ShortText
+    withdrawn_at: Instant

@@ -1,5 +1,6 @@
 """Lets a request in, or answers 401 (who are you?) or 403 (not with your roles)."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import structlog
@@ -10,6 +11,7 @@ from careline_runtime import metrics
 from careline_runtime.access.issuers import LOCAL_ISSUER, LocalKeys, RemoteKeys
 from careline_runtime.access.policy import AccessPolicy, Permission, load_access_policy
 from careline_runtime.access.tokens import NOBODY, Caller, TokenRefused, Tokens
+from careline_runtime.access.withdrawals import Withdrawals
 from careline_runtime.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
@@ -24,8 +26,16 @@ _bearer = HTTPBearer(
 class Access:
     """Who may do what: the tokens that count, and the policy."""
 
-    def __init__(self, tokens: Tokens, policy: AccessPolicy, *, takes_anonymous: bool) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        policy: AccessPolicy,
+        *,
+        takes_anonymous: bool,
+        withdrawals: Withdrawals,
+    ) -> None:
         self.policy = policy
+        self.withdrawals = withdrawals
         self._tokens = tokens
         self._takes_anonymous = takes_anonymous
 
@@ -37,14 +47,18 @@ class Access:
             if settings.oidc_issuer
             else LocalKeys(settings.local_issuer)
         )
+        policy = load_access_policy(settings).policy
+        withdrawals = Withdrawals()
         tokens = Tokens(
             keys,
             issuer=settings.oidc_issuer or LOCAL_ISSUER,
             audience=settings.oidc_audience,
             roles_claim=settings.oidc_roles_claim if settings.oidc_issuer else "roles",
+            longest=timedelta(hours=policy.tokens.longest_hours),
+            withdrawals=withdrawals,
         )
-        policy = load_access_policy(settings).policy
-        return cls(tokens, policy, takes_anonymous=settings.anonymous == "accept")
+        takes_anonymous = settings.anonymous == "accept"
+        return cls(tokens, policy, takes_anonymous=takes_anonymous, withdrawals=withdrawals)
 
     async def admit(self, token: str | None, permission: Permission) -> Caller:
         """The caller, who has the permission; raises `HTTPException`."""

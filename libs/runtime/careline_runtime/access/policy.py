@@ -25,6 +25,7 @@ Permission = Literal[
     "policies.publish",
     "audit.read",
     "codes.reset",
+    "access.withdraw",
 ]
 Role = Literal["agent", "account_manager", "supervisor", "ops", "auditor", "admin"]
 
@@ -50,6 +51,12 @@ class CodePolicy(Policy):
     locked_minutes: PositiveInt
 
 
+class TokenPolicy(Policy):
+    """Which tokens of the issuer are taken."""
+
+    longest_hours: PositiveInt
+
+
 class AccessPolicy(Policy):
     """The access policy's file."""
 
@@ -59,6 +66,7 @@ class AccessPolicy(Policy):
     roles: dict[Role, frozenset[Permission]]
     fields: dict[str, FieldRule]
     codes: CodePolicy
+    tokens: TokenPolicy
 
     @model_validator(mode="after")
     def _has_a_rule_for_what_it_does_not_name(self) -> "AccessPolicy":

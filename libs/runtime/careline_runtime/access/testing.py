@@ -10,11 +10,13 @@ from careline_runtime.access.callers import Access
 from careline_runtime.access.issuers import LOCAL_ISSUER, LocalIssuer
 from careline_runtime.access.policy import Role, load_access_policy
 from careline_runtime.access.tokens import Tokens
+from careline_runtime.access.withdrawals import Withdrawals
 from careline_runtime.settings import ServiceSettings
 
 ISSUER = LocalIssuer(Ed25519PrivateKey.generate())
 ISSUED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 AUDIENCE = "careline"
+CENTURY = timedelta(days=36_500)
 
 
 class KeysInTest:
@@ -28,9 +30,19 @@ class KeysInTest:
 def api_in_test(*routers: APIRouter, takes_anonymous: bool = True) -> FastAPI:
     """The routes as a service answers them, for those whom `signed_in` names."""
     app = FastAPI()
-    tokens = Tokens(KeysInTest(), issuer=LOCAL_ISSUER, audience=AUDIENCE, roles_claim="roles")
     policy = load_access_policy(ServiceSettings()).policy
-    app.state.access = Access(tokens, policy, takes_anonymous=takes_anonymous)
+    withdrawals = Withdrawals(are_known=True)
+    tokens = Tokens(
+        KeysInTest(),
+        issuer=LOCAL_ISSUER,
+        audience=AUDIENCE,
+        roles_claim="roles",
+        longest=CENTURY,
+        withdrawals=withdrawals,
+    )
+    app.state.access = Access(
+        tokens, policy, takes_anonymous=takes_anonymous, withdrawals=withdrawals
+    )
     for router in routers:
         app.include_router(router)
     return app
@@ -38,6 +50,5 @@ def api_in_test(*routers: APIRouter, takes_anonymous: bool = True) -> FastAPI:
 
 def signed_in(role: Role, subject: str = "ann") -> dict[str, str]:
     """The headers of a request by somebody in this role."""
-    century = timedelta(days=36_500)
-    token = ISSUER.token(subject, [role], audience=AUDIENCE, at=ISSUED_AT, lives=century)
+    token = ISSUER.token(subject, [role], audience=AUDIENCE, at=ISSUED_AT, lives=CENTURY)
     return {"authorization": f"Bearer {token}"}

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import jwt
+
+from careline_runtime.access.withdrawals import Withdrawals
 
 ALGORITHMS = ("EdDSA", "ES256", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 """Signatures by private keys only: with a shared secret, whoever checks tokens could make them."""
@@ -38,10 +41,24 @@ class Keys(Protocol):
 
 
 class Tokens:
-    """Checks tokens of `issuer`, whose roles lie at `roles_claim` (dots lead into objects)."""
+    """Checks tokens of `issuer`, whose roles lie at `roles_claim` (dots lead into objects).
 
-    def __init__(self, keys: Keys, *, issuer: str, audience: str, roles_claim: str) -> None:
+    One that lives longer than `longest`, or was issued before its owner lost access, is refused.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        issuer: str,
+        audience: str,
+        roles_claim: str,
+        longest: timedelta,
+        withdrawals: Withdrawals,
+    ) -> None:
         self._keys = keys
+        self._longest = longest
+        self._withdrawals = withdrawals
         self._issuer = issuer
         self._audience = audience
         self._roles_claim = roles_claim.split(".")
@@ -70,7 +87,14 @@ class Tokens:
             raise TokenRefused("it is of another issuer") from None
         except jwt.PyJWTError as error:
             raise TokenRefused(f"it does not hold ({type(error).__name__})") from None
-        return Caller(claims["sub"][:255], _roles(claims, self._roles_claim), self._issuer)
+        subject = claims["sub"][:255]
+        if claims["exp"] - claims["iat"] > self._longest.total_seconds():
+            raise TokenRefused(f"it lives longer than {self._longest}")
+        # the issuer's clock may be ahead: what it gave before must not count as given afterwards
+        issued_at = datetime.fromtimestamp(claims["iat"] - LEEWAY_SECONDS, UTC)
+        if self._withdrawals.include(subject, issued_at):
+            raise TokenRefused("access was withdrawn after it was issued")
+        return Caller(subject, _roles(claims, self._roles_claim), self._issuer)
 
 
 def _roles(claims: Mapping[str, Any], path: list[str]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Protected reads, second factors and the audit over HTTP."""
+"""Protected reads and the audit over HTTP; second factors and the access of the staff."""
 
 from datetime import datetime
 from typing import Annotated
@@ -71,6 +71,19 @@ class Given(BaseModel):
     reason: Reason
 
 
+class Withdraw(Given):
+    """Who is to lose access."""
+
+    subject: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class Withdrawn(BaseModel):
+    """Tokens of the subject that were issued until then are worth nothing."""
+
+    subject: str
+    withdrawn_at: datetime
+
+
 class AuditEntry(BaseModel):
     """Who did what with whose data, why, and what came of it."""
 
@@ -120,6 +133,27 @@ def router(connect: Connect, work: Work, protection: Protection, keyring: Keyrin
             customer=reading.customer, requested=number, fields=fields, audit=reading.sequence
         )
 
+    @routes.get(
+        "/audit",
+        summary="Who saw whose protected fields, and why; oldest first",
+        dependencies=[requires("audit.read")],
+    )
+    async def audit(
+        after: Annotated[int, Query(ge=0)] = 0,
+        customer: Annotated[str | None, Query(max_length=64)] = None,
+        limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
+    ) -> Audit:
+        async with connect() as connection:
+            kept = await store.entries(connection, after=after, limit=limit, customer=customer)
+        return Audit(entries=[_entry(one, keyring) for one in kept])
+
+    return routes
+
+
+def staff_router(work: Work, protection: Protection) -> APIRouter:
+    """The routes about people who work here: their second factors and their access."""
+    routes = APIRouter(prefix="/v1", tags=["staff"])
+
     @routes.post("/second-factor", summary="Enrol for one-time codes; the secret is shown once")
     async def enrol(
         enrol: Enrol, response: Response, caller: Annotated[Caller, requires("fields.read")]
@@ -142,19 +176,16 @@ def router(connect: Connect, work: Work, protection: Protection, keyring: Keyrin
         if not had_one:
             raise HTTPException(404, f"{subject} has no second factor")
 
-    @routes.get(
-        "/audit",
-        summary="Who saw whose protected fields, and why; oldest first",
-        dependencies=[requires("audit.read")],
+    @routes.post(
+        "/access-withdrawals",
+        summary="Somebody's tokens are worth nothing from now on, in every service; audited",
     )
-    async def audit(
-        after: Annotated[int, Query(ge=0)] = 0,
-        customer: Annotated[str | None, Query(max_length=64)] = None,
-        limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
-    ) -> Audit:
-        async with connect() as connection:
-            kept = await store.entries(connection, after=after, limit=limit, customer=customer)
-        return Audit(entries=[_entry(one, keyring) for one in kept])
+    async def withdraw(
+        withdraw: Withdraw, caller: Annotated[Caller, requires("access.withdraw")]
+    ) -> Withdrawn:
+        async with work() as unit:
+            at = await protection.withdraw(unit, caller, withdraw.subject, withdraw.reason)
+        return Withdrawn(subject=withdraw.subject, withdrawn_at=at)
 
     return routes
 

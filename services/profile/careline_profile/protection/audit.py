@@ -18,6 +18,7 @@ Action = Literal[
     "customer.erase",
     "codes.enrol",
     "codes.reset",
+    "access.withdraw",
 ]
 GENESIS = "0" * 64
 """What the first entry follows."""

@@ -1,10 +1,11 @@
 """A protected read: what the caller's roles may see, opened, and written down before it is told."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from careline_contracts.events.profile import AuditExtended
-from careline_contracts.topics import AUDIT
+from careline_contracts.events.profile import AccessWithdrawn, AuditExtended
+from careline_contracts.topics import AUDIT, WITHDRAWALS
 from careline_profile.protection import codes, store
 from careline_profile.protection.audit import Action, Deed, Entry, next_entry
 from careline_profile.protection.masks import mask
@@ -127,6 +128,22 @@ class Protection:
             unit, deed._replace(outcome="done" if had_one else "there was none"), reason
         )
         return had_one
+
+    async def withdraw(self, unit: Unit, caller: Caller, subject: str, reason: str) -> datetime:
+        """Takes access away from `subject`, in every service; the instant until which theirs held.
+
+        Whoever has no access already loses it again: what was issued meanwhile goes, too.
+        """
+        sequence = await self.note(unit, _deed(caller, "access.withdraw", subject), reason)
+        at = await store.now(unit.connection)
+        unit.say(
+            WITHDRAWALS,
+            AccessWithdrawn(subject=subject, withdrawn_at=at),
+            key=subject,
+            id=f"withdrawal-{sequence}",
+            recorded_at=at,
+        )
+        return at
 
     async def _why_not(self, unit: Unit, subject: str, code: str) -> str:
         """Why the code isn't right; empty if it is, or if none was given."""
