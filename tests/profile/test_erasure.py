@@ -24,7 +24,7 @@ from careline_profile.erasure import api as erasure_api
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
 from careline_profile.rules import customer_number
-from careline_profile.testing import KEYRING, MONDAY, RULES, Profile, fresh_profile, ref
+from careline_profile.testing import KEYRING, MONDAY, Profile, fresh_profile, in_force, ref
 from careline_runtime.access.policy import load_access_policy
 from careline_runtime.access.testing import api_in_test, signed_in
 from careline_runtime.settings import ServiceSettings
@@ -49,7 +49,7 @@ async def http(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def client_of(profile: Profile) -> httpx.AsyncClient:
-    protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
+    protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, in_force)
     connect, work = profile.engine.connect, profile.stage.unit
     routes = (
         api.router(connect, profile.cards, KEYRING),

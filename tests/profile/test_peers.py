@@ -4,7 +4,6 @@ The others stand where their rule is tested: posthog#6834 in test_order, posthog
 test_splits, mautic#5495 and posthog#5898 in test_rules.
 """
 
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,10 +11,8 @@ import httpx
 import pytest
 
 from careline_profile import metrics
-from careline_profile.app import HEARS
-from careline_profile.erasure.handlers import handle
 from careline_profile.rules import customer_number
-from careline_profile.testing import RULES, Profile, ref
+from careline_profile.testing import RULES, Profile, on, ref
 from tests.profile.histories import RULES as LINK_RULES
 from tests.profile.histories import History
 
@@ -109,12 +106,7 @@ async def test_mautic_16240_a_merge_drops_nothing_that_hangs_on_a_customer(
 async def test_a_tangle_that_is_too_large_is_left_as_it_is_and_alarms(profile: Profile) -> None:
     """posthog#5898: one customer with thousands of identities, which nobody noticed."""
     links = RULES.links._replace(max_tangle=3, max_identities=2)
-    narrow = Profile(
-        profile.engine,
-        service="profile",
-        hears=HEARS,
-        handle=partial(handle, by=RULES._replace(links=links)),
-    )
+    narrow = on(profile.engine, lambda instant: RULES._replace(links=links))
     alarms = metrics.tangles_too_large._value.get()
     people = [f"app_user:p{n}" for n in range(9)]
     await narrow.hear([narrow.touchpoint(one, minutes=n) for n, one in enumerate(people)])

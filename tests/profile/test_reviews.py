@@ -12,7 +12,7 @@ from sqlalchemy import text
 from careline_contracts.topics import ACTIVITIES, CUSTOMER_CHANGES
 from careline_profile.reviews import api
 from careline_profile.rules import customer_number
-from careline_profile.testing import MONDAY, RULES, Profile, ref
+from careline_profile.testing import MONDAY, Profile, in_force, ref
 from careline_runtime.access.testing import api_in_test, signed_in
 
 pytestmark = pytest.mark.stack
@@ -26,7 +26,7 @@ WHY = "her son's phone, she says"
 @pytest.fixture
 async def client(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
     now = MONDAY + timedelta(days=1)
-    routes = api.router(profile.engine.connect, profile.stage.unit, RULES, lambda: now)
+    routes = api.router(profile.engine.connect, profile.stage.unit, in_force, lambda: now)
     transport = httpx.ASGITransport(app=api_in_test(routes))
     headers = signed_in("supervisor", subject="sue")
     async with httpx.AsyncClient(

@@ -310,7 +310,7 @@ POLICIES = Topic(
     "service and instant: `scoring/2026-11-24T08:00:00Z`",
     "state",
     (operations.PolicyPublished,),
-    ("scoring", "engagement", "ticketing"),
+    ("profile", "scoring", "engagement", "ticketing"),
     partitions=1,
     personal="none",
 )

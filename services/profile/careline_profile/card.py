@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_profile import queries
+from careline_profile.in_force import InForceAt
 from careline_profile.model import Ref, Reminder
 from careline_profile.record.model import Fact
 from careline_profile.record.queries import (
@@ -17,7 +18,7 @@ from careline_profile.record.queries import (
     facts_of,
     standing_reminders,
 )
-from careline_profile.record.rules.fold import FieldRules, changes, fold, known
+from careline_profile.record.rules.fold import changes, fold, known
 from careline_profile.record.views import ChangeView, RecordView, history_view, record_view
 from careline_profile.rules import kind_of
 from careline_profile.rules.past import as_known, owner_of
@@ -107,9 +108,9 @@ NOW = Instant()
 class Cards:
     """Customers as they are shown."""
 
-    def __init__(self, connect: Connect, work: Work, rules: FieldRules, now: Now) -> None:
+    def __init__(self, connect: Connect, work: Work, in_force_at: InForceAt, now: Now) -> None:
         self._connect, self._work = connect, work
-        self._rules, self._now = rules, now
+        self._in_force_at, self._now = in_force_at, now
 
     async def customer(self, number: str, at: Instant = NOW) -> CustomerView | None:
         """The customer with this number, None if there is none."""
@@ -175,8 +176,9 @@ class Cards:
                 return None
             identities = await queries.identities(connection, customer.number)
             facts = await facts_of(connection, [ref for ref, _ in identities])
-        found = [c for c in changes(facts, self._rules) if field in {None, c.slot.field}]
-        return HistoryView(customer=customer.number, changes=history_view(found, self._rules))
+        rules = self._in_force_at(self._now()).fields
+        found = [c for c in changes(facts, rules) if field in {None, c.slot.field}]
+        return HistoryView(customer=customer.number, changes=history_view(found, rules))
 
     async def reminders(self, manager: str | None, *, limit: int) -> list[ReminderOfCustomer]:
         """The oldest that stand, of one account manager or of all."""
@@ -197,8 +199,10 @@ class Cards:
             return await queries.customer_of(connection, ref)
 
     def _record(self, facts: list[Fact], at: Instant) -> RecordView:
-        record = fold(known(facts, as_of=at.as_of, known_at=at.known_at), self._rules)
-        return record_view(record, self._rules, as_of=at.as_of or at.known_at or self._now())
+        # what was answered stays so: by the policy of then
+        rules = self._in_force_at(at.known_at or self._now()).fields
+        record = fold(known(facts, as_of=at.as_of, known_at=at.known_at), rules)
+        return record_view(record, rules, as_of=at.as_of or at.known_at or self._now())
 
     @asynccontextmanager
     async def _knowing(self, known_at: datetime) -> AsyncIterator[AsyncConnection]:

@@ -7,26 +7,18 @@ from typing import NamedTuple
 from careline_contracts.events.ingest import Touchpoint
 from careline_profile import metrics, rules, store
 from careline_profile.announcements import announce
-from careline_profile.model import Evidence, LinkRules, Ref, Reminder
+from careline_profile.in_force import InForceAt, Rules
+from careline_profile.model import Evidence, Ref, Reminder
 from careline_profile.record import store as record_store
 from careline_profile.record.model import Fact
 from careline_profile.record.reminding import reminder_of
-from careline_profile.record.rules.fold import FieldRules
 from careline_profile.record.rules.keeping import remind, shared, take_in
 from careline_profile.record.telling import facts_in
 from careline_profile.store import Effects
 from careline_profile.timeline.store import Happened
 from careline_runtime.batch import Heard
-from careline_runtime.keyring import CannotOpen, Keyring
+from careline_runtime.keyring import CannotOpen
 from careline_runtime.unit_of_work import Unit
-
-
-class Rules(NamedTuple):
-    """What decides: who is one customer, what is on a record, and the keys of personal values."""
-
-    links: LinkRules
-    fields: FieldRules
-    keyring: Keyring
 
 
 class Told(NamedTuple):
@@ -44,9 +36,15 @@ class Told(NamedTuple):
         return bool(self.facts or self.reminder)
 
 
-async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, by: Rules) -> None:
-    """Attaches each touchpoint to its customer, event by event, in order."""
-    told = _readable(unit, heard, by)
+async def attach_touchpoints(
+    unit: Unit, heard: Sequence[Heard], *, by: Rules, in_force_at: InForceAt
+) -> None:
+    """Attaches each touchpoint to its customer, event by event, in order.
+
+    What an event says is read as it was to be read when it was recorded, so that a replay reads the
+    same; whose it is and what holds is decided `by` the rules of now, as for everybody else.
+    """
+    told = _readable(unit, heard, in_force_at)
     witnesses = store.gather((one.heard.envelope, one.refs) for one in told)
     news = await store.find_news(unit.connection, witnesses)
     graph = await store.load(
@@ -82,12 +80,13 @@ async def attach_touchpoints(unit: Unit, heard: Sequence[Heard], *, by: Rules) -
     unit.after_commit(lambda: metrics.count(change for change, _ in effects.changes))
 
 
-def _readable(unit: Unit, heard: Sequence[Heard], by: Rules) -> list[Told]:
+def _readable(unit: Unit, heard: Sequence[Heard], in_force_at: InForceAt) -> list[Told]:
     """Those that can be attached and opened; the others are refused."""
     result = []
     for item in heard:
         touchpoint = item.payload
         assert isinstance(touchpoint, Touchpoint)
+        by = in_force_at(item.envelope.recorded_at)
         refs = rules.usable([identity.ref for identity in touchpoint.identities], by.links)
         if not refs:
             kinds = ", ".join(sorted({identity.kind for identity in touchpoint.identities}))

@@ -15,10 +15,11 @@ from careline_contracts.envelope import Envelope
 from careline_contracts.events.ingest import IdentityToken, Touchpoint
 from careline_contracts.events.touchpoints import Channel, DetailsGiven, IdentityKind
 from careline_contracts.topics import TOUCHPOINTS
-from careline_profile import api, handlers
+from careline_profile import api
 from careline_profile.app import HEARS
 from careline_profile.card import Cards
 from careline_profile.erasure.handlers import handle
+from careline_profile.in_force import InForceAt, Rules
 from careline_profile.policy import ProfilePolicy
 from careline_profile.protection.reading import Protection
 from careline_profile.quality import api as quality_api
@@ -26,7 +27,6 @@ from careline_profile.quality.checking import Checker
 from careline_profile.record import api as record_api
 from careline_profile.record.editing import Editor
 from careline_profile.record.exporting import Exporter
-from careline_profile.record.rules.fold import FieldRules
 from careline_profile.record.search import Search
 from careline_runtime.access.policy import load_access_policy
 from careline_runtime.access.testing import api_in_test
@@ -47,9 +47,21 @@ KEYRING = Keyring(
     )
 )
 _POLICY = load_policy(ProfilePolicy, package="careline_profile", settings=ServiceSettings()).policy
-LINK_RULES = _POLICY.link_rules(KEYRING)
-RULES = handlers.Rules(LINK_RULES, FieldRules.of(_POLICY.record), KEYRING)
-PROTECTION = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
+RULES = Rules.of(_POLICY, KEYRING)
+LINK_RULES = RULES.links
+
+
+def in_force() -> Rules:
+    """The rules of the shipped policy, now."""
+    return RULES
+
+
+def in_force_at(instant: datetime) -> Rules:
+    """The rules of the shipped policy, at any instant."""
+    return RULES
+
+
+PROTECTION = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, in_force)
 
 
 def identity(text: str) -> IdentityToken:
@@ -77,18 +89,12 @@ class Profile(StageInTest):
     @property
     def cards(self) -> Cards:
         """The customers as they are shown."""
-        return Cards(self.engine.connect, self.stage.unit, RULES.fields, lambda: self.now)
+        return Cards(self.engine.connect, self.stage.unit, in_force_at, lambda: self.now)
 
     @property
     def checker(self) -> Checker:
         """Checks the quality of the records."""
-        return Checker(
-            self.engine.connect,
-            self.stage.unit,
-            policy=_POLICY.quality,
-            fields=RULES.fields,
-            keyring=KEYRING,
-        )
+        return Checker(self.engine.connect, self.stage.unit, in_force)
 
     @property
     def api(self) -> FastAPI:
@@ -100,21 +106,21 @@ class Profile(StageInTest):
                 self.stage.unit,
                 lambda: self.now,
                 cards=self.cards,
-                editor=Editor(RULES),
-                search=Search(RULES.fields, KEYRING),
+                editor=Editor(in_force),
+                search=Search(in_force),
             ),
             record_api.export_router(
-                self.stage.unit, Exporter(PROTECTION, RULES.fields, KEYRING), lambda: self.now
+                self.stage.unit, Exporter(PROTECTION, in_force, KEYRING), lambda: self.now
             ),
             record_api.reminders_router(
-                self.cards, self.stage.unit, Editor(RULES), lambda: self.now
+                self.cards, self.stage.unit, Editor(in_force), lambda: self.now
             ),
             quality_api.router(
                 self.engine.connect,
                 self.stage.unit,
                 self.checker,
                 lambda: self.now,
-                accuracy_target=_POLICY.quality.accuracy_target,
+                in_force,
             ),
         )
 
@@ -157,9 +163,10 @@ class Profile(StageInTest):
         )
 
 
-def on(engine: AsyncEngine) -> Profile:
+def on(engine: AsyncEngine, in_force_at: InForceAt = in_force_at) -> Profile:
     """One instance of profile on this database."""
-    return Profile(engine, service="profile", hears=HEARS, handle=partial(handle, by=RULES))
+    handles = partial(handle, in_force=lambda: in_force_at(Profile.now), in_force_at=in_force_at)
+    return Profile(engine, service="profile", hears=HEARS, handle=handles)
 
 
 @contextlib.asynccontextmanager

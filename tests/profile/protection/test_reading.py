@@ -16,7 +16,7 @@ from careline_profile.protection import api, store
 from careline_profile.protection.audit import flaws
 from careline_profile.protection.reading import SEALED_REASON, Protection, reason_digest
 from careline_profile.rules import customer_number
-from careline_profile.testing import KEYRING, RULES, Profile, ref
+from careline_profile.testing import KEYRING, Profile, in_force, ref
 from careline_runtime.access.policy import Role, load_access_policy
 from careline_runtime.access.testing import api_in_test, signed_in
 from careline_runtime.settings import ServiceSettings
@@ -33,7 +33,7 @@ CALL = "she asked on the line, ticket T-17"
 async def http(profile: Profile) -> AsyncIterator[httpx.AsyncClient]:
     """Profile's protected routes, with Ann on record."""
     await profile.hear([profile.touchpoint(PHONE, "id_number:110101199003070097")])
-    protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
+    protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, in_force)
     work = profile.stage.unit
     routes = api.router(profile.engine.connect, work, protection, KEYRING)
     transport = httpx.ASGITransport(app=api_in_test(routes, api.staff_router(work, protection)))

@@ -11,7 +11,7 @@ from careline_profile.protection.reading import Protection
 from careline_profile.protection.resealing import PLACES, left_under, reseal
 from careline_profile.record.editing import REASON
 from careline_profile.reviews.deciding import VERDICT_REASON
-from careline_profile.testing import KEYRING, RULES, Profile, ref
+from careline_profile.testing import KEYRING, Profile, in_force, ref
 from careline_runtime.access.policy import load_access_policy
 from careline_runtime.keyring import CannotOpen, KeyFile, Keyring
 from careline_runtime.settings import ServiceSettings
@@ -52,7 +52,7 @@ async def people(profile: Profile) -> Profile:
             text("INSERT INTO verdicts VALUES ('a', 'b', now(), false, '{}', 'ann', :sealed)"),
             {"sealed": KEYRING.seal(VERDICT_REASON, "two sisters")},
         )
-    protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, RULES.fields)
+    protection = Protection(KEYRING, load_access_policy(ServiceSettings()).policy, in_force)
     async with profile.stage.unit() as unit:
         await protection.note(unit, Deed("ann", ("agent",), "fields.read", "C1"), "she asked")
     return profile

@@ -8,14 +8,15 @@ nothing leads from the one to the other. Both sides of the instant hold in any o
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from careline_contracts.envelope import to_text
+from careline_contracts.envelope import Envelope, to_text
 from careline_contracts.events.ingest import Touchpoint
 from careline_profile import rules
 from careline_profile.erasure import store
 from careline_profile.erasure.store import Left
-from careline_profile.model import LinkRules, Ref
+from careline_profile.in_force import InForceAt
+from careline_profile.model import Ref
 from careline_runtime.batch import Heard
-from careline_runtime.erasure import count_dropped, share
+from careline_runtime.erasure import count_dropped
 from careline_runtime.keyring import Keyring
 from careline_runtime.unit_of_work import Unit
 
@@ -26,10 +27,11 @@ def next_ref(ref: Ref, erased_at: datetime, keyring: Keyring) -> Ref:
     return keyring.reference(kind, f"{token} erased {to_text(erased_at)}")
 
 
-async def whoever_stays(unit: Unit, heard: Sequence[Heard], link_rules: LinkRules) -> list[Heard]:
-    """The touchpoints that still have a customer; those of erased ones are counted."""
-    if not await share(unit.connection):
-        return list(heard)
+async def whoever_stays(unit: Unit, heard: Sequence[Heard], in_force_at: InForceAt) -> list[Heard]:
+    """The touchpoints that still have a customer; those of erased ones are counted.
+
+    The unit must `share`.
+    """
     refs = {identity.ref for item in heard for identity in _touchpoint(item).identities}
     left = await store.left_of(unit.connection, refs)
     if not left:
@@ -37,7 +39,7 @@ async def whoever_stays(unit: Unit, heard: Sequence[Heard], link_rules: LinkRule
     staying = [
         item if after is item.payload else item._replace(payload=after)
         for item in heard
-        if (after := as_it_counts(_touchpoint(item), item.envelope.occurred_at, left, link_rules))
+        if (after := as_it_counts(_touchpoint(item), item.envelope, left, in_force_at))
     ]
     if len(staying) < len(heard):
         count_dropped(unit, len(heard) - len(staying))
@@ -45,7 +47,7 @@ async def whoever_stays(unit: Unit, heard: Sequence[Heard], link_rules: LinkRule
 
 
 def as_it_counts(
-    touchpoint: Touchpoint, occurred_at: datetime, left: Mapping[Ref, Left], link_rules: LinkRules
+    touchpoint: Touchpoint, cause: Envelope, left: Mapping[Ref, Left], in_force_at: InForceAt
 ) -> Touchpoint | None:
     """The touchpoint under the names that its identities have by then; None if it is of one erased.
 
@@ -54,8 +56,8 @@ def as_it_counts(
     refs = [identity.ref for identity in touchpoint.identities]
     if left.keys().isdisjoint(refs):
         return touchpoint
-    counting = rules.usable(refs, link_rules)
-    if any(ref in left and occurred_at <= left[ref].until for ref in counting):
+    counting = rules.usable(refs, in_force_at(cause.recorded_at).links)
+    if any(ref in left and cause.occurred_at <= left[ref].until for ref in counting):
         return None
     renamed = [
         identity.model_copy(update={"token": left[identity.ref].next_ref.partition(":")[2]})

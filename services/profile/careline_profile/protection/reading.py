@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from careline_contracts.events.profile import AccessWithdrawn, AuditExtended
 from careline_contracts.topics import AUDIT, WITHDRAWALS
+from careline_profile.in_force import InForce
 from careline_profile.protection import codes, store
 from careline_profile.protection.audit import Action, Deed, Entry, next_entry
 from careline_profile.protection.masks import mask
 from careline_profile.record.queries import facts_of
-from careline_profile.record.rules.fold import FieldRules, fold
+from careline_profile.record.rules.fold import fold
 from careline_profile.rules import kind_of
 from careline_runtime.access import Caller
 from careline_runtime.access.policy import AccessPolicy, View
@@ -53,10 +54,10 @@ class Reading(NamedTuple):
 class Protection:
     """Opens values for those who may see them, and keeps the audit of it."""
 
-    def __init__(self, keyring: Keyring, policy: AccessPolicy, fields: FieldRules) -> None:
+    def __init__(self, keyring: Keyring, policy: AccessPolicy, in_force: InForce) -> None:
         self._keyring = keyring
         self._policy = policy
-        self._fields = fields
+        self._in_force = in_force
 
     async def read(self, unit: Unit, request: Request) -> Reading | None:
         """What the caller sees, None if there is no such customer.
@@ -168,8 +169,9 @@ class Protection:
         identities = await store.sealed_identities(unit.connection, number)
         sealed = [(kind_of(ref), text) for ref, text in identities]
         facts = await facts_of(unit.connection, [ref for ref, _ in identities])
-        for slot, fact in fold(facts, self._fields).items():
-            if self._fields.fields[slot.field].personal:
+        rules = self._in_force().fields
+        for slot, fact in fold(facts, rules).items():
+            if rules.fields[slot.field].personal:
                 sealed.append((slot.field, fact.value))
         fields: dict[str, list[str]] = {}
         for field, text in sealed:

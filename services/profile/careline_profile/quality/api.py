@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_profile.card import Now
+from careline_profile.in_force import InForce
 from careline_profile.numbers import Number
 from careline_profile.quality import queries, store
 from careline_profile.quality.checking import Checker
@@ -40,7 +41,7 @@ class DuplicatesView(BaseModel):
 
 
 def router(
-    connect: Connect, work: Work, checker: Checker, now: Now, *, accuracy_target: float
+    connect: Connect, work: Work, checker: Checker, now: Now, in_force: InForce
 ) -> APIRouter:
     """The routes; `work` opens a unit of work, `connect` a connection to profile's database."""
     routes = APIRouter(prefix="/v1", tags=["quality"])
@@ -48,7 +49,8 @@ def router(
 
     async def reported(month: str | None) -> Report:
         async with connect() as connection:
-            return await _report(connection, month or f"{now():%Y-%m}", accuracy_target)
+            target = in_force().policy.quality.accuracy_target
+            return await _report(connection, month or f"{now():%Y-%m}", target)
 
     @routes.get(
         "/quality", summary="The records in a month: last check, trend", dependencies=may_read

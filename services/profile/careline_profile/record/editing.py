@@ -9,7 +9,7 @@ from typing import NamedTuple
 from careline_contracts.envelope import Envelope
 from careline_profile import metrics, queries, store
 from careline_profile.announcements import announce_changes
-from careline_profile.handlers import Rules
+from careline_profile.in_force import InForce, Rules
 from careline_profile.model import AboutTheRecord, Customer, Graph, LookedAt
 from careline_profile.record import store as record_store
 from careline_profile.record.model import STAFF, Book, Fact, Slot
@@ -65,18 +65,19 @@ class Edited(NamedTuple):
 class Editor:
     """Makes edits under the rules of the record."""
 
-    def __init__(self, by: Rules) -> None:
-        self._by = by
+    def __init__(self, in_force: InForce) -> None:
+        self._in_force = in_force
 
     async def edit(self, unit: Unit, number: str, request: Request) -> Edited | None:
         """Makes all of them or none; None if there is no such customer; raises `Flawed`."""
         await share(unit.connection)
+        by = self._in_force()
         found = await queries.customer(unit.connection, number)
         if found is None:
             return None
         # under the identity that the number began with, as far as it still has it
         [(ref, _), *_] = await queries.identities(unit.connection, found.number)
-        graph = await store.load_around(unit.connection, [ref], self._by.links)
+        graph = await store.load_around(unit.connection, [ref], by.links)
         customer = graph.customer_of(ref)
         cause = _cause(customer, request)
         teller = Teller(
@@ -86,12 +87,12 @@ class Editor:
             request.since,
             request.now,
             request.verified_by,
-            self._by.keyring.seal(REASON, request.why),
+            by.keyring.seal(REASON, request.why),
         )
-        facts = [self._fact(teller, place, edit) for place, edit in enumerate(request.edits)]
+        facts = [_fact(teller, place, edit, by) for place, edit in enumerate(request.edits)]
         book = await record_store.load(unit.connection, customer.refs)
-        changes = take_in(facts, customer, book, self._by.fields)
-        await self._save(unit, graph, book, changes, cause)
+        changes = take_in(facts, customer, book, by.fields)
+        await self._save(unit, by, graph, book, changes, cause)
         fields = tuple(sorted({fact.slot.field for fact in facts})) if changes else ()
         return Edited(customer.number, customer.version, fields)
 
@@ -100,11 +101,12 @@ class Editor:
     ) -> Edited | None:
         """Clears a reminder; None if it doesn't stand, or there is no such customer."""
         await share(unit.connection)
+        by = self._in_force()
         found = await queries.customer(unit.connection, number)
         if found is None:
             return None
         refs = [ref for ref, _ in await queries.identities(unit.connection, found.number)]
-        graph = await store.load_around(unit.connection, refs[:1], self._by.links)
+        graph = await store.load_around(unit.connection, refs[:1], by.links)
         customer = graph.customer_of(refs[0])
         if not await record_store.clear_reminder(
             unit.connection, reminder, customer.refs, by=who, at=at
@@ -114,12 +116,13 @@ class Editor:
         looked = LookedAt(customer.number, customer.version, reminder, who)
         book = await record_store.load(unit.connection, customer.refs)
         cause = Envelope(f"{reminder}-looked-at", EDITS, LOOKED_AT, at, at)
-        await self._save(unit, graph, book, (looked,), cause)
+        await self._save(unit, by, graph, book, (looked,), cause)
         return Edited(customer.number, customer.version, ())
 
     async def _save(
         self,
         unit: Unit,
+        by: Rules,
         graph: Graph,
         book: Book,
         changes: Sequence[AboutTheRecord],
@@ -129,21 +132,22 @@ class Editor:
         graph.note_changes(changes)
         effects = Effects()
         effects.changes += [(change, Cause(at)) for change in changes]
-        attributes = partial(shared, book=book, rules=self._by.fields)
+        attributes = partial(shared, book=book, rules=by.fields)
         announce_changes(unit, changes, graph, attributes=attributes, at=at, cause=cause)
         await store.save(unit.connection, effects, graph)
         await record_store.save(unit.connection, book.added)
         unit.after_commit(lambda: metrics.count(changes))
 
-    def _fact(self, teller: Teller, place: int, edit: Edit) -> Fact:
-        if edit.field not in self._by.fields.fields:
-            raise Flawed(place, f"{edit.field} is no field of the record")
-        if edit.value is None:
-            return take_away(teller, Slot(edit.field, edit.item))
-        fact = tell(teller, edit.field, edit.value, self._by.fields, self._by.keyring)
-        if fact.flaw:
-            raise Flawed(place, f"{edit.field}: {fact.flaw}")
-        return fact
+
+def _fact(teller: Teller, place: int, edit: Edit, by: Rules) -> Fact:
+    if edit.field not in by.fields.fields:
+        raise Flawed(place, f"{edit.field} is no field of the record")
+    if edit.value is None:
+        return take_away(teller, Slot(edit.field, edit.item))
+    fact = tell(teller, edit.field, edit.value, by.fields, by.keyring)
+    if fact.flaw:
+        raise Flawed(place, f"{edit.field}: {fact.flaw}")
+    return fact
 
 
 def _cause(customer: Customer, request: Request) -> Envelope:

@@ -7,12 +7,13 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_profile import queries
+from careline_profile.in_force import InForce
 from careline_profile.protection.audit import Deed
 from careline_profile.protection.reading import Protection
 from careline_profile.protection.store import sealed_identities
 from careline_profile.record.model import Fact
 from careline_profile.record.queries import facts_of
-from careline_profile.record.rules.fold import FieldRules, fold
+from careline_profile.record.rules.fold import fold
 from careline_profile.rules import kind_of
 from careline_profile.timeline.model import Wanted
 from careline_profile.timeline.queries import page
@@ -64,8 +65,8 @@ class Export(BaseModel):
 class Exporter:
     """Gathers what is kept about a person, and leaves a trace of it in the audit."""
 
-    def __init__(self, protection: Protection, rules: FieldRules, keyring: Keyring) -> None:
-        self._protection, self._rules, self._keyring = protection, rules, keyring
+    def __init__(self, protection: Protection, in_force: InForce, keyring: Keyring) -> None:
+        self._protection, self._in_force, self._keyring = protection, in_force, keyring
 
     async def export(
         self, unit: Unit, caller: Caller, number: str, *, reason: str, at: datetime
@@ -93,7 +94,7 @@ class Exporter:
         )
 
     def _said(self, facts: list[Fact]) -> list[Said]:
-        standing = set(fold(facts, self._rules).values())
+        standing = set(fold(facts, self._in_force().fields).values())
         told = sorted(facts, key=lambda f: (f.occurred_at, f.event_key, f.slot))
         return [self._clear(fact, stands=fact in standing) for fact in told]
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_profile.in_force import InForce, Rules
 from careline_profile.record.model import Fact, Record
 from careline_profile.record.queries import facts_of
-from careline_profile.record.rules.fold import FieldRules, attributes, fold
+from careline_profile.record.rules.fold import attributes, fold
 from careline_profile.record.rules.forms import NoValue, in_form
-from careline_runtime.keyring import Keyring
 
 # Whoever ever had the value is a candidate; whether they have it now, the record says. The first
 # criterion is looked up, the others are looked at, and a page ends after a number.
@@ -50,12 +50,13 @@ class Found(NamedTuple):
 class Search:
     """Looks for customers by fields of their records."""
 
-    def __init__(self, rules: FieldRules, keyring: Keyring) -> None:
-        self._rules, self._keyring = rules, keyring
+    def __init__(self, in_force: InForce) -> None:
+        self._in_force = in_force
 
     def wanted(self, criteria: Mapping[str, str], *, on: date) -> list[Wanted]:
         """The criteria in their form; raises `NoValue` with the field's name."""
-        return [self._wanted(name, said, on) for name, said in criteria.items()]
+        by = self._in_force()
+        return [_wanted(name, said, on, by) for name, said in criteria.items()]
 
     async def page(
         self, connection: AsyncConnection, wanted: list[Wanted], *, after: str, limit: int
@@ -73,23 +74,24 @@ class Search:
         by_ref: dict[str, list[Fact]] = {}
         for fact in facts:
             by_ref.setdefault(fact.ref, []).append(fact)
-        found = []
+        found, rules = [], self._in_force().fields
         for customer, refs in candidates:
-            record = fold((fact for ref in refs for fact in by_ref.get(ref, ())), self._rules)
+            record = fold((fact for ref in refs for fact in by_ref.get(ref, ())), rules)
             if all(_has(record, one) for one in wanted):
-                found.append(Found(customer, attributes(record, self._rules)))
+                found.append(Found(customer, attributes(record, rules)))
         return found, candidates[-1][0] if len(candidates) == limit else None
 
-    def _wanted(self, name: str, said: str, on: date) -> Wanted:
-        field = self._rules.declared.get(name)
-        if field is None:
-            raise NoValue(f"{name} is no field of the record")
-        try:
-            value = in_form(said, field, on=on)
-        except NoValue as flaw:
-            raise NoValue(f"{name}: {flaw}") from None
-        token = self._keyring.token(name, value.casefold()) if field.personal else None
-        return Wanted(name, value, token)
+
+def _wanted(name: str, said: str, on: date, by: Rules) -> Wanted:
+    field = by.fields.declared.get(name)
+    if field is None:
+        raise NoValue(f"{name} is no field of the record")
+    try:
+        value = in_form(said, field, on=on)
+    except NoValue as flaw:
+        raise NoValue(f"{name}: {flaw}") from None
+    token = by.keyring.token(name, value.casefold()) if field.personal else None
+    return Wanted(name, value, token)
 
 
 def _has(record: Record, wanted: Wanted) -> bool:

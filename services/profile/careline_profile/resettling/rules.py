@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from careline_profile.model import LinkRules, Ref
+from careline_profile.record.policy import FieldPolicy
 from careline_profile.record.rules.fold import FieldRules
 
 PolicyInWords = Mapping[str, Mapping[str, str] | list[str] | int]
+UNKNOWN: PolicyInWords = {}
+"""Some were decided by one policy and some by another."""
 
 
 class Concerned(NamedTuple):
@@ -26,29 +29,40 @@ def in_words(links: LinkRules, fields: FieldRules) -> PolicyInWords:
         name: sorted(value) if isinstance(value, frozenset) else value
         for name, value in links._asdict().items()
     }
-    shares = {name: field.shares for name, field in fields.declared.items()}
+    shares = {name: _told(field, fields) for name, field in fields.declared.items()}
     return {**values, "shares": shares}
 
 
+def _told(field: FieldPolicy, fields: FieldRules) -> str:
+    """What others may know of a field, and which of its values that is."""
+    match field.shares, field.merge:
+        case "nothing", _:
+            return "nothing"
+        case shares, "most_trusted":
+            return f"{shares}, {' '.join(('most_trusted', *fields.trusted_sources))}"
+        case shares, merge:
+            return f"{shares}, {merge}"
+
+
 def concerned(before: PolicyInWords, now: PolicyInWords) -> Concerned:
-    """Whom the difference of two policies concerns."""
+    """Whom the difference of two policies concerns; before `UNKNOWN`, everybody."""
     values = ("blocked", "shared")
     by_value = [_set(before, name) ^ _set(now, name) for name in values]
-    others = before.keys() - {*values, "shares"}
+    others = now.keys() - {*values, "shares"}
     return Concerned(
-        any(before[name] != now.get(name) for name in others),
+        any(before.get(name) != now[name] for name in others),
         frozenset().union(*by_value),
         frozenset(name for name, _ in _shares(before) ^ _shares(now)),
     )
 
 
 def _set(policy: PolicyInWords, name: str) -> frozenset[str]:
-    found = policy[name]
+    found = policy.get(name, [])
     assert isinstance(found, list)
     return frozenset(found)
 
 
 def _shares(policy: PolicyInWords) -> set[tuple[str, str]]:
-    found = policy["shares"]
+    found = policy.get("shares", {})
     assert isinstance(found, Mapping)
     return set(found.items())

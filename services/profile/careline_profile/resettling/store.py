@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_profile.model import Ref
-from careline_profile.resettling.rules import Concerned, PolicyInWords
+from careline_profile.resettling.rules import UNKNOWN, Concerned, PolicyInWords
 
 # of a new database there is nothing to decide again
 _BEGIN = text("""
@@ -19,9 +19,7 @@ _LOCK = text("""
 """)
 _KEEP = text("""
     UPDATE applied_policy SET
-        policy = CASE WHEN :is_last THEN CAST(:policy AS jsonb) ELSE policy END,
-        target = CASE WHEN :is_last THEN NULL ELSE CAST(:policy AS jsonb) END,
-        cursor = :cursor
+        policy = CAST(:policy AS jsonb), target = CAST(:target AS jsonb), cursor = :cursor
 """)
 _NEXT = text("""
     SELECT ref FROM identities WHERE ref > :after AND (
@@ -40,6 +38,10 @@ class Applied(NamedTuple):
     policy: PolicyInWords
     target: PolicyInWords | None
     cursor: Ref
+
+    def left_for(self, policy: PolicyInWords) -> "Applied":
+        """Where a policy begins; the one that was underway may not have got to everybody."""
+        return Applied(self.policy if self.target is None else UNKNOWN, policy, "")
 
 
 async def lock_applied(connection: AsyncConnection, policy: PolicyInWords) -> Applied:
@@ -63,9 +65,11 @@ async def next_refs(
     return list((await connection.execute(_NEXT, asked)).scalars())
 
 
-async def keep(
-    connection: AsyncConnection, policy: PolicyInWords, *, cursor: Ref, is_last: bool
-) -> None:
-    """A policy has been applied up to an identity, or altogether."""
-    written = {"policy": orjson.dumps(policy).decode(), "cursor": cursor, "is_last": is_last}
+async def keep(connection: AsyncConnection, applied: Applied) -> None:
+    """What has been applied, and how far."""
+    written = {
+        "policy": orjson.dumps(applied.policy).decode(),
+        "target": orjson.dumps(applied.target).decode() if applied.target else None,
+        "cursor": applied.cursor,
+    }
     await connection.execute(_KEEP, written)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.profile import Apart
 from careline_profile import queries as customer_queries
-from careline_profile.handlers import Rules
+from careline_profile.in_force import InForce
 from careline_profile.model import Pair
 from careline_profile.numbers import Number
 from careline_profile.reviews import queries
@@ -116,15 +116,17 @@ class Decided(BaseModel):
     customers: tuple[str, str]
 
 
-def router(connect: Connect, work: Work, rulebook: Rules, now: Callable[[], datetime]) -> APIRouter:
+def router(
+    connect: Connect, work: Work, in_force: InForce, now: Callable[[], datetime]
+) -> APIRouter:
     """The routes; `now` is the service's clock: a verdict holds from then on."""
     routes = APIRouter(prefix="/v1", tags=["reviews"])
-    routes.include_router(_looking(connect, rulebook))
-    routes.include_router(_deciding(connect, work, rulebook, now))
+    routes.include_router(_looking(connect, in_force))
+    routes.include_router(_deciding(connect, work, in_force, now))
     return routes
 
 
-def _looking(connect: Connect, rulebook: Rules) -> APIRouter:
+def _looking(connect: Connect, in_force: InForce) -> APIRouter:
     routes = APIRouter(dependencies=[requires("customers.read")])
 
     @routes.get("/reviews", summary="Links that wait for a person")
@@ -147,7 +149,7 @@ def _looking(connect: Connect, rulebook: Rules) -> APIRouter:
             held = await _held(connection, link)
             one, other = [await queries.side_of(connection, ref) for ref in held.link]
             shown = queries.CustomerLink(held.link, held.reason, held.kind)
-            [view] = await _views(connection, [shown], rulebook)
+            [view] = await _views(connection, [shown], in_force)
         return Review(link=view, sides=(_side(*one), _side(*other)))
 
     @routes.get(
@@ -157,13 +159,13 @@ def _looking(connect: Connect, rulebook: Rules) -> APIRouter:
     async def links(number: Number) -> Links:
         async with connect() as connection:
             customer, found = await _links(connection, number)
-            return Links(customer=customer, links=await _views(connection, found, rulebook))
+            return Links(customer=customer, links=await _views(connection, found, in_force))
 
     return routes
 
 
 def _deciding(
-    connect: Connect, work: Work, rulebook: Rules, now: Callable[[], datetime]
+    connect: Connect, work: Work, in_force: InForce, now: Callable[[], datetime]
 ) -> APIRouter:
     routes = APIRouter()
 
@@ -190,7 +192,7 @@ def _deciding(
         try:
             async with work() as unit:
                 outcome: Outcome = await decide(
-                    unit, link, word, rulebook=rulebook, by=caller.subject, reason=reason, at=now()
+                    unit, link, word, in_force=in_force, by=caller.subject, reason=reason, at=now()
                 )
         except Undecidable as error:
             raise HTTPException(409, str(error)) from error
@@ -226,11 +228,12 @@ async def _links(
 
 
 async def _views(
-    connection: AsyncConnection, links: Sequence[queries.CustomerLink], rulebook: Rules
+    connection: AsyncConnection, links: Sequence[queries.CustomerLink], in_force: InForce
 ) -> list[LinkView]:
     pairs = [one.link for one in links]
     evidence = await queries.evidence_of(connection, pairs)
     verdicts = await queries.verdicts_on(connection, pairs)
+    keyring = in_force().keyring
     return [
         LinkView(
             link=link_name(one.link),
@@ -246,7 +249,7 @@ async def _views(
                     is_one=is_one,
                     at=at,
                     by=by,
-                    reason=rulebook.keyring.open(VERDICT_REASON, sealed),
+                    reason=keyring.open(VERDICT_REASON, sealed),
                 )
                 for is_one, at, by, sealed in verdicts[one.link]
             ],

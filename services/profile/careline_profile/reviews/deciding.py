@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from careline_profile import metrics, rules, store
 from careline_profile.announcements import announce_changes
-from careline_profile.handlers import Rules
+from careline_profile.in_force import InForce
 from careline_profile.model import Pair, Verdict
 from careline_profile.record import store as record_store
 from careline_profile.record.rules.keeping import shared
@@ -31,10 +31,11 @@ class Outcome(NamedTuple):
 
 
 async def decide(
-    unit: Unit, link: Pair, word: Word, *, rulebook: Rules, by: str, reason: str, at: datetime
+    unit: Unit, link: Pair, word: Word, *, in_force: InForce, by: str, reason: str, at: datetime
 ) -> Outcome:
     """Records who decided what and why, and makes the customers what follows from it."""
     await share(unit.connection)
+    rulebook = in_force()
     graph = await store.load_around(unit.connection, link, rulebook.links)
     is_held = link in graph.held
     if is_held != (word in ("approved", "refused")):
