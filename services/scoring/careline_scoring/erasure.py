@@ -8,6 +8,7 @@ TRACES = Traces(
         "buckets": ("identity",),
         "members": ("identity",),
         "tickets": ("identity",),
+        "ticket_news": ("identity", "customer"),
         "customers": ("number",),
         "tier_moves": ("number",),
     },

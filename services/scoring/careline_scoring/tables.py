@@ -59,6 +59,21 @@ tickets = Table(
     "are in the buckets of the identity.",
 )
 
+ticket_news = Table(
+    "ticket_news",
+    metadata,
+    Column("ticket", Name, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("identity", Name, nullable=False),
+    Column("customer", Name, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    comment="What versions of tickets told, until the clock has passed the instant: from then on "
+    "it counts, and is in `tickets`. `customer` owns an identity of which nothing else was heard.",
+)
+
 customers = Table(
     "customers",
     metadata,

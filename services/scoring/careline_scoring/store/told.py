@@ -1,12 +1,14 @@
-"""What tickets have told so far, so that a later version can take its place."""
+"""What tickets have told: what still waits for its instant, and what counts by now."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_scoring.book import Told
+from careline_scoring.book import News, Told
 from careline_scoring.model import Fact
 
 _TOLD = text("""
@@ -21,16 +23,62 @@ _SAVE_TOLD = text("""
     ON CONFLICT (ticket) DO UPDATE
     SET version = excluded.version, identity = excluded.identity, facts = excluded.facts
 """)
+_HAVE_TOLD = text("""
+    SELECT ticket FROM tickets WHERE ticket = ANY(CAST(:tickets AS text[]))
+    UNION
+    SELECT ticket FROM ticket_news WHERE ticket = ANY(CAST(:tickets AS text[]))
+""")
+_KEEP = text("""
+    INSERT INTO ticket_news (ticket, version, at, identity, customer, facts, event_id, traceparent)
+    SELECT ticket, version, at, identity, customer, CAST(facts AS jsonb), event_id, traceparent
+    FROM unnest(
+        CAST(:tickets AS text[]), CAST(:versions AS int[]), CAST(:instants AS timestamptz[]),
+        CAST(:identities AS text[]), CAST(:customers AS text[]), CAST(:facts AS text[]),
+        CAST(:events AS text[]), CAST(:traceparents AS text[])
+    ) AS news (ticket, version, at, identity, customer, facts, event_id, traceparent)
+    ON CONFLICT DO NOTHING
+""")
+# all news of a customer together: no unit may take one that another one comes before
+_PASSED = text("""
+    WITH passed AS (
+        SELECT news.*, COALESCE(members.customer, news.customer) AS owner
+        FROM ticket_news AS news LEFT JOIN members USING (identity)
+        WHERE at <= :until
+    )
+    SELECT passed.at, ticket, passed.version, passed.customer, passed.identity, tickets.identity
+    FROM passed LEFT JOIN tickets USING (ticket)
+    WHERE owner = ANY(CAST(:numbers AS text[])) OR owner IN (
+        SELECT owner FROM passed WHERE passed.identity = ANY(CAST(:identities AS text[])))
+""")
+_NEXT = text("""
+    SELECT identity, min(at) FROM ticket_news
+    WHERE identity = ANY(CAST(:identities AS text[])) AND at > :after
+    GROUP BY identity
+""")
+_TAKE = text("""
+    DELETE FROM ticket_news WHERE (ticket, version) IN (
+        SELECT * FROM unnest(CAST(:tickets AS text[]), CAST(:versions AS int[])))
+    RETURNING at, ticket, version, identity, customer, CAST(facts AS text), event_id, traceparent
+""")
+
+
+class Passed(NamedTuple):
+    """News that wait no longer: of whom, and under which identities the ticket tells and told."""
+
+    at: datetime
+    ticket: str
+    version: int
+    customer: str
+    identities: tuple[str, ...]
 
 
 async def told(connection: AsyncConnection, tickets: Collection[str]) -> dict[str, Told]:
-    """What these tickets have said so far; those that never told of anything are left out."""
+    """What counts of these tickets by now; those that never told of anything are left out."""
     if not tickets:
         return {}
     rows = await connection.execute(_TOLD, {"tickets": sorted(tickets)})
     return {
-        ticket: Told(version, identity, tuple(Fact(*fact) for fact in json.loads(facts)))
-        for ticket, version, identity, facts in rows
+        ticket: Told(version, identity, _facts(facts)) for ticket, version, identity, facts in rows
     }
 
 
@@ -46,3 +94,73 @@ async def save_told(connection: AsyncConnection, told: dict[str, Told]) -> None:
             "facts": [json.dumps(now.facts) for _, now in ordered],
         },
     )
+
+
+async def have_told(connection: AsyncConnection, tickets: Collection[str]) -> set[str]:
+    """Those of these tickets of which something counts, or waits."""
+    return set((await connection.execute(_HAVE_TOLD, {"tickets": sorted(tickets)})).scalars())
+
+
+async def keep_news(connection: AsyncConnection, news: Iterable[News]) -> None:
+    """Lets news wait for the instant."""
+    ordered = sorted(news)
+    await connection.execute(
+        _KEEP,
+        {
+            "tickets": [one.ticket for one in ordered],
+            "versions": [one.version for one in ordered],
+            "instants": [one.at for one in ordered],
+            "identities": [one.identity for one in ordered],
+            "customers": [one.customer for one in ordered],
+            "facts": [json.dumps(one.facts) for one in ordered],
+            "events": [one.event_id for one in ordered],
+            "traceparents": [one.traceparent for one in ordered],
+        },
+    )
+
+
+async def passed_news(
+    connection: AsyncConnection,
+    *,
+    identities: Collection[str],
+    numbers: Collection[str],
+    until: datetime,
+) -> list[Passed]:
+    """What waits no longer, of these customers and of those who have these identities.
+
+    Another unit may be about to take it: `take_news` says.
+    """
+    found = await connection.execute(
+        _PASSED,
+        {"identities": sorted(identities), "numbers": sorted(numbers), "until": until},
+    )
+    return [
+        Passed(at, ticket, version, customer, tuple(filter(None, identities)))
+        for at, ticket, version, customer, *identities in found
+    ]
+
+
+async def next_news(
+    connection: AsyncConnection, identities: Collection[str], *, after: datetime
+) -> list[tuple[str, datetime]]:
+    """For those of these identities of which something waits still: until when."""
+    found = await connection.execute(_NEXT, {"identities": sorted(identities), "after": after})
+    return [(identity, at) for identity, at in found]
+
+
+async def take_news(connection: AsyncConnection, passed: Collection[Passed]) -> list[News]:
+    """These news, in order of instant: they wait no longer. Their customers must be locked."""
+    if not passed:
+        return []
+    taken = await connection.execute(
+        _TAKE,
+        {"tickets": [one.ticket for one in passed], "versions": [one.version for one in passed]},
+    )
+    return sorted(
+        News(at, ticket, version, identity, customer, _facts(facts), *rest)
+        for at, ticket, version, identity, customer, facts, *rest in taken
+    )
+
+
+def _facts(text: str) -> tuple[Fact, ...]:
+    return tuple(Fact(*fact) for fact in json.loads(text))
