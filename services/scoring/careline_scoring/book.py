@@ -135,6 +135,17 @@ class Told(NamedTuple):
     version: int
     identity: str
     facts: tuple[Fact, ...]
+    event_id: str
+
+
+class Answer(NamedTuple):
+    """Which event told what became of an outreach, and as which fact it is kept."""
+
+    event_key: str
+    event_id: str
+    identity: str
+    day: int
+    kind: str
 
 
 class TierMove(NamedTuple):
@@ -168,6 +179,7 @@ class Book:
         """Times and amount to add to each bucket."""
         self.new_records: dict[str, Customer] = {}
         self.newly_told: dict[str, Told] = {}
+        self.new_answers: list[Answer] = []
         self.tier_moves: list[TierMove] = []
         self.changed: dict[str, Customer] = {}
 
@@ -202,10 +214,10 @@ class Book:
 
     def retell(self, news: News) -> list[tuple[str, Fact]]:
         """Keeps what a ticket says now; what that adds and takes back, under whose identity."""
-        before = self._told.get(news.ticket, Told(0, "", ()))
+        before = self._told.get(news.ticket, Told(0, "", (), ""))
         if news.version <= before.version:
             return []
-        now = Told(news.version, news.identity, news.facts)
+        now = Told(news.version, news.identity, news.facts, news.event_id)
         self._told[news.ticket] = self.newly_told[news.ticket] = now
         times = Counter((now.identity, fact) for fact in now.facts)
         times.subtract((before.identity, fact) for fact in before.facts)

@@ -7,6 +7,7 @@ TRACES = Traces(
     rows={
         "buckets": ("identity",),
         "members": ("identity",),
+        "answers": ("identity",),
         "tickets": ("identity",),
         "ticket_news": ("identity", "customer"),
         "customers": ("number",),

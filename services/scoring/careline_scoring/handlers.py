@@ -32,7 +32,7 @@ from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_scoring import metrics, store, tickets
 from careline_scoring.announcements import announce_changes, announce_score
-from careline_scoring.book import Book, Customer, News, Published, TierMove
+from careline_scoring.book import Answer, Book, Customer, News, Published, TierMove
 from careline_scoring.facts import known_at, of_activity, of_answer, whom
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact
@@ -215,6 +215,8 @@ class _Work:
         # the number is an identity like any other: it follows merges
         customer = self.book.owner(answer.customer, named=answer.customer)
         fact = of_answer(envelope, answer, self._calendar)
+        told = Answer(envelope.event_key, envelope.id, answer.customer, fact.day, fact.kind)
+        self.book.new_answers.append(told)
         self._learn(customer, answer.customer, fact, envelope)
 
     def _learn(self, customer: Customer, identity: str, fact: Fact, cause: Envelope) -> None:

@@ -1,4 +1,4 @@
-"""What tickets have told: what still waits for its instant, and what counts by now."""
+"""What tickets have told, waiting for its instant and counting by now; what outreach has told."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -8,20 +8,21 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_scoring.book import News, Told
+from careline_scoring.book import Answer, News, Told
 from careline_scoring.model import Fact
 
 _TOLD = text("""
-    SELECT ticket, version, identity, CAST(facts AS text) FROM tickets
+    SELECT ticket, version, identity, CAST(facts AS text), event_id FROM tickets
     WHERE ticket = ANY(CAST(:tickets AS text[]))
 """)
 _SAVE_TOLD = text("""
-    INSERT INTO tickets (ticket, version, identity, facts)
-    SELECT ticket, version, identity, CAST(facts AS jsonb) FROM unnest(
+    INSERT INTO tickets (ticket, version, identity, facts, event_id)
+    SELECT ticket, version, identity, CAST(facts AS jsonb), event_id FROM unnest(
         CAST(:tickets AS text[]), CAST(:versions AS int[]), CAST(:identities AS text[]),
-        CAST(:facts AS text[])) AS told (ticket, version, identity, facts)
-    ON CONFLICT (ticket) DO UPDATE
-    SET version = excluded.version, identity = excluded.identity, facts = excluded.facts
+        CAST(:facts AS text[]), CAST(:events AS text[])
+    ) AS told (ticket, version, identity, facts, event_id)
+    ON CONFLICT (ticket) DO UPDATE SET version = excluded.version, identity = excluded.identity,
+        facts = excluded.facts, event_id = excluded.event_id
 """)
 _HAVE_TOLD = text("""
     SELECT ticket FROM tickets WHERE ticket = ANY(CAST(:tickets AS text[]))
@@ -40,15 +41,20 @@ _KEEP = text("""
 """)
 # all news of a customer together: no unit may take one that another one comes before
 _PASSED = text("""
-    WITH passed AS (
-        SELECT news.*, COALESCE(members.customer, news.customer) AS owner
+    WITH whose AS (
+        SELECT unnest(CAST(:numbers AS text[])) AS customer
+        UNION
+        SELECT COALESCE(members.customer, news.customer)
         FROM ticket_news AS news LEFT JOIN members USING (identity)
-        WHERE at <= :until
+        WHERE identity = ANY(CAST(:identities AS text[]))
+    ), names AS (
+        SELECT unnest(CAST(:identities AS text[])) AS identity
+        UNION
+        SELECT identity FROM members JOIN whose USING (customer)
     )
-    SELECT passed.at, ticket, passed.version, passed.customer, passed.identity, tickets.identity
-    FROM passed LEFT JOIN tickets USING (ticket)
-    WHERE owner = ANY(CAST(:numbers AS text[])) OR owner IN (
-        SELECT owner FROM passed WHERE passed.identity = ANY(CAST(:identities AS text[])))
+    SELECT at, ticket, news.version, news.customer, news.identity, tickets.identity
+    FROM ticket_news AS news JOIN names USING (identity) LEFT JOIN tickets USING (ticket)
+    WHERE at <= :until
 """)
 _NEXT = text("""
     SELECT identity, min(at) FROM ticket_news
@@ -59,6 +65,16 @@ _TAKE = text("""
     DELETE FROM ticket_news WHERE (ticket, version) IN (
         SELECT * FROM unnest(CAST(:tickets AS text[]), CAST(:versions AS int[])))
     RETURNING at, ticket, version, identity, customer, CAST(facts AS text), event_id, traceparent
+""")
+
+
+_SAVE_ANSWERS = text("""
+    INSERT INTO answers (event_key, event_id, identity, day, kind)
+    SELECT CAST(key AS uuid), event_id, identity, DATE '0001-01-01' + (day - 1), kind FROM unnest(
+        CAST(:keys AS text[]), CAST(:events AS text[]), CAST(:identities AS text[]),
+        CAST(:days AS int[]), CAST(:kinds AS text[])
+    ) AS answer (key, event_id, identity, day, kind)
+    ON CONFLICT DO NOTHING
 """)
 
 
@@ -78,7 +94,8 @@ async def told(connection: AsyncConnection, tickets: Collection[str]) -> dict[st
         return {}
     rows = await connection.execute(_TOLD, {"tickets": sorted(tickets)})
     return {
-        ticket: Told(version, identity, _facts(facts)) for ticket, version, identity, facts in rows
+        ticket: Told(version, identity, read_facts(facts), event_id)
+        for ticket, version, identity, facts, event_id in rows
     }
 
 
@@ -92,6 +109,7 @@ async def save_told(connection: AsyncConnection, told: dict[str, Told]) -> None:
             "versions": [now.version for _, now in ordered],
             "identities": [now.identity for _, now in ordered],
             "facts": [json.dumps(now.facts) for _, now in ordered],
+            "events": [now.event_id for _, now in ordered],
         },
     )
 
@@ -157,10 +175,26 @@ async def take_news(connection: AsyncConnection, passed: Collection[Passed]) -> 
         {"tickets": [one.ticket for one in passed], "versions": [one.version for one in passed]},
     )
     return sorted(
-        News(at, ticket, version, identity, customer, _facts(facts), *rest)
+        News(at, ticket, version, identity, customer, read_facts(facts), *rest)
         for at, ticket, version, identity, customer, facts, *rest in taken
     )
 
 
-def _facts(text: str) -> tuple[Fact, ...]:
+async def save_answers(connection: AsyncConnection, answers: Collection[Answer]) -> None:
+    """Keeps which events the facts of outreach came from."""
+    ordered = sorted(answers)
+    await connection.execute(
+        _SAVE_ANSWERS,
+        {
+            "keys": [one.event_key for one in ordered],
+            "events": [one.event_id for one in ordered],
+            "identities": [one.identity for one in ordered],
+            "days": [one.day for one in ordered],
+            "kinds": [one.kind for one in ordered],
+        },
+    )
+
+
+def read_facts(text: str) -> tuple[Fact, ...]:
+    """Facts as they are kept of a ticket."""
     return tuple(Fact(*fact) for fact in json.loads(text))
