@@ -58,4 +58,4 @@ async def test_what_tickets_and_outreach_told_of_her_is_forgotten_counted_or_wai
         await scoring.tick(noon(6))
         assert await tables_naming(engine, [ANN, PHONE]) == set()
         assert await scoring.rows("SELECT * FROM customers WHERE number = 'C-bob'") == kept
-        assert await tables_naming(engine, [BOB]) >= {"answers", "tickets", "buckets"}
+        assert await tables_naming(engine, [BOB]) >= {"public.answers", "public.tickets"}
