@@ -22,7 +22,14 @@ from careline_contracts.events.engagement import (
     ReminderRaised,
 )
 from careline_contracts.payload import Payload
-from careline_contracts.topics import CASE_CHANGES, CASES, OUTREACH_REQUESTS, REMINDERS, Topic
+from careline_contracts.topics import (
+    CASE_CHANGES,
+    CASES,
+    OUTREACH_BY_CHANNEL,
+    OUTREACH_REQUESTS,
+    REMINDERS,
+    Topic,
+)
 from careline_engagement import metrics
 from careline_engagement.context import Context
 from careline_engagement.model import Case
@@ -139,7 +146,8 @@ def _sent(unit: Unit, news: News, playbook: Playbook, words: Rendered | None) ->
         subject=words.subject if words else None,
         body=words.body if words else None,
     )
-    _say(unit, OUTREACH_REQUESTS, request, news, id=f"{case.id}-{name}")
+    for topic in (OUTREACH_REQUESTS, OUTREACH_BY_CHANNEL[request.channel]):
+        _say(unit, topic, request, news, id=f"{case.id}-{name}")
     _count_contact(unit, news, "sent", "")
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
-from careline_contracts.events.touchpoints import MinorUnits
+from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
 from careline_engagement.policy.words import Evidence, Name, Part, Text
 
 Role = Literal["supervisor", "account_manager", "on_call"]
@@ -103,7 +103,7 @@ class OutreachStep(StepPolicy):
 
     do: Literal["outreach"]
     script: Name
-    channel: dict[Tier, Name] | Name
+    channel: dict[Tier, ContactChannel] | ContactChannel
     patience_hours: Annotated[int, Field(ge=0)]
     """How long it may wait for room; when there is none in time, it is suppressed."""
     within_hours: PositiveInt
@@ -123,7 +123,7 @@ class OutreachStep(StepPolicy):
     def successors(self) -> tuple[str, ...]:
         return (self.suppressed,) if self.suppressed else ()
 
-    def channel_for(self, tier: Tier | None) -> str:
+    def channel_for(self, tier: Tier | None) -> ContactChannel:
         """Of whom no tier is known is contacted as the lowest is."""
         return self.channel if isinstance(self.channel, str) else self.channel[tier or "edge"]
 
