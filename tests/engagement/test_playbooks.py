@@ -304,7 +304,9 @@ def test_a_script_can_not_reach_out_of_its_sandbox() -> None:
         pytest.param(
             ("script: wake-up", "script: wake"), "there is no script wake", id="no such script"
         ),
-        pytest.param(("channel: sms", "channel: fax"), "Input should be 'phone', ", id="no channel"),
+        pytest.param(
+            ("channel: sms", "channel: fax"), "Input should be 'phone', ", id="no channel"
+        ),
         pytest.param(
             ("trigger: moment/quarter", "trigger: moment/quarters"),
             "moment/quarters is neither birthday",
