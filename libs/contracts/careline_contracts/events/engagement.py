@@ -17,8 +17,8 @@ class OutreachRequested(Payload):
 
     After `expires_at` the message would come too late: the channel drops it and answers `failed`.
     `body` is the script with its variables filled in, in the customer's language; `$name` in it is
-    for the channel, which alone knows who the customer is. It is said on the topic of all requests and,
-    under the same id, on that of its channel: a system follows one of the two.
+    for the channel, which alone knows who the customer is. It is said on the topic of all requests
+    and, under the same id, on that of its channel: a system follows one of the two.
     """
 
     type: ClassVar[str] = "careline.outreach.requested.v1"
