@@ -109,6 +109,7 @@ def explain(
     """The score of a customer by these facts and this policy."""
     begins = rulebook.calendar.begins
     decision = rulebook.decide(history, rulebook.calendar.day_of(as_of))
+    tags = all_of(decision.tags, rulebook.care.with_handling(record))
     return ScoreView(
         customer=customer,
         requested=requested,
@@ -124,7 +125,7 @@ def explain(
             "value": decision.value,
             "need": decision.need,
             "risk": decision.risk,
-            **dict(all_of(decision.tags, record)),
+            **dict(tags),
         },
         tier=decision.tier,
         reasons={
@@ -132,8 +133,8 @@ def explain(
             for verdict in VERDICTS
         }
         | {
-            tag: list(tag_reasons(tag, rulebook, history, decision, language))
-            for tag, _ in all_of(decision.tags, record)
+            tag: list(tag_reasons(tag, rulebook, history, decision, record, language))
+            for tag, _ in tags
         },
         left_out=history.left_out,
         ways_up=[_way_up(rulebook, way) for way in ways_up(rulebook, history, decision.day)],

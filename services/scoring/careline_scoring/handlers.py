@@ -387,7 +387,7 @@ class _Work:
             decision.need,
             decision.risk,
             decision.tier,
-            all_of(decision.tags, customer.record),
+            all_of(decision.tags, customer.rulebook.care.with_handling(customer.record)),
             self._calendar.begins(decision.change_day),
             customer.rulebook.version,
         )
