@@ -128,7 +128,7 @@ async def test_what_is_said_carries_instant_key_and_cause(engagement: Engagement
     assert [s.key for s in said] == ["A", "A", "A", "A", case, "A", "A", case]
     assert said[0].envelope.causation_id == "e2"
     assert {s.envelope.causation_id for s in said[1:]} == {""}, "time was the cause"
-    assert [s.envelope.recorded_at for s in said] == [after(0)] * 4 + [after(2)] * 3
+    assert [s.envelope.recorded_at for s in said] == [after(0)] * 5 + [after(2)] * 3
 
 
 async def test_a_case_stays_in_the_trace_of_its_warning(engagement: Engagement) -> None:
