@@ -22,6 +22,7 @@ from careline_engagement.policy.steps import (
 from careline_engagement.rules import budget, owners, tickets
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
+from careline_engagement.rules.handling import channel_of, is_at_once
 from careline_engagement.rules.parting import unfounded
 from careline_engagement.rules.zones import zone_of
 
@@ -123,12 +124,12 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
             at = said.began_at
         match step:
             case OfferStep():
-                due_at = _due_at(step, said, at, view)
+                due_at = _due_at(step, said, at, case, view)
                 yield from _begun(step, said, at, due_at)
                 yield from _offer(step, said, at, due_at, case, view)
                 way = _Way(at, below)
             case Obligation():
-                due_at = _due_at(step, said, at, view)
+                due_at = _due_at(step, said, at, case, view)
                 yield from _begun(step, said, at, due_at)
                 done = _first(view.evidence, step.done_by, at)
                 yield from _obligation(step, said, due_at, done)
@@ -154,13 +155,15 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
         at, name = way.at, way.step
 
 
-def _due_at(step: Obligation, said: Step | None, at: datetime, view: View) -> datetime:
+def _due_at(step: Obligation, said: Step | None, at: datetime, case: Case, view: View) -> datetime:
     """The deadline that was given when the step began, in its calendar's hours."""
     if said is not None and said.due_at is not None:
         return said.due_at
+    at_once = step.at_once_hours is not None and is_at_once(view.family, case.number, at)
+    within = step.within_at_once if at_once else step.within
     if step.calendar is None:
-        return at + step.within
-    return view.book.timetable(step.calendar, at).after(at, step.within)
+        return at + within
+    return view.book.timetable(step.calendar, at).after(at, within)
 
 
 def _begun(step: Obligation, said: Step | None, at: datetime, due_at: datetime) -> Iterator[Move]:
@@ -223,7 +226,8 @@ def _outreach(
         return [], _Way(said.sent_at, below)
     if said is not None and said.suppressed_at is not None:
         return [], _Way(said.suppressed_at, other_way)
-    wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose, case.tier)
+    channel = channel_of(step, case, view.family, at)
+    wish = budget.Wish(at, channel, playbook.purpose, case.tier)
     fate = _fate(wish, step.patience, view)
     parting, asked_at = view.family.parting, at
     if parting is not None and parting.covers(fate.at):
