@@ -1,4 +1,4 @@
-"""What is said besides a move: whose customer it is, how to treat them, in which words (CARE-4, -7)."""
+"""Besides a move: whose customer it is, how to treat them, in which words (CARE-4, CARE-7)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
