@@ -144,13 +144,14 @@ async def test_what_was_said_of_both_is_no_case_of_one(admin_url: str) -> None:
 @pytest.mark.parametrize(
     ("hours", "expected"),
     [
-        pytest.param(15, ("sent", ""), id="while it would have waited: at once"),
-        pytest.param(23.5, ("suppressed", "too_late"), id="when its patience is over: not at all"),
+        pytest.param(15, ("sent", "case_closed"), id="while it would have waited: at once"),
+        pytest.param(36, ("suppressed", "too_late"), id="when its patience is over: not at all"),
     ],
 )
 async def test_a_message_that_a_mistaken_merge_had_stopped(
     admin_url: str, hours: float, expected: tuple[str, str]
 ) -> None:
+    """The reason of what was sent is what it had waited for: its case, withdrawn at the merge."""
     async with fresh_engagement(admin_url, "retention") as stage:
         night = 5  # 22 h in China: calls wait for the morning
         told = [stage.tier(person, 0, "core") for person in ("C1", "C2")]
