@@ -183,7 +183,7 @@ OUTREACH_BY_CHANNEL = {
     )
     for channel in get_args(ContactChannel)
 }
-"""The same requests, each for the channel system that delivers it: docs/decisions/0023."""
+"""The same requests, each for the channel system that delivers it: docs/decisions/0024."""
 CASES = Topic("careline.cases.v1", "engagement", "case", "state", (engagement.CaseState,))
 CASE_CHANGES = Topic(
     "careline.case-changes.v1",
