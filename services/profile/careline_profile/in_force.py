@@ -1,6 +1,6 @@
 """The rules that decide, and by which policy: profile follows what is published while it runs.
 
-docs/decisions/0024-what-was-said-is-read-by-the-policy-of-then.md says which policy decides what.
+docs/decisions/0027-what-was-said-is-read-by-the-policy-of-then.md says which policy decides what.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Who lost access before their tokens expire: by subject, what was issued until then.
 
-docs/decisions/0023-access-is-withdrawn-by-name.md says why by subject and instant.
+docs/decisions/0026-access-is-withdrawn-by-name.md says why by subject and instant.
 """
 
 from datetime import datetime
