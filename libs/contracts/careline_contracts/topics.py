@@ -74,12 +74,7 @@ ACTIVITIES = Topic(
     "profile",
     "customer",
     "events",
-    (
-        profile.Activity,
-        profile.CustomersMerged,
-        profile.CustomersSplit,
-        profile.CustomerErased,
-    ),
+    (profile.Activity, profile.CustomersMerged, profile.CustomersSplit, profile.CustomerErased),
     ("scoring", "engagement", "ticketing"),
 )
 CUSTOMERS = Topic(
@@ -145,7 +140,7 @@ WITHDRAWALS = Topic(
     "subject",
     "state",
     (profile.AccessWithdrawn,),
-    ("ingest", "profile", "scoring", "engagement", "ticketing"),
+    SERVICES,
     partitions=1,
     # of the staff, by the names that tokens give them
     personal="none",
@@ -325,7 +320,7 @@ POLICIES = Topic(
     "service and instant: `scoring/2026-11-24T08:00:00Z`",
     "state",
     (operations.PolicyPublished,),
-    ("profile", "scoring", "engagement", "ticketing"),
+    WITH_DATABASE,
     partitions=1,
     personal="none",
 )
