@@ -1,4 +1,4 @@
-"""One real Kafka, PostgreSQL and Valkey for the whole test run, in a home of its own.
+"""One real Kafka, PostgreSQL and Valkey for all tests of a process, in a home of their own.
 
 They are the local stack's, or containers where `CARELINE_TEST_STACK=docker` says so.
 """
@@ -7,16 +7,24 @@ from collections.abc import Iterator
 from typing import cast
 
 import pytest
+import structlog
+from xdist.remote import Producer
 
 from careline_localstack import LocalStack
 from tests import containers
 from tests.containers import OnlyEndpoints, Servers
+from tests.workers import ByUnit, longest_first
 
 SHARED_SERVERS = {"stack", "running_services"}
 """Fixtures whose servers may be containers."""
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByUnit:
+    return ByUnit(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=longest_first)
     if not containers.are_chosen():
         return
     skip = pytest.mark.skip(reason=f"{containers.VARIABLE}=docker: starts local servers of its own")
@@ -24,6 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if item.get_closest_marker("stack") and not fixtures & SHARED_SERVERS:
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    """Rich ones with every local variable, which tests raise by the hundred, take a second each."""
+    *others, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, plain])
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,8 @@ def show(
         highlight=False,
         soft_wrap=True,
     )
+    if found["handling"]:
+        stdout.print(f"    special care: {', '.join(found['handling'])}", highlight=False)
     for task in found["open"]:
         stdout.print(f"    {task['due_at']} {task['playbook']}: {task['step']}", highlight=False)
     for coming in found["coming"]:

@@ -1,4 +1,4 @@
-"""The replay clock's driver: drain, tick, drain; for who decides last, once more.
+"""The replay clock's driver: drain, tick, drain; once more for each who decides after the others.
 
 Drained means that every service has handled everything that was published and has nothing left
 to say or to fire. It is read twice around the services' own word, so that an event in flight
@@ -33,9 +33,9 @@ FIRST_LOOK_SHARE = 0.7
 LATEST_FIRST_LOOK_SECONDS = 0.3
 """Of the time that the last drain of its kind took: steps of a replay are much alike."""
 
-DECIDES_LAST = ("engagement",)
-"""Passes an instant after all others have said what they have to say of it
-(docs/decisions/0022-who-decides-last.md)."""
+DECIDES_LAST = ("scoring", "engagement")
+"""Each passes an instant after all before it, and all who aren't named, have said what they have to
+say of it (docs/decisions/0022-who-decides-last.md)."""
 
 Status = Mapping[str, Any]
 
@@ -86,18 +86,18 @@ class Pipeline:
     async def tick(self, now: datetime, *, timeout_seconds: float = 600) -> None:
         """Moves the replay clock to `now`, and returns when all that this causes has happened."""
         last = [service for service in DECIDES_LAST if service in self.services]
-        if last:
-            self._waits = self._waits or {
-                service: from_text((await self.get(service, "/status"))["clock"], name="clock")
-                for service in last
-            }
-            await self._tick(ClockTicked(now=now, still=self._waits), timeout_seconds)
-        await self._tick(ClockTicked(now=now), timeout_seconds)
+        waits = self._waits or {
+            service: from_text((await self.get(service, "/status"))["clock"], name="clock")
+            for service in last
+        }
+        for place in range(len(last) + 1):
+            still = {service: waits[service] for service in last[place:]}
+            await self._tick(ClockTicked(now=now, still=still), timeout_seconds)
         self._waits = dict.fromkeys(last, now)
 
     async def _tick(self, ticked: ClockTicked, timeout_seconds: float) -> None:
         now = ticked.now
-        id = f"tick-{to_text(now)}{'-but-the-last' if ticked.still else ''}"
+        id = "-but-".join((f"tick-{to_text(now)}", *ticked.still))
         envelope = Envelope(id, "/careline/clock", ClockTicked.type, now, now)
         tick = Record(CLOCK.name, "", to_headers(envelope), ticked.to_json())
         await self.publish([tick], timeout_seconds=timeout_seconds)
@@ -130,7 +130,7 @@ class Pipeline:
         """
         started, pause = time.monotonic(), POLL_SECONDS
         waiting_for = "the services"
-        kind = "events" if by is None else "tick but the last" if by.still else "tick"
+        kind = "events" if by is None else f"tick that {len(by.still)} wait for"
         nearly_over = FIRST_LOOK_SHARE * self._lasted.get(kind, 0)
         await asyncio.sleep(min(nearly_over, LATEST_FIRST_LOOK_SECONDS))
         while (waited := time.monotonic() - started) < timeout_seconds:

@@ -1,4 +1,4 @@
-"""Follows `careline.outreach-requests.v1` and answers: `python -m outreach_adapter people.json`.
+"""Follows the requests of its channels and answers: `python -m outreach_adapter people.json sms`.
 
 Environment: KAFKA_BOOTSTRAP_SERVERS, INGEST, CARELINE_KEY, SMTP (`host:port`), WEBHOOK.
 `people.json`: `{"C-7F3K2M": {"name": "…", "email": "…"}}`.
@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from aiokafka import AIOKafkaConsumer
 from careline_client import CarelineClient
 from careline_contracts.envelope import from_headers
 from careline_contracts.events.engagement import OutreachRequested
-from careline_contracts.topics import OUTREACH_REQUESTS
+from careline_contracts.topics import OUTREACH_BY_CHANNEL
 from outreach_adapter.delivery import Adapter, Person, Sent
 
 
@@ -25,8 +26,8 @@ def people_in(file: Path) -> dict[str, Person]:
     return {number: Person(**one) for number, one in json.loads(file.read_text("utf-8")).items()}
 
 
-async def main(known: dict[str, Person], remembered: Path) -> None:
-    """Delivers and answers, for ever."""
+async def main(known: dict[str, Person], remembered: Path, channels: Sequence[str]) -> None:
+    """Delivers what is asked of these channels and answers, for ever."""
     host, _, port = os.environ.get("SMTP", "127.0.0.1:25").partition(":")
     adapter = Adapter(
         person_of=known.get,
@@ -36,7 +37,7 @@ async def main(known: dict[str, Person], remembered: Path) -> None:
         sent=Sent(remembered),
     )
     consumer = AIOKafkaConsumer(
-        OUTREACH_REQUESTS.name,
+        *(OUTREACH_BY_CHANNEL[channel].name for channel in channels),
         bootstrap_servers=os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
         group_id="outreach-adapter",
         auto_offset_reset="earliest",
@@ -60,4 +61,4 @@ async def main(known: dict[str, Person], remembered: Path) -> None:
 
 if __name__ == "__main__":
     file = Path(sys.argv[1])
-    asyncio.run(main(people_in(file), file.with_suffix(".sent")))
+    asyncio.run(main(people_in(file), file.with_suffix(".sent"), sys.argv[2:]))

@@ -52,13 +52,14 @@ def owned(service: str) -> set[Topic]:
 
 
 def named(service: str) -> set[Topic]:
-    """The single topics that the service's code imports."""
+    """The topics that the service's code imports, one by one or by channel."""
     found: set[Topic] = set()
     for path in (ROOT / f"services/{service}/careline_{service}").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module == topics.__name__:
-                values = [getattr(topics, alias.name) for alias in node.names]
-                found |= {value for value in values if isinstance(value, Topic)}
+                for value in (getattr(topics, alias.name) for alias in node.names):
+                    by_channel = value.values() if isinstance(value, dict) else [value]
+                    found |= {topic for topic in by_channel if isinstance(topic, Topic)}
     return found
 
 

@@ -93,10 +93,13 @@ def test_what_is_no_command_of_calendar_is_a_customer(
     engagement["engagement /v1/customers/C-1/calendar"] = {
         "customer": "C-1",
         "tier": "core",
+        "handling": ["slow_script"],
         "is_overdue": True,
         "open": [],
         "coming": [],
         "next_contact_at": "2026-03-05T02:00:00Z",
     }
     assert run("calendar", "C-1", "--json")["tier"] == "core"
-    assert "overdue" in run("calendar", "show", "C-1")
+    shown = run("calendar", "show", "C-1")
+    assert "overdue" in shown
+    assert "special care: slow_script" in shown

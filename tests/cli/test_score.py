@@ -31,6 +31,14 @@ ANSWER: dict[str, Any] = {
                 "since": "2023-12-31T16:00:00Z",
                 "until": "2024-01-11T16:00:00Z",
                 "kinds": ["purchase.completed", "contract.changed/renewed"],
+                "sources": [
+                    {
+                        "event": "T-1-4-state",
+                        "type": "careline.ticket.breached.v1",
+                        "day": "2024-01-09",
+                        "ticket": "T-1",
+                    }
+                ],
             },
             "curve": {"from_value": 5_000_000, "below": None},
             "points": "20.00",
@@ -134,11 +142,11 @@ def test_points_lead_to_the_events_they_rest_on(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(events, "ask", timeline)
     spend, enquiries = json.loads(score("explain", "C-ann", "--events", "--json"))["contributions"]
-    assert [event["event"] for event in spend["events"]] == ["e4", "e2"]
+    assert [event["event"] for event in spend["events"]] == ["e4", "e2", "T-1-4-state"]
     assert "events" not in enquiries
-    assert "spend: 2024-01-05T04:00:00Z purchase.completed e4" in score(
-        "explain", "C-ann", "--events"
-    )
+    shown = score("explain", "C-ann", "--events")
+    assert "spend: 2024-01-05T04:00:00Z purchase.completed e4" in shown
+    assert "spend: 2024-01-09 ticket.breached T-1-4-state" in shown
 
 
 FLOW = {

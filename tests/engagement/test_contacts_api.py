@@ -77,7 +77,10 @@ async def test_what_falls_into_a_leave_is_in_the_deputys_calendar(
 ) -> None:
     await engagement.hear([engagement.customer("A", 0, account_manager="wang.li")])
     await engagement.hear(
-        [engagement.tier("A", 0, "core"), engagement.follow_up("A", 1, "reached")]
+        [
+            engagement.decision("A", 0, tier="core", handling=("priority_lane",)),
+            engagement.follow_up("A", 1, "reached"),
+        ]
     )
     leave = engagement.absence("wang.li", 2, 24 * 14, LATER_THAN_TODAY, deputy="chen.jie")
     await engagement.hear([leave])
@@ -85,7 +88,9 @@ async def test_what_falls_into_a_leave_is_in_the_deputys_calendar(
 
     async def feed(owner: str) -> list[str]:
         answer = await http.get(f"/v1/owners/{owner}/calendar.ics")
-        return [str(e["summary"]) for e in Calendar.from_ical(answer.content).walk("VEVENT")]
+        events = Calendar.from_ical(answer.content).walk("VEVENT")
+        assert all(event["priority"] == 1 for event in events)
+        return [str(event["summary"]) for event in events]
 
     assert (await feed("wang.li"), await feed("chen.jie")) == ([], ["联系客户 / Contact A (core)"])
     [noted] = (await http.get("/v1/owners/wang.li/absences")).json()["absences"]

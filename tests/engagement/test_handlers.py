@@ -15,6 +15,7 @@ from sqlalchemy import text
 from careline_contracts.topics import (
     CASE_CHANGES,
     CASES,
+    OUTREACH_BY_CHANNEL,
     OUTREACH_REQUESTS,
     REMINDERS,
     Topic,
@@ -95,8 +96,11 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
         "subject": "我们想听听您的意见",
         "body": request["body"],
         "expires_at": "2026-03-03T09:00:00Z",
+        "handling": [],
     }
     assert request["body"].startswith("$name您好")
+    assert await said_on(engagement, OUTREACH_BY_CHANNEL["phone"]) == [request]
+    assert await said_on(engagement, OUTREACH_BY_CHANNEL["sms"]) == []
     [reminder] = await said_on(engagement, REMINDERS)
     assert (reminder["to"], reminder["about"]) == ("supervisor", "case A-retention-2-risk")
     assert reminder["due_at"] == "2026-03-02T11:00:00Z"
@@ -114,6 +118,7 @@ async def test_what_is_said_carries_instant_key_and_cause(engagement: Engagement
     assert ids == [
         "A-retention-2-risk-1",
         "A-retention-2-risk-outreach",
+        "A-retention-2-risk-outreach",
         "A-retention-2-risk-supervisor-reminder",
         "A-retention-2-risk-1-11-state",
         "A-retention-2-risk-2",
@@ -121,10 +126,10 @@ async def test_what_is_said_carries_instant_key_and_cause(engagement: Engagement
         "A-retention-2-risk-2-12-state",
     ]
     case = "A-retention-2-risk"
-    assert [s.key for s in said] == ["A", "A", "A", case, "A", "A", case]
+    assert [s.key for s in said] == ["A", "A", "A", "A", case, "A", "A", case]
     assert said[0].envelope.causation_id == "e2"
     assert {s.envelope.causation_id for s in said[1:]} == {""}, "time was the cause"
-    assert [s.envelope.recorded_at for s in said] == [after(0)] * 4 + [after(2)] * 3
+    assert [s.envelope.recorded_at for s in said] == [after(0)] * 5 + [after(2)] * 3
 
 
 async def test_a_case_stays_in_the_trace_of_its_warning(engagement: Engagement) -> None:
@@ -337,7 +342,8 @@ async def test_same_events_twice_shuffled_and_in_other_batches(admin_url: str, s
         said = await one.said()
         assert {s.envelope.id for s in said} == {s.envelope.id for s in await other.said()}
         assert sorted(said) == sorted(await other.said())
-        assert len(said) == len({s.envelope.id for s in said})
+        once = {(s.topic, s.envelope.id) for s in said}
+        assert len(said) == len(once), "a request on two topics, everything once on each"
         assert len({s.envelope.subject for s in said}) > 5, "cases were opened"
         for stage in (one, other):
             for case in {s.envelope.subject for s in said}:

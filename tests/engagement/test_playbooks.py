@@ -270,6 +270,11 @@ def a_running_case() -> Case:
         pytest.param(
             {"zh": {"body": "{{ name"}, "en": {"body": "Hi"}}, "of the script", id="not a template"
         ),
+        pytest.param(
+            {"zh": {"body": "您好", "slow": "您……好"}, "en": {"body": "Hi"}},
+            "no slower wording in en",
+            id="slowly in one language only",
+        ),
     ],
 )
 def test_a_script_that_can_not_be_said_is_refused(wordings: Any, reason: str) -> None:
@@ -283,6 +288,13 @@ def test_a_script_is_said_in_the_customers_language() -> None:
     assert (said.language, said.body[:35]) == ("en", "Hello $name, news about phone for y")
     assert script.render(None, {"name": "$name"}).language == "zh"
     assert "您的需求" in script.render("fr", {"name": "$name"}).body
+
+
+def test_a_script_is_said_slowly_where_it_is_worded_so() -> None:
+    scripts, name = SHIPPED.policy.scripts, {"name": "$name"}
+    assert "speak slowly" in scripts["retention-24h"].render("en", name, slowly=True).body
+    assert "speak slowly" not in scripts["retention-24h"].render("en", name).body
+    assert scripts["birthday"].render("en", name, slowly=True).body.startswith("Happy birthday")
 
 
 def test_a_script_can_not_reach_out_of_its_sandbox() -> None:
@@ -303,6 +315,9 @@ def test_a_script_can_not_reach_out_of_its_sandbox() -> None:
         ),
         pytest.param(
             ("script: wake-up", "script: wake"), "there is no script wake", id="no such script"
+        ),
+        pytest.param(
+            ("channel: sms", "channel: fax"), "Input should be 'phone', ", id="no channel"
         ),
         pytest.param(
             ("trigger: moment/quarter", "trigger: moment/quarters"),
@@ -329,6 +344,26 @@ def test_a_playbook_that_can_not_work_is_refused(change: tuple[str, str], reason
     assert change[0] in SHIPPED.text
     with pytest.raises(Misconfigured, match=reason):
         parse_policy(EngagementPolicy, SHIPPED.text.replace(*change), path="engagement.yaml")
+
+
+@pytest.mark.parametrize(
+    ("handling", "channel", "supervisor_hours"),
+    [
+        pytest.param((), "sms", 2, id="as everybody of the tier"),
+        pytest.param(("person_at_once", "slow_script"), "phone", 1, id="a person, at once"),
+        pytest.param(("priority_lane",), "sms", 2, id="first in the queue, in the usual way"),
+    ],
+)
+def test_who_is_given_special_care(
+    handling: tuple[str, ...], channel: str, supervisor_hours: float
+) -> None:
+    said = [Ruling(1, ALWAYS, "tier", "basic")]
+    said += [Ruling(1, ALWAYS, "handling", ", ".join(handling))] if handling else []
+    family = a_family(entries=[an_entry("retention", "risk/high")])
+    progress = advance(family._replace(rulings={"A": said}), until=after(0), book=a_book(SHIPPED))
+    [sent] = [news.move for news in progress.news if news.move.kind == "sent"]
+    assert sent.detail == channel
+    assert progress.family.cases[0].steps["supervisor"].due_at == after(supervisor_hours)
 
 
 def test_every_script_is_said_by_somebody() -> None:

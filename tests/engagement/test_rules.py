@@ -257,6 +257,19 @@ def test_a_case_that_ended_before_the_merge_withdraws_nothing() -> None:
     )
 
 
+def test_what_the_other_number_did_before_the_case_opened_saves_nobody() -> None:
+    family = a_family(
+        a_fact(2, "purchase.completed", number="B"),
+        a_fact(2.5, "call.completed", number="B"),
+        a_fact(20, "purchase.completed", number="B"),
+        aliases=(B_INTO_A,),
+        cases=[a_case(3, number="A")],
+    )
+    [case] = advanced(family, 30).family.cases
+    assert (case.status, case.closed_at) == ("saved", after(20)), "by what came after it"
+    assert case.steps["contact"].done_at is None
+
+
 def test_an_event_names_the_customer_as_known_at_its_instant() -> None:
     family = a_family(aliases=(B_INTO_A,), cases=[a_case(1, number="B")])
     progress = advanced(family, 30)

@@ -141,15 +141,25 @@ async def test_what_was_said_of_both_is_no_case_of_one(admin_url: str) -> None:
     assert (case[0], case[3], case[5]) == ("C1", "withdrawn", after(16))
 
 
-async def test_a_message_that_a_mistaken_merge_had_stopped_goes_out_after_the_split(
-    admin_url: str,
+@pytest.mark.parametrize(
+    ("hours", "expected"),
+    [
+        pytest.param(15, ("sent", "case_closed"), id="while it would have waited: at once"),
+        pytest.param(36, ("suppressed", "too_late"), id="when its patience is over: not at all"),
+    ],
+)
+async def test_a_message_that_a_mistaken_merge_had_stopped(
+    admin_url: str, hours: float, expected: tuple[str, str]
 ) -> None:
-    """At the first free instant, not when it should have gone."""
+    """The reason of what was sent is what it had waited for: its case, withdrawn at the merge."""
     async with fresh_engagement(admin_url, "retention") as stage:
         night = 5  # 22 h in China: calls wait for the morning
         told = [stage.tier(person, 0, "core") for person in ("C1", "C2")]
         told += [stage.risk("C1", night - 3, "high"), stage.risk("C2", night, "high")]
         told.append(stage.merge("C1", "C2", hours=night + 1, moves=moves("C1", 1)))
-        told.append(stage.split("C1", "C2", hours=night + 15, moves=moves("C2", 2)))
-        found = await lived(stage, told, ticks=True)
-    assert [row[3] for row in found["contacts"] if row[0] == "C2"] == [after(night + 15)]
+        told.append(stage.split("C1", "C2", hours=night + hours, moves=moves("C2", 2)))
+        await lived(stage, told, ticks=True)
+        query = "SELECT verdict, reason, at FROM contacts WHERE number = 'C2'"
+        async with stage.engine.connect() as connection:
+            [(verdict, reason, at)] = await connection.execute(text(query))
+    assert ((verdict, reason), at) == (expected, after(night + hours))

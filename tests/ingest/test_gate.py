@@ -1,6 +1,7 @@
 """Who is let in: only a valid key or signature, and only to say what it is bound to."""
 
 import json
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -30,6 +31,7 @@ from careline_runtime.valkey import Valkey
 URL = "/v1/touchpoints"
 IS_STRUCTURED = {"content-type": STRUCTURED}
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
+LATIN_1 = [chr(code) for code in range(256)]
 
 AnIntake = Callable[..., Intake]
 Purchase = Callable[..., dict[str, Any]]
@@ -297,32 +299,39 @@ class TestASignedRequest:
             gate.claim(self.headers(secret, b"{}", clock.instant), is_signable=False)
         assert refused.value.code == "not_signable"
 
-    @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(data=st.data())
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(seed=st.integers(0, 2**64 - 1))
     def test_ten_thousand_changed_requests_and_none_is_let_in(
-        self, gate: Gate, secret: str, clock: Any, data: st.DataObject
+        self, gate: Gate, secret: str, clock: Any, seed: int
     ) -> None:
+        chance = random.Random(seed)
         body = b'{"id": "1"}'
-        headers = self.headers(secret, body, clock.instant)
-        what = data.draw(st.sampled_from(["body", *headers]))
-        text = body.decode() if what == "body" else headers[what]
-        changed = data.draw(
-            st.one_of(
-                st.text(alphabet=st.characters(codec="latin-1"), max_size=90),
-                st.integers(0, len(text) - 1).map(lambda n: text[:n] + text[n + 1 :]),
-                st.integers(0, len(text) - 1).map(
-                    lambda n: text[:n] + chr((ord(text[n]) + 1) % 128) + text[n + 1 :]
-                ),
-            ).filter(lambda changed: changed != text)
-        )
-        if what == "body":
-            body = changed.encode()
-        elif what == "webhook-signature" and text in changed.split(" "):
-            return  # another signature beside the right one is allowed
-        else:
-            headers[what] = changed
-        with pytest.raises(NotLetIn):
-            gate.claim(headers, is_signable=True)(body)
+        signed = self.headers(secret, body, clock.instant)
+        # Hypothesis draws the seeds only: drawing each request takes it longer than refusing one
+        for _ in range(100):
+            changed_body, headers = with_one_change(chance, body, signed)
+            with pytest.raises(NotLetIn):
+                gate.claim(headers, is_signable=True)(changed_body)
+
+
+def with_one_change(
+    chance: random.Random, body: bytes, headers: dict[str, str]
+) -> tuple[bytes, dict[str, str]]:
+    """A signed request whose body or one header is another: anything, or a character off."""
+    what = chance.choice(["body", *headers])
+    text = body.decode() if what == "body" else headers[what]
+    place = chance.randrange(len(text))
+    changed = chance.choice(
+        [
+            "".join(chance.choices(LATIN_1, k=chance.randrange(91))),
+            text[:place] + text[place + 1 :],
+            text[:place] + chr((ord(text[place]) + 1) % 128) + text[place + 1 :],
+        ]
+    )
+    # another signature beside the right one is allowed
+    if changed == text or (what == "webhook-signature" and text in changed.split(" ")):
+        return with_one_change(chance, body, headers)
+    return (changed.encode(), headers) if what == "body" else (body, {**headers, what: changed})
 
 
 @pytest.mark.stack

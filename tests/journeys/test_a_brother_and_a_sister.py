@@ -75,7 +75,7 @@ async def shown(pipeline: Pipeline, who: Identity) -> dict[str, Any]:
         "numbers": (len(card["identities"]), card["aliases"], card["merged_into"]),
         "contacts": (card["touchpoints"], card["first_contact_at"], card["last_contact_at"]),
         "record": card["record"],
-        "score": (score["total"], score["contributions"]),
+        "score": (score["total"], _without_sources(score["contributions"])),
         "tags": score["tags"],
         "tier": score["tier"],
         "cases": sorted(
@@ -95,6 +95,14 @@ async def shown(pipeline: Pipeline, who: Identity) -> dict[str, Any]:
         "calendar": [calendar.get(name) for name in ("tier", "last_contact_at", "next_contact_at")],
         "to do": sorted((t["playbook"], t["step"], t.get("due_at")) for t in calendar["open"]),
     }
+
+
+def _without_sources(contributions: list[dict[str, Any]]) -> list[Any]:
+    """Tickets and events have names of their own; what they told, and of which day, is compared."""
+    for one in contributions:
+        for source in (one["evidence"] or {}).get("sources", ()):
+            del source["event"], source["ticket"]
+    return contributions
 
 
 def _without_names(clocks: list[dict[str, Any]]) -> list[Any]:

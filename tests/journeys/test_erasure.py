@@ -137,6 +137,7 @@ async def test_she_is_forgotten_everywhere_and_stays_so(
     assert receipt["complete"] and receipt["customer"] == ann
     assert deleted["profile", "identities"] == 2 and deleted["profile", "facts"] == 1
     assert deleted["ticketing", "tickets"] == 2 and deleted["scoring", "buckets"] > 0
+    assert deleted["scoring", "tickets"] == 2, "both promises were broken, and counted"
     assert deleted["engagement", "facts"] > 0
     topics = {topic["topic"]: topic for topic in receipt["topics"]}
     assert topics["careline.tickets.v1"]["tombstones"] == 2

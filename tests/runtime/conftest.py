@@ -1,4 +1,4 @@
-"""Topics of one's own for the service in `echo.py`."""
+"""Topics of one's own for the service in `echo.py`, a stage for the one in `notebook.py`."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -10,8 +10,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from careline_contracts.topics import ACTIVITIES, TIER_CHANGES
 from careline_localstack import LocalStack
 from careline_runtime.setup import create_topics
-from careline_runtime.testing import fresh_database
+from careline_runtime.testing import StageInTest, fresh_database
 from tests.runtime.echo import Echo
+from tests.runtime.notebook import Notebook
 
 
 @pytest.fixture
@@ -39,3 +40,14 @@ async def database_url(admin_url: str) -> AsyncIterator[str]:
     """A database with the runtime's tables."""
     async with fresh_database(admin_url) as engine:
         yield engine.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def notebook() -> Notebook:
+    return Notebook()
+
+
+@pytest.fixture
+async def stage(admin_url: str, notebook: Notebook) -> AsyncIterator[StageInTest]:
+    async with fresh_database(admin_url) as engine:
+        yield await notebook.open(engine)

@@ -68,6 +68,7 @@ async def test_a_score_is_taken_apart_to_the_point(
         "since": "2023-12-31T16:00:00Z",
         "until": "2024-01-21T16:00:00Z",
         "kinds": ["purchase.completed", "order.placed", "purchase.returned"],
+        "sources": [],
     }
     assert by_measure["spend"]["curve"] == {"from_value": 5_000_000, "below": None}
     assert by_measure["enquiries"]["evidence"] is None
@@ -123,6 +124,33 @@ async def test_a_score_can_be_asked_as_of_any_instant(
     assert future["tags"]["need"] == "dormant"
     assert (await as_of(140, language="zh")).json()["reasons"]["need"] == ["90 天没有互动"]
     assert (await as_of(-1)).status_code == 404
+
+
+async def test_what_tickets_and_outreach_told_names_its_events(
+    scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    await scoring.hear(
+        [
+            scoring.activity("C-ann", "careline.sms.delivered.v1", day=4),
+            scoring.answer("C-ann", "replied", day=5),
+            scoring.ticket("C-ann", 2, day=6, broken={"first_response": 6}),
+            scoring.ticket("C-ann", 3, day=8, broken={"first_response": 6}, rated={9: 8}),
+        ]
+    )
+    await scoring.tick(noon(8))
+    answer = (await client.get("/v1/customers/C-ann/score")).json()
+    sources = {
+        c["measure"]: [tuple(source.values()) for source in c["evidence"]["sources"]]
+        for c in answer["contributions"]
+        if c["evidence"]
+    }
+    assert sources["broken_promises"] == [
+        ("e4", "careline.ticket.breached.v1", "2024-01-07", "T-C-ann")
+    ]
+    assert sources["satisfaction"] == [("e4", "careline.ticket.rated.v1", "2024-01-09", "T-C-ann")]
+    assert sources["feedback_speed"] == [
+        ("e2", "careline.outreach.answered.v1", "2024-01-06", None)
+    ]
 
 
 async def test_absorbed_numbers_resolve_and_unknown_ones_do_not(

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from careline_runtime.policy import Loaded
 from careline_scoring.backtest import Comparison, Entry, Playbook, Question, run, running
 from careline_scoring.backtest.course import follow
-from careline_scoring.model import Decision, Fact
+from careline_scoring.model import Decision, Fact, Tags
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
 from careline_scoring.testing import NEW_YEAR, Scoring, noon
@@ -92,7 +92,12 @@ def test_parts_add_up_to_the_whole(
 
 
 def compared(
-    live: Rulebook, candidate: Rulebook, everybody: list[list[Fact]], *, first_number: int = 0
+    live: Rulebook,
+    candidate: Rulebook,
+    everybody: list[list[Fact]],
+    *,
+    first_number: int = 0,
+    record: Tags = (),
 ) -> Comparison:
     found = Comparison([RETENTION])
     for number, known in enumerate(everybody, first_number):
@@ -101,7 +106,8 @@ def compared(
             for rules in (live, candidate)
         ]
         assert courses[0] is not None and courses[1] is not None
-        found.add(f"C-{number}", (live, candidate), (courses[0], courses[1]), day=TODAY)
+        both = (courses[0], courses[1])
+        found.add(f"C-{number}", (live, candidate), both, day=TODAY, record=record)
     return found
 
 
@@ -179,6 +185,17 @@ def test_tags_that_come_and_go_are_counted_by_value(rulebook: Rulebook) -> None:
         ("channel", "app", 1): 2,
         ("life_cycle", "active", -1): 1,
         ("life_cycle", "dormant", 1): 1,
+    }
+
+
+def test_who_is_handled_otherwise_is_counted(rulebook: Rulebook) -> None:
+    handled = ("vip: [person_at_once, priority_lane]", "vip: [slow_script]")
+    patient = Rulebook(changed(handled, version="patient").policy, version="patient")
+    record: Tags = (("care", ("vip",)),)
+    assert compared(rulebook, patient, [complaints(1)], record=record).tags == {
+        ("handling", "person_at_once", -1): 1,
+        ("handling", "priority_lane", -1): 1,
+        ("handling", "slow_script", 1): 1,
     }
 
 

@@ -242,6 +242,7 @@ async def test_the_tags_of_the_record_are_the_newest_whatever_comes_first(
             "life_cycle": ["prospect"],
             "party": ["company"],
             "care": ["elderly", "vip"],
+            "handling": ["person_at_once", "priority_lane", "slow_script"],
         }
         versions = [decision["version"] for decision in await said_on(scoring, SCORE_CHANGES)]
         assert versions == list(range(1, score["version"] + 1))

@@ -1,11 +1,12 @@
 """The tags and the tier, each as a table of days and amounts on both sides of every line."""
 
+from functools import partial
 from string import Formatter
 from typing import Any
 
 import pytest
 
-from careline_scoring.model import NEVER, Fact
+from careline_scoring.model import NEVER, Fact, Tags
 from careline_scoring.rules import Rulebook
 from careline_scoring.rules.reasons import reasons as why
 from careline_scoring.rules.reasons import tag_reasons as why_tag
@@ -180,10 +181,46 @@ def test_life_cycle_and_preferences(
 def test_why_a_tag_is_carried(rulebook: Rulebook) -> None:
     history = rulebook.evidence.history([*habit(9, 5, 5, channel="app"), bought(400, 1)])
     decision = rulebook.decide(history, TODAY)
-    assert why_tag("channel", rulebook, history, decision) == ("app: 3 times in 180 days",)
-    assert why_tag("product", rulebook, history, decision) == ("nothing often enough in 365 days",)
-    assert why_tag("life_cycle", rulebook, history, decision, "zh") == ("已购买，90 天内有互动",)
-    assert why_tag("region", rulebook, history, decision) == ("as the customer's record says",)
+    why = partial(why_tag, rulebook=rulebook, history=history, decision=decision, record=())
+    assert why("channel") == ("app: 3 times in 180 days",)
+    assert why("product") == ("nothing often enough in 365 days",)
+    assert why("life_cycle", language="zh") == ("已购买，90 天内有互动",)
+    assert why("region") == ("as the customer's record says",)
+
+
+@pytest.mark.parametrize(
+    ("care", "handling"),
+    [
+        pytest.param((), (), id="nobody special"),
+        pytest.param(("elderly",), ("person_at_once", "slow_script"), id="elderly"),
+        pytest.param(("vip",), ("person_at_once", "priority_lane"), id="a VIP"),
+        pytest.param(
+            ("elderly", "vip"), ("person_at_once", "priority_lane", "slow_script"), id="both"
+        ),
+        pytest.param(("left-handed",), (), id="care that the policy does not name"),
+    ],
+)
+def test_special_care_calls_for_ways_of_handling(
+    rulebook: Rulebook, care: tuple[str, ...], handling: tuple[str, ...]
+) -> None:
+    record: Tags = (("region", ("east",)), *((("care", care),) if care else ()))
+    carried = dict(rulebook.care.with_handling(record))
+    assert carried.pop("handling", ()) == handling
+    assert carried == dict(record)
+
+
+def test_each_way_of_handling_names_the_care_that_calls_for_it(rulebook: Rulebook) -> None:
+    history = rulebook.evidence.history([bought(1, 1)])
+    decision = rulebook.decide(history, TODAY)
+    record: Tags = (("care", ("elderly", "vip")),)
+    why = partial(why_tag, "handling", rulebook, history, decision)
+    assert why(record) == (
+        "a person at once: special care for elderly, vip",
+        "the priority lane: special care for vip",
+        "slower scripts: special care for elderly",
+    )
+    assert why(record, "zh")[0] == "立即转人工：特殊关怀（长者、贵宾）"
+    assert why(()) == ("no special care calls for it",)
 
 
 def repurchases(count: int, *, days_ago: int = 10) -> list[Fact]:

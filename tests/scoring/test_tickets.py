@@ -1,12 +1,20 @@
 """What tickets tell of a customer: promises that were broken, and how satisfied they were."""
 
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from careline_contracts.events.profile import Move
+from careline_contracts.events.ticketing import Target
 from careline_contracts.topics import SCORES
-from careline_scoring.testing import Scoring, fresh_scoring
+from careline_runtime.testing import Said
+from careline_scoring.testing import Scoring, fresh_scoring, noon, on
+from tests.scoring.life import instant, kept
 
 pytestmark = pytest.mark.stack
 
@@ -29,13 +37,31 @@ async def test_a_broken_promise_costs_points_and_a_good_rating_brings_some(
     await scoring.hear([scoring.activity(ANN, day=0)])
     assert await interaction(scoring) == "13.00"  # 7 + 3 + 1 + 2 for what is missing
     await scoring.hear([scoring.ticket(ANN, 2, day=1, broken={"first_response": 1})])
+    await scoring.tick(noon(1))
     assert await interaction(scoring) == "12.00"
-    broken = {"first_response": 1, "resolution": 3}
-    await scoring.hear([scoring.ticket(ANN, 4, day=3, broken=broken)])  # type: ignore[arg-type]
+    broken: dict[Target, int] = {"first_response": 1, "resolution": 3}
+    await scoring.hear([scoring.ticket(ANN, 4, day=3, broken=broken)])
+    await scoring.tick(noon(3))
     assert await interaction(scoring) == "10.00"
-    rated = scoring.ticket(ANN, 6, day=5, broken=broken, rated={9: 5})  # type: ignore[arg-type]
-    await scoring.hear([rated])
+    await scoring.hear([scoring.ticket(ANN, 6, day=5, broken=broken, rated={9: 5})])
+    await scoring.tick(noon(5))
     assert await interaction(scoring) == "11.00"
+
+
+async def test_what_a_ticket_tells_counts_once_the_clock_has_passed_its_instant(
+    scoring: Scoring,
+) -> None:
+    await scoring.hear([scoring.activity(ANN, day=0)])
+    broken = scoring.ticket(ANN, 2, day=1, broken={"first_response": 1})
+    rated = scoring.ticket(ANN, 3, day=3, broken={"first_response": 1}, rated={0: 3})
+    await scoring.hear([rated, broken])
+    assert await scoring.next_due() == noon(1)
+    await scoring.tick(noon(2))
+    assert await interaction(scoring) == "12.00"
+    assert await scoring.next_due() == noon(3)
+    await scoring.tick(noon(400))
+    at = [instant(score["as_of"]) for score in await scoring.said_on(SCORES)]
+    assert at[:3] == [noon(0), noon(1), noon(3)]
 
 
 async def test_a_breach_that_was_none_is_taken_back_as_if_it_had_never_been_said(
@@ -45,8 +71,13 @@ async def test_a_breach_that_was_none_is_taken_back_as_if_it_had_never_been_said
         for each in (scoring, never):
             await each.hear([each.activity(ANN, day=0)])
         await scoring.hear([scoring.ticket(ANN, 2, day=1, broken={"first_response": 1})])
-        await scoring.hear([scoring.ticket(ANN, 3, day=2), scoring.activity(ANN, day=3)])
-        await never.hear([never.ticket(ANN, 3, day=2), never.activity(ANN, day=3)])
+        await scoring.tick(noon(1))
+        assert await interaction(scoring) == "12.00"
+        await scoring.hear([scoring.ticket(ANN, 3, day=2)])
+        await never.hear([never.ticket(ANN, 3, day=2)])
+        for each in (scoring, never):
+            await each.tick(noon(2))
+            await each.hear([each.activity(ANN, day=3)])
         shown = ("total", "dimensions", "next_change_at")
         is_said, would_be = [(await scores(s))[ANN] for s in (scoring, never)]
         assert [is_said[name] for name in shown] == [would_be[name] for name in shown]
@@ -66,10 +97,11 @@ async def test_only_the_latest_version_of_a_ticket_counts(scoring: Scoring, batc
         scoring.ticket(ANN, 2, day=4, broken={"resolution": 2}),
         scoring.ticket(ANN, 4, day=5, merged_into="T-other"),
     ]
-    for start in range(0, len(news) - 1, batch):
-        await scoring.hear(news[start : min(start + batch, len(news) - 1)])
+    await scoring.hear(news[:-1], batch=batch)
+    await scoring.tick(noon(4))
     assert await interaction(scoring) == "11.00"  # 2 of 3 for the promise, 0 of 2 for the rating
     await scoring.hear(news[-1:])
+    await scoring.tick(noon(5))
     assert await interaction(scoring) == "13.00"
 
 
@@ -77,6 +109,7 @@ async def test_a_ticket_that_is_heard_before_anything_else_of_its_customer_count
     scoring: Scoring,
 ) -> None:
     await scoring.hear([scoring.ticket(ANN, 2, day=1, broken={"first_response": 1})])
+    await scoring.tick(noon(1))
     await scoring.hear([scoring.activity(ANN, day=0)])
     assert await interaction(scoring) == "12.00"
 
@@ -94,7 +127,84 @@ async def test_a_ticket_follows_the_identity_that_reported_it(scoring: Scoring) 
             scoring.ticket(ANN, 2, day=2, broken={"first_response": 2}, identity=phone),
         ]
     )
+    await scoring.tick(noon(2))
     assert await interaction(scoring) == "12.00"
     await scoring.hear([scoring.split(ANN, BOB, day=3, moves=apart)])
     assert await interaction(scoring) == "13.00"
     assert await interaction(scoring, BOB) == "12.00"
+
+
+Step = tuple[list[ConsumerRecord], list[ConsumerRecord]]
+"""What is heard before the clock moves on: of customers, and of tickets."""
+
+
+def some_steps(scoring: Scoring, *, seed: int) -> Iterator[Step]:
+    """Half a year of Ann and Bob, who become one and two again, five days a step."""
+    draw = random.Random(seed)
+    broken: dict[str, dict[Target, int]] = {ANN: {}, BOB: {}}
+    versions = dict.fromkeys(broken, 0)
+    for start in range(0, 180, 5):
+        activities, tickets = [], []
+        for day in sorted(draw.choices(range(start, start + 5), k=5)):
+            customer = draw.choice([ANN, BOB])
+            identity = f"phone:{customer}"
+            if draw.random() < 0.5:
+                activities.append(
+                    scoring.purchase(customer, draw.randrange(9_000), day=day, identity=identity)
+                )
+                continue
+            target: Target = draw.choice(["first_response", "temporary_fix", "resolution"])
+            broken[customer][target] = day
+            versions[customer] += 1
+            tickets.append(
+                scoring.ticket(
+                    customer,
+                    versions[customer],
+                    day=day,
+                    broken=broken[customer],
+                    rated={draw.randrange(11): day},
+                    identity=identity,
+                )
+            )
+        if start in (60, 120):
+            owner, move = (ANN, 1) if start == 60 else (BOB, 2)
+            moves = [Move(name=n, customer=owner, move=move) for n in (BOB, f"phone:{BOB}")]
+            turn = scoring.merge if start == 60 else scoring.split
+            activities.append(turn(ANN, BOB, day=start + 4, moves=moves))
+        yield activities, tickets
+
+
+async def live(scoring: Scoring, seed: int, *, draw: random.Random | None) -> None:
+    """Hears and ticks; where `draw` is given in an order, batches and instances that it draws."""
+    other = on(scoring.engine)
+    for place, (activities, tickets) in enumerate(some_steps(scoring, seed=seed)):
+        topics = [activities, tickets]
+        if draw is None:
+            await scoring.hear([*activities, *tickets])
+        while draw is not None and any(topics):
+            topic = draw.choice([topic for topic in topics if topic])
+            heard, topic[:] = topic[: (some := draw.randint(1, 4))], topic[some:]
+            await scoring.hear(heard)
+        instances = (scoring,) if draw is None else (scoring, other)
+        await asyncio.gather(*(each.tick(noon(5 * place + 4)) for each in instances))
+
+
+async def by_key(scoring: Scoring) -> dict[tuple[str, str], list[Said]]:
+    """What was said under each key, in order."""
+    found = defaultdict(list)
+    for said in await scoring.said():
+        found[said.topic, said.envelope.key].append(said)
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_whether_a_ticket_or_an_activity_was_heard_first_does_not_show(
+    admin_url: str, seed: int
+) -> None:
+    """Nor how much of each at a time, nor who looked at the clock."""
+    async with fresh_scoring(admin_url) as calm, fresh_scoring(admin_url) as hurried:
+        await live(calm, seed, draw=None)
+        await live(hurried, seed, draw=random.Random(seed))
+        assert await by_key(hurried) == await by_key(calm)
+        assert await kept(hurried) == await kept(calm)
+        assert await calm.rows("SELECT * FROM ticket_news") == []

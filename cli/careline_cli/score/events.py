@@ -1,19 +1,19 @@
-"""From the points of a measure to the events that it rests on, which profile's timeline keeps."""
+"""From the points of a measure to the events that it rests on.
+
+Profile's timeline keeps touchpoints; what tickets and outreach told, scoring names itself.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 from careline_cli.customer.profile_api import ask
-from careline_scoring.model import kind_of
+from careline_scoring.model import kind_of, names_of
 
 Event = dict[str, Any]
 
 
 def add_events(found: dict[str, Any]) -> None:
-    """Gives each contribution with evidence its `events`, newest first.
-
-    What tickets and outreach told is in no timeline: it has none.
-    """
+    """Gives each contribution with evidence its `events`: touchpoints, then what was told."""
     for one in found["contributions"]:
         evidence = one["evidence"]
         if evidence is not None and evidence["since"] is not None:
@@ -21,8 +21,8 @@ def add_events(found: dict[str, Any]) -> None:
             one["events"] = [
                 event
                 for event in _touchpoints(found["customer"], evidence["since"], evidence["until"])
-                if not kinds.isdisjoint(_kinds(event))
-            ]
+                if not kinds.isdisjoint(names_of(kind_of(event["type"], event["details"])))
+            ] + evidence["sources"]
 
 
 def _touchpoints(customer: str, since: str, until: str) -> Iterator[Event]:
@@ -34,9 +34,3 @@ def _touchpoints(customer: str, since: str, until: str) -> Iterator[Event]:
         if page["next"] is None:
             return
         asked["cursor"] = page["next"]
-
-
-def _kinds(event: Event) -> set[str]:
-    """As which kinds of fact scoring keeps it: a policy may name the variant, or all of them."""
-    kind = kind_of(event["type"], event["details"])
-    return {kind, kind.partition("/")[0]}

@@ -77,7 +77,8 @@ def _events(found: Mapping[str, Any]) -> Iterator[str]:
     for one in found["contributions"]:
         for event in one.get("events", ()):
             what = event["type"].removeprefix("careline.").removesuffix(".v1")
-            yield f"  {one['measure']}: {event['occurred_at']} {what} {event['event']}"
+            when = event.get("occurred_at") or event["day"]
+            yield f"  {one['measure']}: {when} {what} {event['event']}"
 
 
 def _evidence(evidence: Mapping[str, Any] | None, words: Mapping[str, str]) -> str:

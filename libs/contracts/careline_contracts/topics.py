@@ -13,6 +13,7 @@ from careline_contracts.events.touchpoints import (
     CHANNEL_EVENTS,
     AnyChannelEvent,
     Channel,
+    ContactChannel,
     OutreachAnswered,
 )
 from careline_contracts.topic import Topic as Topic
@@ -169,6 +170,20 @@ OUTREACH_REQUESTS = Topic(
     (engagement.OutreachRequested,),
     ("channels",),
 )
+OUTREACH_BY_CHANNEL = {
+    channel: Topic(
+        name=f"careline.outreach-requests.{channel}.v1",
+        owner="engagement",
+        key="customer",
+        kind="events",
+        says=(engagement.OutreachRequested,),
+        readers=("channels",),
+        # one channel system each: its own throttle is narrower than one partition
+        partitions=1,
+    )
+    for channel in get_args(ContactChannel)
+}
+"""The same requests, each for the channel system that delivers it: docs/decisions/0024."""
 CASES = Topic("careline.cases.v1", "engagement", "case", "state", (engagement.CaseState,))
 CASE_CHANGES = Topic(
     "careline.case-changes.v1",
@@ -355,6 +370,7 @@ CATALOGUE: tuple[Topic, ...] = (
     TAG_CHANGES,
     RISK_CHANGES,
     OUTREACH_REQUESTS,
+    *OUTREACH_BY_CHANNEL.values(),
     CASES,
     CASE_CHANGES,
     REMINDERS,

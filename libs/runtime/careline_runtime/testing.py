@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import asyncpg
 from aiokafka import ConsumerRecord
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope, Record, from_headers, to_headers
 from careline_contracts.payload import Payload
@@ -36,25 +36,48 @@ class Said(NamedTuple):
 async def fresh_database(admin_url: str, service: str | None = None) -> AsyncIterator[AsyncEngine]:
     """A new database, dropped at the end: migrated for `service`, or with the runtime's tables."""
     name = f"test_{service or 'runtime'}_{uuid.uuid4().hex[:8]}"
-    driver = make_url(admin_url).set(drivername="postgresql+asyncpg")
-    admin = create_async_engine(driver, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    async with admin.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    url = driver.set(database=name)
-    engine = create_engine(url.render_as_string(hide_password=False), service=service or "test")
+    original = await _original(admin_url, service)
+    await _administer(admin_url, f"CREATE DATABASE {name} TEMPLATE {original}")
+    engine = create_engine(_url(admin_url, name), service=service or "test")
     try:
-        if service is None:
-            async with engine.begin() as connection:
-                await connection.run_sync(tables.metadata.create_all)
-        else:
-            plain = url.render_as_string(hide_password=False)
-            await asyncio.to_thread(migrate, service, plain)
         yield engine
     finally:
         await engine.dispose()
-        async with admin.connect() as connection:
-            await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        await admin.dispose()
+        await _administer(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+_originals: dict[tuple[str, str | None], str] = {}
+
+
+async def _original(admin_url: str, service: str | None) -> str:
+    """What fresh databases are copies of, made once: a copy takes a tenth of the migrations."""
+    made = _originals.get((admin_url, service))
+    if made is not None:
+        return made
+    name = f"original_{service or 'runtime'}_{uuid.uuid4().hex[:8]}"
+    await _administer(admin_url, f"CREATE DATABASE {name}")
+    url = _url(admin_url, name)
+    if service is None:
+        engine = create_engine(url, service="test")
+        async with engine.begin() as connection:
+            await connection.run_sync(tables.metadata.create_all)
+        await engine.dispose()
+    else:
+        await asyncio.to_thread(migrate, service, url)
+    _originals[admin_url, service] = name
+    return name
+
+
+def _url(admin_url: str, database: str) -> str:
+    driver = make_url(admin_url).set(drivername="postgresql+asyncpg", database=database)
+    return driver.render_as_string(hide_password=False)
+
+
+async def _administer(admin_url: str, statement: str) -> None:
+    """Outside of any transaction, as what makes and drops databases must be."""
+    connection = await asyncpg.connect(admin_url)
+    await connection.execute(statement)
+    await connection.close()
 
 
 _TABLES = text("""

@@ -22,12 +22,18 @@ from careline_contracts.events.engagement import (
     ReminderRaised,
 )
 from careline_contracts.payload import Payload
-from careline_contracts.topics import CASE_CHANGES, CASES, OUTREACH_REQUESTS, REMINDERS, Topic
+from careline_contracts.topics import (
+    CASE_CHANGES,
+    CASES,
+    OUTREACH_BY_CHANNEL,
+    OUTREACH_REQUESTS,
+    REMINDERS,
+    Topic,
+)
 from careline_engagement import metrics
 from careline_engagement.context import Context
 from careline_engagement.model import Case
 from careline_engagement.policy import Playbook
-from careline_engagement.policy.scripts import Rendered
 from careline_engagement.policy.steps import Assign, Escalate, Obligation, OutreachStep, Task
 from careline_engagement.rules import News
 from careline_runtime.unit_of_work import Unit
@@ -48,19 +54,19 @@ def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> No
         case "begun":
             _begun(unit, news, playbook, context)
         case "sent":
-            _sent(unit, news, playbook, context.words)
+            _sent(unit, news, playbook, context)
         case "held":
             _held(unit, news)
         case "suppressed":
             _suppressed(unit, news)
         case "offer_held":
-            _offer_held(unit, news)
+            _offer_held(unit, news, context)
         case "done":
             _done(unit, news)
         case "breached":
-            _breached(unit, news, playbook, context.manager)
+            _breached(unit, news, playbook, context)
         case "handed_over":
-            _handed_over(unit, news, playbook)
+            _handed_over(unit, news, playbook, context)
         case "closed":
             _closed(unit, news)
         case "revised":
@@ -116,12 +122,13 @@ def _begun(unit: Unit, news: News, playbook: Playbook, context: Context) -> None
         script=context.script,
         language=context.words.language if context.words else None,
         body=context.words.body if context.words else None,
+        handling=context.handling,
     )
     _say(unit, REMINDERS, reminder, news, id=f"{news.case.id}-{news.move.subject}-reminder")
 
 
-def _sent(unit: Unit, news: News, playbook: Playbook, words: Rendered | None) -> None:
-    case, name = news.case, news.move.subject
+def _sent(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
+    words, case, name = context.words, news.case, news.move.subject
     step = playbook.by_name[name]
     assert isinstance(step, OutreachStep) and news.move.until is not None
     request = OutreachRequested(
@@ -138,8 +145,10 @@ def _sent(unit: Unit, news: News, playbook: Playbook, words: Rendered | None) ->
         language=words.language if words else None,
         subject=words.subject if words else None,
         body=words.body if words else None,
+        handling=context.handling,
     )
-    _say(unit, OUTREACH_REQUESTS, request, news, id=f"{case.id}-{name}")
+    for topic in (OUTREACH_REQUESTS, OUTREACH_BY_CHANNEL[request.channel]):
+        _say(unit, topic, request, news, id=f"{case.id}-{name}")
     _count_contact(unit, news, "sent", "")
 
 
@@ -159,14 +168,14 @@ def _suppressed(unit: Unit, news: News) -> None:
     _count_contact(unit, news, "suppressed", move.detail)
 
 
-def _offer_held(unit: Unit, news: News) -> None:
+def _offer_held(unit: Unit, news: News, context: Context) -> None:
     reason, amount = news.move.detail.split()
     held = OfferHeld(
         **_change(news), step=news.move.subject, amount_minor=int(amount), reason=reason
     )
     _say(unit, CASE_CHANGES, held, news)
     words = _OFFER_HELD[reason].format(amount=amount)
-    _remind(unit, news, "supervisor", words)
+    _remind(unit, news, context, "supervisor", words)
 
 
 def _done(unit: Unit, news: News) -> None:
@@ -183,18 +192,18 @@ def _done(unit: Unit, news: News) -> None:
     unit.after_commit(count)
 
 
-def _breached(unit: Unit, news: News, playbook: Playbook, manager: str | None) -> None:
+def _breached(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
     name = news.move.subject
     breached = CaseStepBreached(**_change(news), step=name, due_at=news.move.at)
     _say(unit, CASE_CHANGES, breached, news)
     step = playbook.by_name[name]
     assert isinstance(step, Obligation)
     reason = f"步骤 {name} 未按时完成 / step {name} was not done by its deadline"
-    _remind(unit, news, step.missed, reason, owner=manager)
+    _remind(unit, news, context, step.missed, reason, owner=context.manager)
     unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, name, "breached").inc())
 
 
-def _handed_over(unit: Unit, news: News, playbook: Playbook) -> None:
+def _handed_over(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
     """Whoever has the work now hears of what is open, with the deadline that it had."""
     reason, _, before = news.move.detail.partition(" ")
     owner = news.case.owner or None
@@ -208,7 +217,7 @@ def _handed_over(unit: Unit, news: News, playbook: Playbook) -> None:
             f"接手自 {before or '—'} / taken over from {before or 'nobody'}, {reason}: {tasks_said}"
         )
         due_at = min(step.due_at for name in tasks if (step := news.case.steps[name]).due_at)
-        _remind(unit, news, "account_manager", why, owner=owner, due_at=due_at)
+        _remind(unit, news, context, "account_manager", why, owner=owner, due_at=due_at)
     unit.after_commit(lambda: metrics.handovers.labels(news.case.playbook, reason).inc())
 
 
@@ -234,6 +243,7 @@ def _closed(unit: Unit, news: News) -> None:
 def _remind(
     unit: Unit,
     news: News,
+    context: Context,
     to: str,
     reason: str,
     *,
@@ -247,6 +257,7 @@ def _remind(
         reason=reason,
         due_at=due_at,
         owner=owner if to == "account_manager" else None,
+        handling=context.handling,
     )
     _say(unit, REMINDERS, reminder, news, suffix="-reminder")
 

@@ -38,6 +38,8 @@ class CalendarView(BaseModel):
 
     customer: str
     tier: str | None = None
+    handling: list[str]
+    """Special care: how to treat the customer (TAG-4)."""
     account_manager: str | None = None
     owner: str | None = None
     """Who looks after the customer now: a deputy, while the account manager is away."""
@@ -86,6 +88,7 @@ def _calendar(agenda: Agenda, now: datetime) -> CalendarView:
     return CalendarView(
         customer=agenda.customer,
         tier=agenda.tier,
+        handling=list(agenda.handling),
         account_manager=agenda.account_manager,
         owner=agenda.owner,
         last_contact_at=agenda.last_contact_at,

@@ -11,6 +11,8 @@ from icalendar import Calendar, Event
 from careline_engagement.rules.agenda import Agenda
 
 LASTS = timedelta(minutes=30)
+HIGHEST = 1
+"""RFC 5545 counts down from 9."""
 
 
 def written(owner: str, agendas: Iterable[Agenda], now: datetime) -> bytes:
@@ -21,6 +23,10 @@ def written(owner: str, agendas: Iterable[Agenda], now: datetime) -> bytes:
     calendar.add("name", f"Careline: {owner}")
     for agenda in agendas:
         for event in _events(owner, agenda, now):
+            if agenda.handling:
+                event.add("categories", agenda.handling)
+            if "priority_lane" in agenda.handling:
+                event.add("priority", HIGHEST)
             calendar.add_component(event)
     text: bytes = calendar.to_ical()
     return text

@@ -1,12 +1,15 @@
-"""What is said besides a move: who looks after the customer, in which words (CARE-4, CARE-7)."""
+"""Besides a move: whose customer it is, how to treat them, in which words (CARE-4, CARE-7)."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from careline_contracts.events.scoring import Handling
 from careline_engagement.model import Family
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.scripts import Rendered
 from careline_engagement.policy.steps import OutreachStep, Task
 from careline_engagement.rules import Book, News
+from careline_engagement.rules.handling import handling_of
 from careline_engagement.rules.owners import owner_of
 
 
@@ -15,6 +18,8 @@ class Context(NamedTuple):
 
     manager: str | None
     """The account manager, or whoever stands in."""
+    handling: Sequence[Handling]
+    """Special care (TAG-4)."""
     script: str | None
     words: Rendered | None
 
@@ -22,11 +27,11 @@ class Context(NamedTuple):
 def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Context:
     """Who looks after the customer, and what is said to them, in their language."""
     at, number = news.move.at, news.case.number
-    manager = owner_of(family, number, at)
+    manager, handling = owner_of(family, number, at), handling_of(family, number, at)
     step = playbook.by_name.get(news.move.subject)
     name = step.script if isinstance(step, OutreachStep | Task) else None
     if name is None or news.move.kind not in ("sent", "begun"):
-        return Context(manager, None, None)
+        return Context(manager, handling, None, None)
     product = (family.verdict(number, "product", at) or "").split(", ")[0]
     variables = {
         "name": "$name",
@@ -38,4 +43,6 @@ def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Co
     }
     script = book.script(name, at)
     language = family.attribute(number, "language", at)
-    return Context(manager, name, script.render(language, variables) if script else None)
+    slowly = "slow_script" in handling
+    words = script.render(language, variables, slowly=slowly) if script else None
+    return Context(manager, handling, name, words)

@@ -32,10 +32,11 @@ from careline_engagement.context import context_of
 from careline_engagement.hearing import TICKET_TYPES, TouchpointTypes, hear
 from careline_engagement.hearing import News as Hearing
 from careline_engagement.missed_contacts import announce_missed
-from careline_engagement.model import Case, Entry, Outcome
+from careline_engagement.model import Case, Entry, Family, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
 from careline_engagement.rules import Book, News, Progress, moments
+from careline_engagement.rules.handling import channel_of
 from careline_engagement.rules.parting import look
 from careline_engagement.standing import Change, Standing
 from careline_engagement.store.cases import Asked
@@ -140,7 +141,7 @@ class Handlers:
                 for news in moves:
                     playbook = book.playbook_of(news.case)
                     announce(unit, news, playbook, context_of(news, family.family, playbook, book))
-                    asked += _asked(news, playbook)
+                    asked += _asked(news, family.family, playbook)
                     last[news.case.id] = news
                 for news in last.values():
                     announce_state(unit, news)
@@ -284,21 +285,22 @@ def entries_of(changes: Mapping[str, Sequence[Change]], book: Book) -> Iterator[
             )
 
 
-def _asked(news: News, playbook: Playbook) -> Iterator[Asked]:
+def _asked(news: News, family: Family, playbook: Playbook) -> Iterator[Asked]:
     """What became of an outreach, for the record; one that still waits ends with its case."""
     move = news.move
     if move.kind == "sent":
-        yield _contact(news, playbook, move.subject, "sent")
+        yield _contact(news, family, playbook, move.subject, "sent")
     elif move.kind in ("held", "suppressed"):
-        yield _contact(news, playbook, move.subject, move.kind, move.detail, move.until)
+        yield _contact(news, family, playbook, move.subject, move.kind, move.detail, move.until)
     elif move.kind == "closed":
         for name, step in news.case.steps.items():
             if step.is_waiting and name in playbook.by_name:
-                yield _contact(news, playbook, name, "suppressed", "case_closed")
+                yield _contact(news, family, playbook, name, "suppressed", "case_closed")
 
 
 def _contact(
     news: News,
+    family: Family,
     playbook: Playbook,
     name: str,
     verdict: str,
@@ -313,7 +315,7 @@ def _contact(
         case.id,
         name,
         case.playbook,
-        step.channel_for(case.tier),
+        channel_of(step, case, family, case.steps[name].began_at),
         playbook.purpose,
         verdict,
         reason,

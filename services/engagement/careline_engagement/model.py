@@ -27,6 +27,12 @@ class Fact(NamedTuple):
     """The outreach that it answers."""
     version: int = 0
     """Of a ticket's change: which of its ticket's changes it is. Several may have one instant."""
+    earlier: datetime | None = None
+    """When it happened, if only a merge after that made it this customer's."""
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.earlier or self.at
 
 
 class Alias(NamedTuple):
@@ -348,7 +354,7 @@ class Family(NamedTuple):
         if len(self.numbers) == 1:
             return sorted(self.facts)
         return sorted(
-            fact._replace(at=max(fact.at, self.joined_at(number, fact.number)))
+            fact._replace(at=max(fact.at, self.joined_at(number, fact.number)), earlier=fact.at)
             for fact in self.facts
         )
 

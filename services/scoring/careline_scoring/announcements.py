@@ -107,7 +107,7 @@ def _changes(customer: Customer, decision: Decision, published: Published) -> Ch
         were, are = dict(tags_before), dict(published.tags)
         for tag in TAGS:
             if were.get(tag) != are.get(tag):
-                why = tag_reasons(tag, rulebook, history, decision)
+                why = tag_reasons(tag, rulebook, history, decision, customer.record)
                 changes[tag] = Became(from_=were.get(tag, ()), to=are.get(tag, ()), reasons=why)
     return changes
 

@@ -14,7 +14,7 @@ from careline_runtime.database import Connect
 from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
 from careline_scoring.explanation import ScoreView, explain
-from careline_scoring.model import NEVER, Fact
+from careline_scoring.model import NEVER, Fact, Source
 from careline_scoring.movements import (
     Forecast,
     TierFlow,
@@ -110,6 +110,7 @@ def _explained(
     requested: str,
     found: queries.Found,
     facts: list[Fact],
+    sources: list[Source],
     as_of: datetime | None,
     language: Language,
 ) -> ScoreView:
@@ -121,6 +122,7 @@ def _explained(
     view = explain(
         rulebook,
         history,
+        sources,
         as_of=as_of or found.as_of,
         customer=found.number,
         record=found.record,

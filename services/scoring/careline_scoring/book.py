@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
+from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import CustomersMerged, Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_contracts.events.ticketing import TicketState
@@ -100,12 +101,51 @@ class BucketKey(NamedTuple):
     hour: int
 
 
+class News(NamedTuple):
+    """What a version of a ticket tells, and the instant from which on it counts; in that order."""
+
+    at: datetime
+    ticket: str
+    version: int
+    identity: str
+    """Under which the ticket was reported."""
+    customer: str
+    """Who has the identity, if nothing else was ever heard of it."""
+    facts: tuple[Fact, ...]
+    event_id: str
+    traceparent: str
+
+    @property
+    def cause(self) -> Envelope:
+        """The event that told it."""
+        return Envelope(
+            self.event_id,
+            "/careline/ticketing",
+            TicketState.type,
+            occurred_at=self.at,
+            recorded_at=self.at,
+            key=self.ticket,
+            traceparent=self.traceparent,
+        )
+
+
 class Told(NamedTuple):
-    """What the latest version of a ticket says, under the identity that reported it."""
+    """What counts of a ticket: what its latest version told by now, under the identity."""
 
     version: int
     identity: str
     facts: tuple[Fact, ...]
+    event_id: str
+
+
+class Answer(NamedTuple):
+    """Which event told what became of an outreach, and as which fact it is kept."""
+
+    event_key: str
+    event_id: str
+    identity: str
+    day: int
+    kind: str
 
 
 class TierMove(NamedTuple):
@@ -139,6 +179,7 @@ class Book:
         """Times and amount to add to each bucket."""
         self.new_records: dict[str, Customer] = {}
         self.newly_told: dict[str, Told] = {}
+        self.new_answers: list[Answer] = []
         self.tier_moves: list[TierMove] = []
         self.changed: dict[str, Customer] = {}
 
@@ -171,13 +212,13 @@ class Book:
         times, amount_minor = self.new_facts.get(key, (0, 0))
         self.new_facts[key] = (times + fact.times, amount_minor + fact.amount_minor)
 
-    def retell(self, ticket: TicketState, facts: tuple[Fact, ...]) -> list[tuple[str, Fact]]:
+    def retell(self, news: News) -> list[tuple[str, Fact]]:
         """Keeps what a ticket says now; what that adds and takes back, under whose identity."""
-        before = self._told.get(ticket.ticket, Told(0, "", ()))
-        if ticket.version <= before.version or ticket.identity is None:
+        before = self._told.get(news.ticket, Told(0, "", (), ""))
+        if news.version <= before.version:
             return []
-        now = Told(ticket.version, ticket.identity, facts)
-        self._told[ticket.ticket] = self.newly_told[ticket.ticket] = now
+        now = Told(news.version, news.identity, news.facts, news.event_id)
+        self._told[news.ticket] = self.newly_told[news.ticket] = now
         times = Counter((now.identity, fact) for fact in now.facts)
         times.subtract((before.identity, fact) for fact in before.facts)
         return [

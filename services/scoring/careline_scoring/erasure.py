@@ -7,7 +7,9 @@ TRACES = Traces(
     rows={
         "buckets": ("identity",),
         "members": ("identity",),
+        "answers": ("identity",),
         "tickets": ("identity",),
+        "ticket_news": ("identity", "customer"),
         "customers": ("number",),
         "tier_moves": ("number",),
     },

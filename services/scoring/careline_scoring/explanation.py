@@ -3,19 +3,29 @@
 Everything is decided anew from the facts, so whoever has the facts and the policy finds the same.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
 from careline_contracts.events.scoring import Tier
-from careline_scoring.model import NEVER, Decision, History, Tags
+from careline_scoring.model import NEVER, Decision, History, Source, Tags, names_of
 from careline_scoring.rules import Rulebook, as_points
 from careline_scoring.rules.advice import WayUp, ways_up
 from careline_scoring.rules.ledger import UNITS, Entry, kinds_of, ledger
 from careline_scoring.rules.reasons import VERDICTS, reasons, tag_reasons
 from careline_scoring.rules.wording import Language
 from careline_scoring.tags import all_of
+
+
+class SourceView(BaseModel):
+    """An event of a ticket or an outreach on which points rest."""
+
+    event: str
+    type: str
+    day: date
+    ticket: str | None
 
 
 class EvidenceView(BaseModel):
@@ -31,6 +41,8 @@ class EvidenceView(BaseModel):
     until: datetime | None
     kinds: tuple[str, ...]
     """What counted: event types without `careline.` and `.v1`, some with one variant only."""
+    sources: list[SourceView]
+    """What tickets and outreach told, newest first; touchpoints are in profile's timeline."""
 
 
 class SegmentView(BaseModel):
@@ -98,6 +110,7 @@ class ScoreView(BaseModel):
 def explain(
     rulebook: Rulebook,
     history: History,
+    sources: Sequence[Source],
     *,
     as_of: datetime,
     customer: str,
@@ -109,6 +122,7 @@ def explain(
     """The score of a customer by these facts and this policy."""
     begins = rulebook.calendar.begins
     decision = rulebook.decide(history, rulebook.calendar.day_of(as_of))
+    tags = all_of(decision.tags, rulebook.care.with_handling(record))
     return ScoreView(
         customer=customer,
         requested=requested,
@@ -118,13 +132,14 @@ def explain(
         total=as_points(decision.total),
         dimensions=rulebook.dimensions(decision.points),
         contributions=[
-            _contribution(rulebook, entry) for entry in ledger(rulebook, history, decision.day)
+            _contribution(rulebook, entry, sources)
+            for entry in ledger(rulebook, history, decision.day)
         ],
         tags={
             "value": decision.value,
             "need": decision.need,
             "risk": decision.risk,
-            **dict(all_of(decision.tags, record)),
+            **dict(tags),
         },
         tier=decision.tier,
         reasons={
@@ -132,8 +147,8 @@ def explain(
             for verdict in VERDICTS
         }
         | {
-            tag: list(tag_reasons(tag, rulebook, history, decision, language))
-            for tag, _ in all_of(decision.tags, record)
+            tag: list(tag_reasons(tag, rulebook, history, decision, record, language))
+            for tag, _ in tags
         },
         left_out=history.left_out,
         ways_up=[_way_up(rulebook, way) for way in ways_up(rulebook, history, decision.day)],
@@ -142,11 +157,12 @@ def explain(
     )
 
 
-def _contribution(rulebook: Rulebook, entry: Entry) -> Contribution:
+def _contribution(rulebook: Rulebook, entry: Entry, sources: Sequence[Source]) -> Contribution:
     begins = rulebook.calendar.begins
     evidence = None
     if entry.value is not None:
         first, last = entry.days or (None, None)
+        kinds = kinds_of(rulebook, entry.measure)
         evidence = EvidenceView(
             value=entry.value,
             unit=UNITS[entry.measure.how],
@@ -154,7 +170,15 @@ def _contribution(rulebook: Rulebook, entry: Entry) -> Contribution:
             to_day=date.fromordinal(last) if last else None,
             since=begins(first) if first else None,
             until=begins(last + 1) if last else None,
-            kinds=kinds_of(rulebook, entry.measure),
+            kinds=kinds,
+            sources=[
+                _source(source)
+                for source in sources
+                if first
+                and last
+                and first <= source.day <= last
+                and not names_of(source.kind).isdisjoint(kinds)
+            ],
         )
     return Contribution(
         dimension=entry.dimension,
@@ -163,6 +187,15 @@ def _contribution(rulebook: Rulebook, entry: Entry) -> Contribution:
         curve=SegmentView(**entry.segment._asdict()) if entry.segment else None,
         points=as_points(entry.points),
         expires_at=begins(entry.change_day),
+    )
+
+
+def _source(source: Source) -> SourceView:
+    return SourceView(
+        event=source.event,
+        type=f"careline.{source.kind.partition('/')[0]}.v1",
+        day=date.fromordinal(source.day),
+        ticket=source.ticket,
     )
 
 

@@ -1,6 +1,6 @@
 """What an event that scoring hears states, as facts on their business days, and about whom."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from careline_contracts.envelope import Envelope
@@ -14,6 +14,11 @@ from careline_scoring.rules.evidence import Calendar
 
 MOST_MINOR_UNITS = 10**15
 """What the contract allows, so that sums fit a bigint."""
+
+
+def known_at(envelope: Envelope) -> datetime:
+    """The instant of an event: when it had happened, and we could know it."""
+    return max(envelope.recorded_at, envelope.occurred_at)
 
 
 def of_activity(envelope: Envelope, activity: Activity, calendar: Calendar) -> Fact:
@@ -63,9 +68,9 @@ def of_ticket(state: TicketState, day_of: Callable[[datetime], int]) -> tuple[Fa
     return tuple(Fact(day_of(at), kind, "", 1, 0) for at, kind in (*broken, *rated))
 
 
-def whom(heard: Iterable[Heard], telling: Mapping[str, str]) -> tuple[set[str], set[str]]:
-    """Identities and numbers that events are about."""
-    identities, numbers = set(telling.values()), set()
+def whom(heard: Iterable[Heard]) -> tuple[set[str], set[str]]:
+    """Identities and numbers that events are about; what tickets tell waits."""
+    identities, numbers = set(), set()
     for item in heard:
         match item.payload:  # the most frequent first: whether it is of a model takes a while
             case Activity(customer=number, identity=identity):
@@ -79,7 +84,4 @@ def whom(heard: Iterable[Heard], telling: Mapping[str, str]) -> tuple[set[str], 
                 numbers.add(number)
             case CustomerState(customer=number, merged_into=None):
                 numbers.add(number)
-            case TicketState() as ticket if ticket.ticket in telling and ticket.identity:
-                identities.add(ticket.identity)
-                numbers.add(ticket.customer)
     return identities, numbers

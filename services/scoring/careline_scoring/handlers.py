@@ -8,6 +8,8 @@ where a batch ended.
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
+from operator import itemgetter
 
 import structlog
 
@@ -28,15 +30,15 @@ from careline_runtime.batch import Heard, Hears
 from careline_runtime.followed_policy import Timeline
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
-from careline_scoring import metrics, store
+from careline_scoring import metrics, store, tickets
 from careline_scoring.announcements import announce_changes, announce_score
-from careline_scoring.book import Book, Customer, Published, TierMove
-from careline_scoring.facts import of_activity, of_answer, of_ticket, whom
+from careline_scoring.book import Answer, Book, Customer, News, Published, TierMove
+from careline_scoring.facts import known_at, of_activity, of_answer, whom
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
 from careline_scoring.rules import Rulebook
-from careline_scoring.store.told import told
+from careline_scoring.store.told import take_news
 from careline_scoring.tags import all_of, of_record
 
 log = structlog.get_logger(__name__)
@@ -66,6 +68,7 @@ class Handlers:
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Rescores the customers that the events are about, event by event."""
+        await tickets.keep(unit, heard, self._timeline().editions[0].made.calendar.day_of)
         while heard:
             left = await self._take(unit, heard)
             if left:
@@ -74,14 +77,12 @@ class Handlers:
 
     async def _take(self, unit: Unit, heard: Sequence[Heard]) -> Sequence[Heard]:
         """Handles events up to one that moves facts between customers; returns from that on."""
-        telling = await self._telling(unit, heard)
-        identities, numbers = whom(heard, telling)
+        identities, numbers = whom(heard)
         work = await self._begin(
             unit,
             identities=identities,
             numbers=numbers,
-            tickets=telling,
-            instants=[_as_of(h.envelope) for h in heard],
+            instants=[known_at(h.envelope) for h in heard],
         )
         left: Sequence[Heard] = ()
         for place, item in enumerate(heard):
@@ -97,20 +98,10 @@ class Handlers:
                     work.answered(item.envelope, answer)
                 case CustomerState(merged_into=None) as state:
                     work.record(item.envelope, state)
-                case TicketState() as ticket if ticket.ticket in telling:
-                    work.ticket(item.envelope, ticket)
                 case PolicyPublished(service="scoring") as published:
                     await_policy(unit, published)
         await self._save(unit, work)
         return left
-
-    async def _telling(self, unit: Unit, heard: Sequence[Heard]) -> dict[str, str]:
-        """The tickets that tell of promises or satisfaction, or did, with the identity they had."""
-        tickets = [h.payload for h in heard if type(h.payload) is TicketState]
-        known = await told(unit.connection, {ticket.ticket for ticket in tickets})
-        day_of = self._timeline().editions[0].made.calendar.day_of
-        telling = {t.ticket: t.identity or "" for t in tickets if of_ticket(t, day_of)}
-        return telling | {ticket: before.identity for ticket, before in known.items()}
 
     async def _follow(self, unit: Unit, item: Heard) -> None:
         """Moves names as a merge or a split says, and decides again about all whom it concerns.
@@ -119,7 +110,7 @@ class Handlers:
         """
         assert isinstance(item.payload, CustomersMerged | CustomersSplit)
         moves = item.payload.moves
-        as_of = _as_of(item.envelope)
+        as_of = known_at(item.envelope)
         identities = {move.name for move in moves if is_identity(move.name)}
         numbers = {move.customer for move in moves} | {m.name for m in moves} - identities
         before = await self._begin(unit, identities=identities, numbers=numbers, instants=[as_of])
@@ -135,23 +126,32 @@ class Handlers:
             await self._save(unit, after)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
-        """Rescores the customers whose next change is due, or for whom a policy takes effect."""
+        """Rescores the customers whose next change is due, or for whom a policy takes effect.
+
+        What tickets told of them by now counts first as far as its instant comes first.
+        """
         changes = [timer for timer in due if timer.kind == RESCORE]
         turns = {
             timer: await next_batch(unit, timer, self._timeline())
             for timer in due
             if timer.kind == RESCORE_ALL
         }
+        numbers = {timer.key for timer in changes}.union(*turns.values())
+        passed = await tickets.passed(unit, due, numbers)
         work = await self._begin(
             unit,
-            numbers={timer.key for timer in changes}.union(*turns.values()),
-            instants=[timer.due_at for timer in due],
+            identities={name for news in passed for name in news.identities},
+            numbers=numbers.union(news.customer for news in passed),
+            tickets={news.ticket for news in passed},
+            instants=[*(timer.due_at for timer in due), *(news.at for news in passed)],
         )
-        for timer in changes:
-            work.fire(timer)
-        for timer, numbers in turns.items():
-            for number in numbers:
-                work.rescore(number, timer.due_at)
+        steps = [(timer.due_at, partial(work.fire, timer)) for timer in changes]
+        for timer, whose in turns.items():
+            steps += [(timer.due_at, partial(work.rescore, n, timer.due_at)) for n in whose]
+        for news in await take_news(unit.connection, passed):
+            steps.append((news.at, partial(work.tell, news)))
+        for _, step in sorted(steps, key=itemgetter(0)):
+            step()
         await self._save(unit, work)
 
     async def _begin(
@@ -215,41 +215,42 @@ class _Work:
         # the number is an identity like any other: it follows merges
         customer = self.book.owner(answer.customer, named=answer.customer)
         fact = of_answer(envelope, answer, self._calendar)
+        told = Answer(envelope.event_key, envelope.id, answer.customer, fact.day, fact.kind)
+        self.book.new_answers.append(told)
         self._learn(customer, answer.customer, fact, envelope)
 
     def _learn(self, customer: Customer, identity: str, fact: Fact, cause: Envelope) -> None:
-        as_of = customer.not_before(_as_of(cause))
+        as_of = customer.not_before(known_at(cause))
         self._catch_up(customer, as_of)
         self.book.add(customer, identity, fact)
         self._decide(customer, as_of, cause, why="event")
 
-    def ticket(self, envelope: Envelope, ticket: TicketState) -> None:
+    def tell(self, news: News) -> None:
         """What a ticket says of promises and satisfaction replaces what it said before.
 
         Where the policy doesn't count it, it is kept for a policy that will, and decides nothing.
         """
         changes = [
-            (self.book.owner(identity, named=ticket.customer), identity, fact)
-            for identity, fact in self.book.retell(ticket, of_ticket(ticket, self._day_of))
+            (self.book.owner(identity, named=news.customer), identity, fact)
+            for identity, fact in self.book.retell(news)
         ]
         affected = {
             customer.number: customer
             for customer, _, fact in changes
             if customer.rulebook.evidence.names(fact.kind)
         }.values()
-        as_of = _as_of(envelope)
         for customer in affected:
-            self._catch_up(customer, customer.not_before(as_of))
+            self._catch_up(customer, customer.not_before(news.at))
         for customer, identity, fact in changes:
             self.book.add(customer, identity, fact)
         for customer in affected:
-            self._decide(customer, customer.not_before(as_of), envelope, why="ticket")
+            self._decide(customer, customer.not_before(news.at), news.cause, why="ticket")
 
     def record(self, envelope: Envelope, state: CustomerState) -> None:
         """What the customer's record says is carried as tags, and decided about anew."""
         customer = self.book.record(state.customer, state.version, of_record(state.attributes))
         if customer is not None and customer.published is not None:
-            as_of = customer.not_before(_as_of(envelope))
+            as_of = customer.not_before(known_at(envelope))
             self._catch_up(customer, as_of)
             self._decide(customer, as_of, envelope, why="record")
 
@@ -263,7 +264,7 @@ class _Work:
         if not found:
             return  # an earlier merge has led to the same customer
         absorbed = [customer for _, customer in sorted(found.items())]
-        as_of = _as_of(envelope)
+        as_of = known_at(envelope)
         for customer in (survivor, *absorbed):
             as_of = customer.not_before(as_of)
         for customer in (survivor, *absorbed):
@@ -387,11 +388,7 @@ class _Work:
             decision.need,
             decision.risk,
             decision.tier,
-            all_of(decision.tags, customer.record),
+            all_of(decision.tags, customer.rulebook.care.with_handling(customer.record)),
             self._calendar.begins(decision.change_day),
             customer.rulebook.version,
         )
-
-
-def _as_of(envelope: Envelope) -> datetime:
-    return max(envelope.recorded_at, envelope.occurred_at)

@@ -54,6 +54,15 @@ class Fact(NamedTuple):
     """Of the business day."""
 
 
+class Source(NamedTuple):
+    """An event that told a fact of which no customer's timeline knows; the ticket it was about."""
+
+    event: str
+    kind: str
+    day: int
+    ticket: str | None = None
+
+
 def _punctuality(body: Mapping[str, Any]) -> str:
     return "late" if body.get("days_late") else "punctual"
 
@@ -99,6 +108,11 @@ def kind_of(event_type: str, body: Mapping[str, Any]) -> str:
     name = event_type.removeprefix("careline.").removesuffix(".v1")
     split = VARIANTS.get(name)
     return f"{name}/{split[1](body)}" if split else name
+
+
+def names_of(kind: str) -> set[str]:
+    """How a policy may name a kind: itself, or without its variant, which means all of them."""
+    return {kind, kind.partition("/")[0]}
 
 
 class Series:

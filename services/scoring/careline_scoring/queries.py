@@ -7,8 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.scoring import Tier
-from careline_scoring.model import Fact, Tags
+from careline_scoring.model import Fact, Source, Tags
 from careline_scoring.store import FACT_COLUMNS, FACTS
+from careline_scoring.store.told import read_facts
 from careline_scoring.tags import read_tags
 
 # up from an absorbed number to the customer that it has become
@@ -28,6 +29,14 @@ _FACTS = text(f"""
     SELECT {FACT_COLUMNS} FROM members m JOIN buckets b USING (identity)
     WHERE m.customer = :number
 """)  # noqa: S608 (a constant)
+_TOLD_BY_TICKETS = text("""
+    SELECT event_id, ticket, CAST(facts AS text)
+    FROM members JOIN tickets USING (identity) WHERE customer = :number
+""")
+_ANSWERS = text("""
+    SELECT event_id, kind, day - DATE '0001-01-01' + 1
+    FROM members JOIN answers USING (identity) WHERE customer = :number
+""")
 _COUNT = text("""
     SELECT tier, value, need, risk, count(*) FROM customers
     WHERE tier IS NOT NULL AND merged_into IS NULL
@@ -113,8 +122,13 @@ class Found(NamedTuple):
     record: Tags
 
 
-async def find(connection: AsyncConnection, number: str) -> tuple[Found, list[Fact]] | None:
-    """The customer with this number, or the one that absorbed it, with all facts."""
+async def find(
+    connection: AsyncConnection, number: str
+) -> tuple[Found, list[Fact], list[Source]] | None:
+    """The customer with this number, or the one that absorbed it, with all facts.
+
+    With those, which events told what tickets and outreach told.
+    """
     # decision and facts of one instant, or they would not match
     await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     row = (await connection.execute(_FIND, {"number": number})).one_or_none()
@@ -122,7 +136,19 @@ async def find(connection: AsyncConnection, number: str) -> tuple[Found, list[Fa
         return None
     found = Found._make((*row[:5], read_tags(row[5])))
     facts = await connection.execute(_FACTS, {"number": found.number})
-    return found, [Fact._make(fact) for fact in facts]
+    return found, [Fact._make(fact) for fact in facts], await _sources(connection, found.number)
+
+
+async def _sources(connection: AsyncConnection, number: str) -> list[Source]:
+    tickets = await connection.execute(_TOLD_BY_TICKETS, {"number": number})
+    answers = await connection.execute(_ANSWERS, {"number": number})
+    sources = [
+        Source(event, fact.kind, fact.day, ticket)
+        for event, ticket, facts in tickets
+        for fact in read_facts(facts)
+    ]
+    sources += [Source(*answer) for answer in answers]
+    return sorted(sources, key=lambda source: (-source.day, source.event, source.kind))
 
 
 async def count(connection: AsyncConnection) -> dict[str, dict[str, int]]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -55,8 +56,39 @@ tickets = Table(
     Column("version", Integer, nullable=False),
     Column("identity", Name, nullable=False),
     Column("facts", JSONB, nullable=False),
+    Column("event_id", Text, nullable=False, server_default=""),
+    Index("ix_tickets_identity", "identity"),
     comment="What the latest version of a ticket told of promises and satisfaction: these facts "
-    "are in the buckets of the identity.",
+    "are in the buckets of the identity. `event_id` is the event that told it.",
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("event_key", Uuid, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("identity", Name, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("kind", Name, nullable=False),
+    Index("ix_answers_identity", "identity"),
+    comment="Which events told what became of outreach, each a fact in the buckets of the "
+    "identity: no timeline has them.",
+)
+
+ticket_news = Table(
+    "ticket_news",
+    metadata,
+    Column("ticket", Name, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("identity", Name, nullable=False),
+    Column("customer", Name, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Index("ix_ticket_news_identity", "identity"),
+    comment="What versions of tickets told, until the clock has passed the instant: from then on "
+    "it counts, and is in `tickets`. `customer` owns an identity of which nothing else was heard.",
 )
 
 customers = Table(

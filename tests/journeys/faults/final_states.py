@@ -63,6 +63,12 @@ def _scoring(evidence: Evidence, sent: Input) -> State:
             tuple(row[column] for column in _BUCKET): (row["times"], row["amount_minor"])
             for row in tables["buckets"]
         },
+        # one that was found to be another's second name tells nothing
+        "tickets": {
+            row["ticket"]: (row["identity"], row["facts"])
+            for row in tables["tickets"]
+            if orjson.loads(row["facts"])
+        },
         # versions, revisions, saves and as-ofs count what was said and saved on the way
         "customers": {
             name_of[row["number"]]: _rest(row, without=_COUNTED)

@@ -2,12 +2,10 @@
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from importlib import resources
 from itertools import groupby
 from pathlib import Path
 
@@ -37,23 +35,11 @@ LOOK_SECONDS = 1.0
 """A server that can't say within this time what it has to do is no target worth waiting for."""
 
 
-NOT_IN_THE_LOAD = "contract.changed/terminated"
-
-
 class LinkedStack(LocalStack):
-    """A stack whose services reach PostgreSQL and Valkey over links that can fail.
-
-    Scoring's policy counts nothing of tickets: they come on a topic of their own, so that of a
-    broken promise and an activity of one step either may be scored first.
-    """
+    """A stack whose services reach PostgreSQL and Valkey over links that can fail."""
 
     def __init__(self, home: Path, *, environment: Mapping[str, str]) -> None:
         super().__init__(home, environment=environment)
-        self._policies = home.with_name(f"{home.name}-policies")
-        self._policies.mkdir()
-        policy = resources.files("careline_scoring").joinpath("policy.yaml").read_text("utf-8")
-        without_tickets = re.sub(r"\[ticket\..*?\]", f"[{NOT_IN_THE_LOAD}]", policy)
-        (self._policies / "scoring.yaml").write_text(without_tickets, "utf-8")
         self.links = {
             "postgres": Link(lambda: self.postgres.port),
             "valkey": Link(lambda: self.valkey.port),
@@ -62,7 +48,7 @@ class LinkedStack(LocalStack):
 
     @property
     def options(self) -> ServiceOptions:
-        return ServiceOptions(clock="replay", policies=str(self._policies))
+        return ServiceOptions(clock="replay")
 
     @property
     def endpoints(self) -> Endpoints:

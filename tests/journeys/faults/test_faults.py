@@ -23,6 +23,7 @@ then the same; how far each server had come is not, so it may need several runs.
 numbers change (CONTRIBUTING.md, "The fault run").
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ def runs(
 
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        print(f"\n{numbers}")
+        print(f"\n{numbers}", file=sys.stderr)  # a worker's stdout is nobody's
     found = Runs(
         numbers,
         Input(numbers.load, Keyring.load(keyring)),

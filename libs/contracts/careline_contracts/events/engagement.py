@@ -5,6 +5,7 @@ A case is one run of a playbook for one customer; `step` is the playbook's own n
 
 from typing import ClassVar, Literal
 
+from careline_contracts.events.scoring import Handling
 from careline_contracts.events.touchpoints import MinorUnits
 from careline_contracts.payload import Instant, LongText, Payload, ShortText
 
@@ -17,7 +18,8 @@ class OutreachRequested(Payload):
 
     After `expires_at` the message would come too late: the channel drops it and answers `failed`.
     `body` is the script with its variables filled in, in the customer's language; `$name` in it is
-    for the channel, which alone knows who the customer is.
+    for the channel, which alone knows who the customer is. It is said on the topic of all requests
+    and, under the same id, on that of its channel: a system follows one of the two.
     """
 
     type: ClassVar[str] = "careline.outreach.requested.v1"
@@ -34,6 +36,8 @@ class OutreachRequested(Payload):
     subject: ShortText | None = None
     body: LongText | None = None
     expires_at: Instant | None = None
+    handling: tuple[Handling, ...] = ()
+    """Special care: `priority_lane` goes first, `person_at_once` is left to no machine."""
 
 
 class CaseState(Payload):
@@ -152,6 +156,8 @@ class ReminderRaised(Payload):
     language: ShortText | None = None
     body: LongText | None = None
     """What to say, in the customer's language; `$name` is for whoever reads it to fill in."""
+    handling: tuple[Handling, ...] = ()
+    """Special care that the customer is to be given."""
 
 
 class ContactMissed(Payload):

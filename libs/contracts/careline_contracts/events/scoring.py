@@ -21,12 +21,17 @@ TagName = Literal[
     "side",  # b, c
     "region",
     "industry",
-    "care",  # how to treat somebody: elderly, vip
+    "care",  # who needs special care, and why: elderly, vip
+    "handling",  # what that means for whoever deals with them
     "channel",  # preferences, from what the customer does: phone, chat, …
     "product",
     "part_of_day",
 ]
 """Tags that carry any number of values (TAG-4)."""
+
+Handling = Literal["person_at_once", "slow_script", "priority_lane"]
+"""Ways of handling a customer, the values of the tag `handling`: no machine answers, the script's
+slower wording, before the ordinary queue. Which care calls for which is scoring's policy."""
 
 VerdictName = Literal["tier", "value", "need", "risk", TagName]
 """All that a decision decides, in the order in which changes are said."""

@@ -6,7 +6,8 @@ given up before the first one leaves its cap.
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import get_args
+from itertools import product
+from typing import NamedTuple, get_args
 
 from careline_contracts.events.scoring import Tier
 from careline_engagement.policy.budget import BudgetPolicy, Cap
@@ -15,6 +16,16 @@ from careline_engagement.policy.steps import AnyStep, OutreachStep, Wait, WaitUn
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 DAY = timedelta(days=1)
+
+
+class Who(NamedTuple):
+    """Whom a contact is for, as far as its channel depends on it."""
+
+    tier: Tier
+    at_once: bool
+
+
+EVERYBODY = [Who(*one) for one in product(TIERS, (False, True))]
 
 
 def misfits(playbook: Playbook, budget: BudgetPolicy) -> Iterator[tuple[int, str]]:
@@ -41,12 +52,12 @@ def misfits(playbook: Playbook, budget: BudgetPolicy) -> Iterator[tuple[int, str
 
 def _crowded(last: OutreachStep, playbook: Playbook, budget: BudgetPolicy) -> Iterator[str]:
     """Whether those before it on every way fill a cap for longer than the step waits."""
-    for tier in TIERS:
-        for cap in budget.caps_on(last.channel_for(tier), tier):
+    for who in EVERYBODY:
+        for cap in budget.caps_on(last.channel_for(who.tier, at_once=who.at_once), who.tier):
             for first in playbook.steps:
-                if not _uses(first, cap, tier) or first is last:
+                if not _uses(first, cap, who) or first is last:
                     continue
-                latest = _latest(first, playbook, cap, tier).get((last.step, cap.most))
+                latest = _latest(first, playbook, cap, who).get((last.step, cap.most))
                 if latest is not None and latest + last.patience < cap.span:
                     yield (
                         f"step {last.step} never has room after {first.step}: "
@@ -57,7 +68,7 @@ def _crowded(last: OutreachStep, playbook: Playbook, budget: BudgetPolicy) -> It
 
 
 def _latest(
-    first: AnyStep, playbook: Playbook, cap: Cap, tier: Tier
+    first: AnyStep, playbook: Playbook, cap: Cap, who: Who
 ) -> Mapping[tuple[str, int], timedelta]:
     """After `first` went out, how late each step is asked for at most, by the contacts till then.
 
@@ -72,20 +83,20 @@ def _latest(
             at = latest.get((step.step, sent))
             if at is None:
                 continue
-            for target, contacts, took in _ways(step, playbook, cap, tier):
+            for target, contacts, took in _ways(step, playbook, cap, who):
                 place = target, sent + contacts
                 latest[place] = max(latest.get(place, timedelta(0)), at + took)
     return latest
 
 
 def _ways(
-    step: AnyStep, playbook: Playbook, cap: Cap, tier: Tier
+    step: AnyStep, playbook: Playbook, cap: Cap, who: Who
 ) -> Iterator[tuple[str, int, timedelta]]:
     """Where a step may lead, how many contacts of the cap it makes, and how long it may take."""
     below = playbook.below[step.step]
     took = _longest(step, playbook)
     if below is not None and step.falls_through:
-        yield below, int(_uses(step, cap, tier)), took
+        yield below, int(_uses(step, cap, who)), took
     others = step.successors or ((below,) if isinstance(step, OutreachStep) and below else ())
     for target in others:
         yield target, 0, took
@@ -105,9 +116,9 @@ def _longest(step: AnyStep, playbook: Playbook) -> timedelta:
             return timedelta(0)
 
 
-def _uses(step: AnyStep, cap: Cap, tier: Tier) -> bool:
+def _uses(step: AnyStep, cap: Cap, who: Who) -> bool:
     return (
         isinstance(step, OutreachStep)
-        and cap.channel in (None, step.channel_for(tier))
-        and (cap.tiers is None or tier in cap.tiers)
+        and cap.channel in (None, step.channel_for(who.tier, at_once=who.at_once))
+        and (cap.tiers is None or who.tier in cap.tiers)
     )

@@ -46,6 +46,8 @@ class Wording(Part):
 
     subject: TemplateText | None = None
     body: TemplateText
+    slow: TemplateText | None = None
+    """What is said instead of `body` to whom nothing may be said fast (TAG-4)."""
 
 
 class Rendered(Part):
@@ -71,17 +73,22 @@ class Script(Part):
     def _has_the_house_languages(self) -> Self:
         if missing := [language for language in LANGUAGES if language not in self.wordings]:
             raise ValueError(f"there is no wording in {', '.join(missing)}")
+        slow = {language for language, wording in self.wordings.items() if wording.slow}
+        if slow and (missing := sorted(self.wordings.keys() - slow)):
+            raise ValueError(f"there is no slower wording in {', '.join(missing)}")
         return self
 
-    def render(self, language: str | None, variables: dict[str, str]) -> Rendered:
-        """In the customer's language, or the first of the house's."""
+    def render(
+        self, language: str | None, variables: dict[str, str], *, slowly: bool = False
+    ) -> Rendered:
+        """In the customer's language, or the first of the house's; slowly, if it is worded so."""
         short = (language or "").split("-")[0]
         spoken = short if short in self.wordings else LANGUAGES[0]
         wording = self.wordings[spoken]
         filled = dict.fromkeys(VARIABLES, "") | variables
-        subject = wording.subject
+        subject, body = wording.subject, (slowly and wording.slow) or wording.body
         return Rendered(
             language=spoken,
             subject=_compiled(subject).render(filled) if subject else None,
-            body=_compiled(wording.body).render(filled),
+            body=_compiled(body).render(filled),
         )

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
-from careline_contracts.events.touchpoints import MinorUnits
+from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
 from careline_engagement.policy.words import Evidence, Name, Part, Text
 
 Role = Literal["supervisor", "account_manager", "on_call"]
@@ -55,6 +55,8 @@ class Obligation(StepPolicy):
     within_hours: PositiveInt
     calendar: Name | None = None
     """Whose working hours those are; around the clock, if none is named."""
+    at_once_hours: PositiveInt | None = None
+    """By when instead, for customers for whom a person is to be there at once (TAG-4)."""
     done_by: Annotated[Evidence, Field(min_length=1)]
     missed: Role = "supervisor"
     """Who is told when it was not done in time."""
@@ -62,6 +64,16 @@ class Obligation(StepPolicy):
     @property
     def within(self) -> timedelta:
         return timedelta(hours=self.within_hours)
+
+    @property
+    def within_at_once(self) -> timedelta:
+        return timedelta(hours=self.at_once_hours or self.within_hours)
+
+    @model_validator(mode="after")
+    def _at_once_is_sooner(self) -> Self:
+        if self.within_at_once > self.within:
+            raise ValueError("at_once_hours are more than within_hours")
+        return self
 
 
 class Assign(Obligation):
@@ -103,7 +115,9 @@ class OutreachStep(StepPolicy):
 
     do: Literal["outreach"]
     script: Name
-    channel: dict[Tier, Name] | Name
+    channel: dict[Tier, ContactChannel] | ContactChannel
+    person: ContactChannel | None = None
+    """Over what instead, for customers for whom a person is to be there at once (TAG-4)."""
     patience_hours: Annotated[int, Field(ge=0)]
     """How long it may wait for room; when there is none in time, it is suppressed."""
     within_hours: PositiveInt
@@ -123,8 +137,10 @@ class OutreachStep(StepPolicy):
     def successors(self) -> tuple[str, ...]:
         return (self.suppressed,) if self.suppressed else ()
 
-    def channel_for(self, tier: Tier | None) -> str:
+    def channel_for(self, tier: Tier | None, *, at_once: bool) -> ContactChannel:
         """Of whom no tier is known is contacted as the lowest is."""
+        if at_once and self.person:
+            return self.person
         return self.channel if isinstance(self.channel, str) else self.channel[tier or "edge"]
 
 

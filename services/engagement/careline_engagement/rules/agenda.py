@@ -8,6 +8,7 @@ from careline_engagement.model import Entry, Family
 from careline_engagement.policy.steps import Obligation
 from careline_engagement.rules import moments, owners
 from careline_engagement.rules.book import Book
+from careline_engagement.rules.handling import handling_of
 
 
 class Open(NamedTuple):
@@ -26,6 +27,8 @@ class Agenda(NamedTuple):
 
     customer: str
     tier: str | None
+    handling: Sequence[str]
+    """Special care (TAG-4)."""
     account_manager: str | None
     owner: str | None
     """Who looks after the customer now: a deputy, while the account manager is away."""
@@ -44,6 +47,7 @@ def agenda_of(family: Family, as_of: datetime, book: Book) -> Agenda:
     return Agenda(
         number,
         family.verdict(number, "tier", as_of),
+        handling_of(family, number, as_of),
         family.attribute(number, owners.MANAGER, as_of),
         owners.owner_of(family, number, as_of),
         moments.last_contact(family, number, as_of, book),

@@ -22,6 +22,7 @@ from careline_engagement.policy.steps import (
 from careline_engagement.rules import budget, owners, tickets
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
+from careline_engagement.rules.handling import channel_of, is_at_once
 from careline_engagement.rules.parting import unfounded
 from careline_engagement.rules.zones import zone_of
 
@@ -32,6 +33,9 @@ _SUCCESSES = ("saved", "reached")
 
 APPROVED = "offer.approved"
 """The kind of fact by which a supervisor lets an offer pass."""
+
+TOO_LATE = "too_late"
+"""Why an outreach is suppressed for which there is room, but no patience left."""
 
 
 class View(NamedTuple):
@@ -85,15 +89,15 @@ def asks_owner(case: Case, playbook: Playbook) -> bool:
 def evidence_for(case: Case, facts: Sequence[Fact], family: Family) -> list[Fact]:
     """Those of the customer's facts that count for a case.
 
-    Strictly after the opening: the event that began the case is not what answers it. An answer to
-    the outreach of another case is that one's.
+    Strictly after the opening: the event that began the case is not what answers it, nor is what
+    another number had done before. An answer to the outreach of another case is that one's.
     """
     asked_by = {contact.request: contact.case for contact in family.contacts}
     asked_by |= {one.id: one.id for one in family.cases}
     return [
         fact
         for fact in facts
-        if fact.at > case.opened_at and asked_by.get(fact.request, case.id) == case.id
+        if fact.happened_at > case.opened_at and asked_by.get(fact.request, case.id) == case.id
     ]
 
 
@@ -120,12 +124,12 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
             at = said.began_at
         match step:
             case OfferStep():
-                due_at = _due_at(step, said, at, view)
+                due_at = _due_at(step, said, at, case, view)
                 yield from _begun(step, said, at, due_at)
                 yield from _offer(step, said, at, due_at, case, view)
                 way = _Way(at, below)
             case Obligation():
-                due_at = _due_at(step, said, at, view)
+                due_at = _due_at(step, said, at, case, view)
                 yield from _begun(step, said, at, due_at)
                 done = _first(view.evidence, step.done_by, at)
                 yield from _obligation(step, said, due_at, done)
@@ -151,13 +155,15 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
         at, name = way.at, way.step
 
 
-def _due_at(step: Obligation, said: Step | None, at: datetime, view: View) -> datetime:
+def _due_at(step: Obligation, said: Step | None, at: datetime, case: Case, view: View) -> datetime:
     """The deadline that was given when the step began, in its calendar's hours."""
     if said is not None and said.due_at is not None:
         return said.due_at
+    at_once = step.at_once_hours is not None and is_at_once(view.family, case.number, at)
+    within = step.within_at_once if at_once else step.within
     if step.calendar is None:
-        return at + step.within
-    return view.book.timetable(step.calendar, at).after(at, step.within)
+        return at + within
+    return view.book.timetable(step.calendar, at).after(at, within)
 
 
 def _begun(step: Obligation, said: Step | None, at: datetime, due_at: datetime) -> Iterator[Move]:
@@ -185,7 +191,7 @@ def _offer(
     held: Fact | None = None
     done: Fact | None = None
     for fact in view.evidence:
-        if fact.at <= at or done is not None:
+        if fact.happened_at <= at or done is not None:
             continue
         if fact.kind in step.done_by and fact.amount_minor <= min(step.approval_above_minor, limit):
             done = fact
@@ -220,26 +226,29 @@ def _outreach(
         return [], _Way(said.sent_at, below)
     if said is not None and said.suppressed_at is not None:
         return [], _Way(said.suppressed_at, other_way)
-    wish = budget.Wish(at, step.channel_for(case.tier), playbook.purpose, case.tier)
-    fate = _fate(wish, step, view)
-    parting = view.family.parting
+    channel = channel_of(step, case, view.family, at)
+    wish = budget.Wish(at, channel, playbook.purpose, case.tier)
+    fate = _fate(wish, step.patience, view)
+    parting, asked_at = view.family.parting, at
     if parting is not None and parting.covers(fate.at):
-        at = parting.at
-        fate = _fate(wish._replace(since=at), step, view)
+        # what a mistaken merge had stopped goes now, if it would still have waited by itself
+        asked_at = parting.at
+        fate = _fate(wish._replace(since=asked_at), step.patience - (asked_at - at), view)
     name, moves = step.step, []
-    if said is None and fate.at > at:
-        moves.append(Move(at, "held", name, fate.first.reason, until=fate.first.at))
+    if said is None and fate.at > asked_at:
+        moves.append(Move(asked_at, "held", name, fate.first.reason, until=fate.first.at))
     if not fate.is_sent:
-        lost = Move(fate.at, "suppressed", name, fate.slot.reason, until=fate.slot.at)
+        reason = fate.slot.reason or TOO_LATE
+        lost = Move(fate.at, "suppressed", name, reason, until=fate.slot.at)
         return [*moves, lost], _Way(fate.at, other_way)
     sent = Move(fate.at, "sent", name, wish.channel, until=at + step.within)
     return [*moves, sent], _Way(fate.at, below)
 
 
-def _fate(wish: budget.Wish, step: OutreachStep, view: View) -> budget.Fate:
+def _fate(wish: budget.Wish, patience: timedelta, view: View) -> budget.Fate:
     return budget.fate(
         wish,
-        step.patience,
+        patience,
         view.spent,
         view.consents,
         view.zone(wish.since),
@@ -275,8 +284,12 @@ def _next_turn(at: datetime, step: WaitUntil, view: View) -> datetime:
 def _first(
     evidence: Sequence[Fact], kinds: frozenset[str], since: datetime | None = None
 ) -> Fact | None:
-    """The first such fact, strictly after `since`."""
+    """The first such fact that we knew of which happened strictly after `since`."""
     return next(
-        (fact for fact in evidence if fact.kind in kinds and (since is None or fact.at > since)),
+        (
+            fact
+            for fact in evidence
+            if fact.kind in kinds and (since is None or fact.happened_at > since)
+        ),
         None,
     )

@@ -6,6 +6,7 @@ is known then: if it has moved, the entry is dropped for one at the new instant.
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from careline_engagement.model import Entry, Family, Record
@@ -157,17 +158,21 @@ def _promised(family: Family, number: str, at: datetime, book: Book) -> datetime
         for fact in family.facts_for(number)
         if fact.kind.startswith(f"{FOLLOW_UP}/") and fact.detail and fact.at <= at
     ]
-    last = last_contact(family, number, at, book)
-    if not said or (last is not None and said[-1].at < last):
+    if not said:
         return None
-    return datetime.fromisoformat(said[-1].detail)
+    promise, last = max(said, key=attrgetter("happened_at")), last_contact(family, number, at, book)
+    if last is not None and promise.happened_at < last:
+        return None
+    return datetime.fromisoformat(promise.detail)
 
 
 def last_contact(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
     """The last contact before an instant; of whom nobody contacted, when we came to know them."""
     counts = book.at(at).policy.cadence.counts
     contacts = [
-        fact.at for fact in family.facts_for(number) if fact.kind in counts and fact.at <= at
+        fact.happened_at
+        for fact in family.facts_for(number)
+        if fact.kind in counts and fact.at <= at
     ]
     contacts += [
         contact.at

@@ -2,7 +2,8 @@
 
 Two customers were taken for one and are two again. Each case goes back to where it was when they
 became one, and is worked out anew from its own customer's facts. One thing can't be had again:
-time. An outreach that should have gone meanwhile goes at the first free instant after the split.
+time. An outreach that should have gone meanwhile goes at the first free instant after the split, if
+it would have waited that long by itself: nobody is wished a happy birthday in another month.
 """
 
 from datetime import datetime

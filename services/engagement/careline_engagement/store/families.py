@@ -191,7 +191,7 @@ async def _read(
         said,
     ) in await connection.execute(_KNOWN, wanted):
         _, all_facts, all_entries, all_cases, all_contacts, all_consents = known[root_of[number]]
-        all_facts += map(Fact._make, facts)
+        all_facts += (Fact(*fact) for fact in facts)
         all_entries += map(_to_entry, entries)
         all_cases += map(to_case, cases)
         all_contacts += map(Contact._make, contacts)

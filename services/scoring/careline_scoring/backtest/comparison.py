@@ -79,7 +79,13 @@ class Comparison:
         return counted
 
     def add(
-        self, number: str, rulebooks: Sequence[Rulebook], courses: Sequence[Course], *, day: int
+        self,
+        number: str,
+        rulebooks: Sequence[Rulebook],
+        courses: Sequence[Course],
+        *,
+        day: int,
+        record: Tags = (),
     ) -> None:
         """Counts one customer as of the last `day`: by the live policy, and by the candidate."""
         live, candidate = (course.now for course in courses)
@@ -91,8 +97,11 @@ class Comparison:
             self._add_side(side, course)
         if live.points != candidate.points:
             self._add_measures(rulebooks, courses)
-        if live.tags != candidate.tags:
-            before, after = _carried(live.tags), _carried(candidate.tags)
+        if record or live.tags != candidate.tags:
+            before, after = (
+                _carried(course.now.tags + rulebook.care.with_handling(record))
+                for rulebook, course in zip(rulebooks, courses, strict=True)
+            )
             self.tags.update((*tag, -1) for tag in before - after)
             self.tags.update((*tag, 1) for tag in after - before)
         if live.tier != candidate.tier:

@@ -7,8 +7,9 @@ from operator import itemgetter
 
 import asyncpg
 
-from careline_scoring.model import Fact
+from careline_scoring.model import Fact, Tags
 from careline_scoring.store import FACT_COLUMNS
+from careline_scoring.tags import read_tags
 
 _LIVE = "merged_into IS NULL AND tier IS NOT NULL"
 _ENDS = f"""
@@ -24,6 +25,11 @@ _FACTS = f"""
     FROM members m JOIN buckets b USING (identity)
     WHERE m.customer > $1 AND m.customer <= $2
     ORDER BY m.customer, b.day
+"""  # noqa: S608 (a constant)
+# most records name no special care, and nothing else of a record is decided about
+_CARE = f"""
+    SELECT number, CAST(record AS text) FROM customers
+    WHERE number > $1 AND number <= $2 AND {_LIVE} AND record ? 'care'
 """  # noqa: S608 (a constant)
 
 
@@ -55,6 +61,14 @@ async def facts(
         (number, [Fact(*fact) for _, *fact in of_one])
         for number, of_one in groupby(rows, key=itemgetter(0))
     )
+
+
+async def records_with_care(
+    connection: asyncpg.Connection, after: str, until: str
+) -> dict[str, Tags]:
+    """What the record says of each customer of a range who needs special care."""
+    rows = await connection.fetch(_CARE, after, until)
+    return {number: read_tags(record) for number, record in rows}
 
 
 async def newest_decision(connection: asyncpg.Connection) -> datetime | None:

@@ -108,6 +108,7 @@ async def _compare(
     try:
         await queries.look_through(connection, snapshot)
         found = await queries.facts(connection, after, until)
+        records = await queries.records_with_care(connection, after, until)
     finally:
         await connection.close()
     part = Comparison(question.playbooks)
@@ -116,7 +117,13 @@ async def _compare(
     for number, facts in found:
         live, candidate = (follow(rulebook, facts, **days) for rulebook in rulebooks)
         if live is not None and candidate is not None:
-            part.add(number, rulebooks, (live, candidate), day=question.last_day)
+            part.add(
+                number,
+                rulebooks,
+                (live, candidate),
+                day=question.last_day,
+                record=records.get(number, ()),
+            )
     return part
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from careline_contracts.events.scoring import Handling
 from careline_scoring.policy.parts import Days, EvidenceName, Part, Percent, Points
 
 
@@ -119,5 +120,9 @@ class Tags(Part):
     value: ValueRule
     need: NeedRule
     risk: RiskRule
+    care: dict[str, Annotated[tuple[Handling, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+    """TAG-4: how to handle whom; a tag of special care that is not named here calls for nothing."""
     life_cycle: LifeCycleRule
     preferences: Preferences

@@ -17,6 +17,7 @@ from careline_contracts.events.scoring import Value
 from careline_scoring.model import FIRST_CONTACT, HABIT, Decision, History, Known, Reading, Verdict
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.policy.score import Group, Measure
+from careline_scoring.rules.care import CareRules
 from careline_scoring.rules.evidence import Calendar, Evidence
 from careline_scoring.rules.groups import GroupReader
 from careline_scoring.rules.habits import HabitRules
@@ -43,6 +44,7 @@ class Rulebook:
         self.tags = TagRules(policy.tags)
         self.tiers = TierRules(policy.tier)
         self.habits = HabitRules(policy.tags)
+        self.care = CareRules(policy.tags.care)
         blocks = [block for dimension in policy.score.values() for block in dimension.blocks]
         self._readers = [_reader(group, members) for group, members in blocks]
         self._questions: tuple[Callable[[History, int], Sequence[Any]], ...] = (

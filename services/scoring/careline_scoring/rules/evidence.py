@@ -16,6 +16,7 @@ from careline_scoring.model import (
     Habits,
     History,
     Series,
+    names_of,
 )
 from careline_scoring.policy import ScoringPolicy
 
@@ -50,7 +51,7 @@ class Evidence:
 
     def names(self, kind: str) -> tuple[str, ...]:
         """The evidence that facts of this kind are; a kind without variant names all of them."""
-        either = {kind, kind.partition("/")[0]}
+        either = names_of(kind)
         return tuple(name for name, kinds in self._by_name.items() if either & set(kinds))
 
     def fold(self, history: History, fact: Fact) -> None:

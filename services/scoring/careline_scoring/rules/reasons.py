@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from careline_contracts.events.scoring import TagName
-from careline_scoring.model import AMOUNT_SCALE, Decision, History
+from careline_scoring.model import AMOUNT_SCALE, Decision, History, Tags
 from careline_scoring.rules.decision import Rulebook, as_points
 from careline_scoring.rules.tags import LEVELS as RISK_LEVELS
 from careline_scoring.rules.wording import LEVELS, WORDS, Language
@@ -101,9 +101,12 @@ def tag_reasons(
     rulebook: Rulebook,
     history: History,
     decision: Decision,
+    record: Tags,
     language: Language = "en",
 ) -> Reasons:
-    """Why a tag of TAG-4 has the values that it has."""
+    """Why a tag of TAG-4 has the values that it has, by facts and what the record says."""
+    if tag == "handling":
+        return _handling(rulebook, record, language)
     words, values = WORDS[language], dict(decision.tags).get(tag, ())
     if tag == "life_cycle":
         days = rulebook.policy.tags.life_cycle.dormant.silent_days
@@ -116,6 +119,21 @@ def tag_reasons(
         words["preference"].format(value=value, count=count(value), days=rule.window_days)
         for value in values
     ) or (words["preference.none"].format(days=rule.window_days),)
+
+
+def _handling(rulebook: Rulebook, record: Tags, language: Language) -> Reasons:
+    """Each way of handling with the special care that calls for it."""
+    words, names = WORDS[language], LEVELS[language]
+    between = {"en": ", ", "zh": "、"}[language]
+    return tuple(
+        words["handling"].format(
+            way=names.get(way, way),
+            care=between.join(
+                names.get(care, care) for care in rulebook.care.calls_for(record, way)
+            ),
+        )
+        for way in dict(rulebook.care.with_handling(record)).get("handling", ())
+    ) or (words["handling.none"],)
 
 
 VERDICTS = tuple(_REASONS)

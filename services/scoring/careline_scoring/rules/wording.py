@@ -29,6 +29,8 @@ WORDS: Mapping[Language, Words] = {
         "life_cycle.dormant": "has bought, no contact for {days} days",
         "preference": "{value}: {count} times in {days} days",
         "preference.none": "nothing often enough in {days} days",
+        "handling": "{way}: special care for {care}",
+        "handling.none": "no special care calls for it",
         "record": "as the customer's record says",
     },
     "zh": {
@@ -53,12 +55,18 @@ WORDS: Mapping[Language, Words] = {
         "life_cycle.dormant": "已购买，{days} 天没有互动",
         "preference": "{value}：{days} 天内 {count} 次",
         "preference.none": "{days} 天内没有足够频繁的行为",
+        "handling": "{way}：特殊关怀（{care}）",
+        "handling.none": "没有特殊关怀要求",
         "record": "依据客户档案",
     },
 }
 
 LEVELS: Mapping[Language, Words] = {
-    "en": {},
+    "en": {
+        "person_at_once": "a person at once",
+        "slow_script": "slower scripts",
+        "priority_lane": "the priority lane",
+    },
     "zh": {
         "high": "高",
         "mid": "中",
@@ -69,6 +77,13 @@ LEVELS: Mapping[Language, Words] = {
         "potential": "潜力",
         "basic": "基础",
         "edge": "边缘",
+        "person_at_once": "立即转人工",
+        "slow_script": "慢速话术",
+        "priority_lane": "优先通道",
+        "elderly": "长者",
+        "hearing": "听障",
+        "sight": "视障",
+        "vip": "贵宾",
     },
 }
-"""Levels and tiers where they are not called by their own names."""
+"""Levels, tiers, care and ways of handling where they are not called by their own names."""

@@ -15,7 +15,7 @@ from careline_scoring.book import Book, Customer, LastSaid, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact, History
 from careline_scoring.rules import Rulebook
-from careline_scoring.store.told import save_told, told
+from careline_scoring.store.told import save_answers, save_told, told
 from careline_scoring.tags import read_tags, write_tags
 
 _MEMBERS = text("""
@@ -237,6 +237,8 @@ async def save(connection: AsyncConnection, book: Book) -> None:
         await _add_facts(connection, book)
     if book.newly_told:
         await save_told(connection, book.newly_told)
+    if book.new_answers:
+        await save_answers(connection, book.new_answers)
     if book.new_records:
         await _save_records(connection, [c for _, c in sorted(book.new_records.items())])
     if book.tier_moves:
