@@ -32,7 +32,7 @@ from careline_profile.timeline.store import forget
 from careline_runtime.access.policy import load_access_policy
 from careline_runtime.batch import Hears
 from careline_runtime.followed_policy import FollowedPolicy
-from careline_runtime.keyring import FollowedKeyring
+from careline_runtime.keyring import FollowedKeyring, Keyring
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
@@ -48,13 +48,7 @@ HEARS = (
 def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy or a key file that holds."""
     keyring = FollowedKeyring.load(settings.keyring)
-
-    def rules_of(loaded: Loaded[ProfilePolicy]) -> Rules:
-        return Rules.of(loaded.policy, keyring)
-
-    followed = FollowedPolicy(
-        ProfilePolicy, package="careline_profile", settings=settings, make=rules_of
-    )
+    followed = _followed_policy(settings, keyring)
 
     def in_force_at(instant: datetime) -> Rules:
         return followed.timeline.at(instant)
@@ -94,12 +88,7 @@ def build(settings: ServiceSettings) -> Service:
         routers=(
             api.router(connect, cards, keyring, cache),
             record_api.router(
-                connect,
-                work,
-                now,
-                cards=cards,
-                editor=editor,
-                search=Search(in_force),
+                connect, work, now, cards=cards, editor=editor, search=Search(in_force)
             ),
             record_api.reminders_router(cards, work, editor, now),
             record_api.export_router(work, Exporter(protection, in_force, keyring), now),
@@ -117,6 +106,17 @@ def build(settings: ServiceSettings) -> Service:
         on_start=lambda: carry_out_what_is_missing(service, keyring),
     )
     return service
+
+
+def _followed_policy(
+    settings: ServiceSettings, keyring: Keyring
+) -> FollowedPolicy[ProfilePolicy, Rules]:
+    def rules_of(loaded: Loaded[ProfilePolicy]) -> Rules:
+        return Rules.of(loaded.policy, keyring)
+
+    return FollowedPolicy(
+        ProfilePolicy, package="careline_profile", settings=settings, make=rules_of
+    )
 
 
 def _cache(settings: ServiceSettings) -> CardCache:
