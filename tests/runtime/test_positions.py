@@ -6,6 +6,7 @@ import pytest
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.consumer.fetcher import Fetcher
 from faststream.kafka import KafkaBroker
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -31,6 +32,11 @@ async def run_sql(database_url: str, statement: str) -> None:
 
 def echoes(*numbers: int) -> list[str]:
     return sorted(f"echo-e{n}" for n in numbers)
+
+
+def test_the_client_still_has_the_pause_that_a_consumer_makes_longer() -> None:
+    """It is the client's own: a release that names it otherwise would bring back its stalls."""
+    assert "_prefetch_backoff" in Fetcher.__init__.__code__.co_names
 
 
 @pytest.mark.stack

@@ -33,6 +33,14 @@ log = structlog.get_logger(__name__)
 SESSION_TIMEOUT_MS = 10_000
 FETCH_BYTES_A_PARTITION = 1024 * 1024
 PAUSE_AFTER_A_FAILURE_SECONDS = 1.0
+READ_ALL_FIRST_SECONDS = 60.0
+"""How long the client asks Kafka for nothing while a part of what it has lies unread: longer than
+any unit takes.
+
+Its own tenth of a second is over before a large unit is. It then asks for the other partitions,
+and where they have nothing new Kafka holds the answer back for half a second, in which none of this
+broker's partitions can be asked for. What came meanwhile made the next unit as large.
+"""
 
 
 class _Batch(KafkaAckableMessage):
@@ -116,6 +124,7 @@ class Consumer:
         self.positions = {}
         consumer = self._subscriber.consumer
         if consumer is not None and partitions:
+            consumer._fetcher._prefetch_backoff = READ_ALL_FIRST_SECONDS
             consumer.pause(*partitions)
             self._placing = asyncio.create_task(self._place(consumer, partitions))
 
