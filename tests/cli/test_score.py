@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from careline_cli.app import app
-from careline_cli.score import command, events, movements
+from careline_cli.score import command, events, kpis, movements
 from careline_cli.score.view import WORDS
 
 ANSWER: dict[str, Any] = {
@@ -163,6 +163,56 @@ FORECAST = {
     "looked_at": 5,
     "summary": {"need": {"none": {"dormant": 3}}, "channel": {"app": {"": 2}}},
 }
+
+
+KPIS = {
+    "month": "2024-06",
+    "currency": "CNY",
+    "kpis": [
+        {
+            "name": "churn",
+            "definition": "who fell silent",
+            "value": "0.4100",
+            "unit": "share",
+            "counted": 41,
+            "of": 1_000,
+            "year_before": "0.5000",
+            "change": "-0.1800",
+            "target": {"of": "change", "at_least": None, "above": None, "at_most": "-0.18"},
+            "met": True,
+        },
+        {
+            "name": "clv",
+            "definition": "net spend so far",
+            "value": "5066666",
+            "unit": "minor_units",
+            "counted": 15_200_000,
+            "of": 3,
+            "year_before": None,
+            "change": None,
+            "target": None,
+            "met": None,
+        },
+    ],
+    "surveys": {
+        "nps": {
+            "answers": 3,
+            "mean": "7.33",
+            "deviation": "3.09",
+            "promoters": 2,
+            "passives": 0,
+            "detractors": 1,
+        }
+    },
+}
+
+
+def test_a_month_is_shown_with_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kpis, "ask", lambda *_, **__: KPIS)
+    assert json.loads(score("kpis", "--month", "2024-06", "--json")) == KPIS
+    shown = " ".join(score("kpis", "--month", "2024-06").split())
+    for words in ("41.00 %", "1,000", "Δ ≤ -18.00 % ✓", "5,066,666", "(CNY, minor units)", "7.33"):
+        assert words in shown
 
 
 @pytest.mark.parametrize(

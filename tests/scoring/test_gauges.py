@@ -20,7 +20,7 @@ def shown(name: str, **labels: str) -> float:
 
 async def test_coverage_is_the_share_of_known_customers_who_have_a_tier(scoring: Scoring) -> None:
     now = noon(10)
-    gauges = Gauges(scoring.engine.connect, lambda: now)
+    gauges = Gauges(scoring.engine.connect, lambda: scoring.timeline, lambda: now)
     await scoring.hear(
         [
             scoring.purchase("C-ann", 25_000, day=0),

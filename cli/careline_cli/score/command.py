@@ -10,6 +10,7 @@ from careline_cli import service_api
 from careline_cli.console import stdout
 from careline_cli.customer.profile_api import number_of
 from careline_cli.score.events import add_events
+from careline_cli.score.kpis import kpis
 from careline_cli.score.movements import flow, forecast
 from careline_cli.score.view import explained
 
@@ -39,6 +40,7 @@ Language = Annotated[Literal["en", "zh"], typer.Option("--language", help="Of la
 
 app.command()(forecast)
 app.command()(flow)
+app.command()(kpis)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from careline_runtime.database import Connect
 from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
 from careline_scoring.explanation import ScoreView, explain
+from careline_scoring.kpis import MonthReport, month_report
 from careline_scoring.model import NEVER, Fact, Source
 from careline_scoring.movements import (
     Forecast,
@@ -92,6 +93,12 @@ def router(
             cells = standings(await queries.standings(connection, *between))
             moved = await queries.moves_and_flaps(connection, *between)
         return tier_flow(month, *between, cells, *moved)
+
+    @routes.get("/kpis", summary="A month in figures, against targets and the year before")
+    async def kpis(month: Month, language: Language = "en") -> MonthReport:
+        rulebook = timeline().at(now())
+        async with connect() as connection:
+            return await month_report(connection, rulebook, month, language=language)
 
     @routes.get("/forecast", summary="What will move within the next days if nothing happens")
     async def moves_to_come(days: DaysAhead = 7, limit: Limit = 1_000) -> Forecast:

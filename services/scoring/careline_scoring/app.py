@@ -31,7 +31,9 @@ def build(settings: ServiceSettings) -> Service:
             ),
         ),
         policy=policy,
-        upkeep=Gauges(lambda: service.engine.connect(), lambda: service.clock.now()).refresh,
+        upkeep=Gauges(
+            lambda: service.engine.connect(), lambda: policy.timeline, lambda: service.clock.now()
+        ).refresh,
     )
     return service
 

@@ -37,6 +37,11 @@ tier_coverage = Gauge(
     "careline_scoring_tier_coverage_ratio",
     "Share of the customers of whom anything is known who have a tier; must stay 1.",
 )
+kpis = Gauge(
+    "careline_scoring_kpi_ratio",
+    "KPI-1, the month so far: shares; `nps` from -1 to 1, `csat` the mean answer from 0 to 1.",
+    ["kpi"],
+)
 rescoring_left = Gauge(
     "careline_scoring_rescoring_left_records",
     "Customers that a policy which took effect has yet to be applied to; 0 when all is done.",

@@ -115,6 +115,12 @@ def names_of(kind: str) -> set[str]:
     return {kind, kind.partition("/")[0]}
 
 
+def concrete(kind: str) -> tuple[str, ...]:
+    """The kinds under which facts are kept that a policy means by `kind`."""
+    variants, _ = VARIANTS.get(kind, ((), None))
+    return tuple(f"{kind}/{variant}" for variant in variants) or (kind,)
+
+
 class Series:
     """Cumulated counts and amounts over ascending days.
 

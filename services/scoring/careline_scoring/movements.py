@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, cast, get_args
 
@@ -159,6 +159,11 @@ def month_of(rulebook: Rulebook, month: str) -> tuple[datetime, datetime]:
     ends_at = rulebook.calendar.begins(following.toordinal())
     assert begins_at is not None and ends_at is not None
     return begins_at, ends_at
+
+
+def name_of_month(rulebook: Rulebook, instant: datetime) -> str:
+    """The month, `YYYY-MM`, in which an instant lies in the policy's time zone."""
+    return f"{date.fromordinal(rulebook.calendar.day_of(instant)):%Y-%m}"
 
 
 def standings(rows: Iterable[Standing]) -> dict[tuple[str, str], int]:

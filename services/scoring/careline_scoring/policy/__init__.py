@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from careline_scoring.policy.kpis import KpiName, Target
 from careline_scoring.policy.parts import EvidenceName, Kind, Part, Rate, TimeZone
 from careline_scoring.policy.score import Dimension
 from careline_scoring.policy.tags import Tags
@@ -51,6 +52,8 @@ class ScoringPolicy(Part):
     score: Annotated[dict[str, Dimension], Field(min_length=1)]
     tags: Tags
     tier: TierRule
+    kpis: dict[KpiName, Target] = Field(default_factory=dict)
+    """KPI-1: targets of the monthly review."""
 
     @model_validator(mode="after")
     def weights_sum_to_100(self) -> Self:

@@ -45,9 +45,10 @@ class Evidence:
             for hour in range(start, end)
         }
         self._by_name = policy.evidence.by_name()
-        self._rates = {
+        self.rates = {
             currency: int(rate * AMOUNT_SCALE) for currency, rate in policy.money.rates.items()
         } | {policy.money.currency: AMOUNT_SCALE}
+        """What a minor unit of each currency is worth, in ten-thousandths of the policy's."""
 
     def names(self, kind: str) -> tuple[str, ...]:
         """The evidence that facts of this kind are; a kind without variant names all of them."""
@@ -104,7 +105,7 @@ class Evidence:
 
     def converts(self, currency: str) -> bool:
         """Whether the policy can count amounts in this currency."""
-        return currency in self._rates
+        return currency in self.rates
 
     def history(self, facts: Iterable[Fact]) -> History:
         """The history that the facts make."""
@@ -114,7 +115,7 @@ class Evidence:
         return history
 
     def _worth(self, history: History, currency: str, times: int, amount_minor: int) -> int:
-        rate = self._rates.get(currency)
+        rate = self.rates.get(currency)
         if rate is None:
             history.left_out[currency] = history.left_out.get(currency, 0) + times
             return 0
