@@ -15,6 +15,7 @@ from careline_scoring.book import Book, Customer, LastSaid, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact, History
 from careline_scoring.rules import Rulebook
+from careline_scoring.store.days import DATE, ORDINAL
 from careline_scoring.store.told import save_answers, save_told, told
 from careline_scoring.tags import read_tags, write_tags
 
@@ -36,9 +37,8 @@ _OPEN = text("""
     ON CONFLICT DO NOTHING
     RETURNING number
 """)
-# days are ordinals in Python: 1 is the first day of year 1
-FACT_COLUMNS = """
-    b.day - DATE '0001-01-01' + 1, b.kind, b.currency, b.times, b.amount_minor, b.channel,
+FACT_COLUMNS = f"""
+    {ORDINAL}, b.kind, b.currency, b.times, b.amount_minor, b.channel,
     b.product, b.hour
 """
 FACTS = text(f"""
@@ -62,11 +62,10 @@ _NAMES = (
     known_names("members", name="identity", of=is_number),
     numbers("customers", survivor="merged_into"),
 )
-_ADD_FACTS = text("""
+_ADD_FACTS = text(f"""
     INSERT INTO buckets AS b (
         identity, day, kind, currency, channel, product, hour, times, amount_minor)
-    SELECT identity, DATE '0001-01-01' + (day - 1), kind, currency, channel, product, hour, times,
-        amount_minor
+    SELECT identity, {DATE}, kind, currency, channel, product, hour, times, amount_minor
     FROM unnest(
         CAST(:identities AS text[]), CAST(:days AS int[]), CAST(:kinds AS text[]),
         CAST(:currencies AS text[]), CAST(:channels AS text[]), CAST(:products AS text[]),
@@ -74,7 +73,7 @@ _ADD_FACTS = text("""
     ) AS added (identity, day, kind, currency, channel, product, hour, times, amount_minor)
     ON CONFLICT (identity, day, kind, currency, channel, product, hour) DO UPDATE
     SET times = b.times + excluded.times, amount_minor = b.amount_minor + excluded.amount_minor
-""")
+""")  # noqa: S608 (a constant)
 _SAVE_CUSTOMERS = text("""
     UPDATE customers SET
         version = saved.version, revision = saved.revision, as_of = saved.as_of,

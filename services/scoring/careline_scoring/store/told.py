@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_scoring.book import Answer, Told
 from careline_scoring.model import Fact
+from careline_scoring.store.days import DATE
 
 _TOLD = text("""
     SELECT ticket, version, identity, CAST(facts AS text), event_id FROM tickets
@@ -22,14 +23,14 @@ _SAVE_TOLD = text("""
     ON CONFLICT (ticket) DO UPDATE SET version = excluded.version, identity = excluded.identity,
         facts = excluded.facts, event_id = excluded.event_id
 """)
-_SAVE_ANSWERS = text("""
+_SAVE_ANSWERS = text(f"""
     INSERT INTO answers (event_key, event_id, identity, day, kind)
-    SELECT CAST(key AS uuid), event_id, identity, DATE '0001-01-01' + (day - 1), kind FROM unnest(
+    SELECT CAST(key AS uuid), event_id, identity, {DATE}, kind FROM unnest(
         CAST(:keys AS text[]), CAST(:events AS text[]), CAST(:identities AS text[]),
         CAST(:days AS int[]), CAST(:kinds AS text[])
     ) AS answer (key, event_id, identity, day, kind)
     ON CONFLICT DO NOTHING
-""")
+""")  # noqa: S608 (a constant)
 
 
 async def told(connection: AsyncConnection, tickets: Collection[str]) -> dict[str, Told]:
