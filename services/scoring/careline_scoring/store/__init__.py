@@ -159,8 +159,15 @@ async def load(
             if customer.merged_into is None and customer.number not in opened:
                 unread.append(customer.number)
     if unread:
-        for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
-            customers[number].learn(Fact._make(fact))
+        begins = timeline.editions[0].made.calendar.begins
+        for number, *columns in await connection.execute(FACTS, {"numbers": unread}):
+            customer, fact = customers[number], Fact._make(columns)
+            customer.learn(fact)
+            if customer.published is None:
+                # the first decision about somebody is none of before what is known of them
+                began_at = begins(fact.day)
+                assert began_at is not None
+                customer.as_of = customer.not_before(began_at)
     move_of |= {number: customer.moves for number, customer in customers.items()}
     # read again: what they said is certain only now that their customers are locked
     return Book(customers, member_of, move_of, await told(connection, tickets))
