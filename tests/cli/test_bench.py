@@ -27,7 +27,13 @@ LOAD = Load(
     crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1, visits=200, visitors=50),
     tickets=TicketLoad(opened=200, waiting=500, due=100, due_within_seconds=2, idle_seconds=1),
     care=CareLoad(
-        orders=200, customers=50, calendars=1_000, due=100, due_within_seconds=2, idle_seconds=1
+        touchpoints=1_000,
+        orders=200,
+        customers=50,
+        calendars=1_000,
+        due=100,
+        due_within_seconds=2,
+        idle_seconds=1,
     ),
 )
 
@@ -83,6 +89,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
             """
             orders orders_per_second order_cpu_us idle_cpu_percent idle_cpu_percent_with_calendars
             calendars due due_per_second due_cpu_us lateness_p50_ms lateness_p99_ms
+            decisions decisions_said_per_second decisions_heard_per_second against_scoring
             """,
             id="care",
         ),

@@ -97,6 +97,9 @@ def _add_tickets(table: Table, tickets: Mapping[str, Any]) -> None:
 
 def _add_care(table: Table, care: Mapping[str, Any]) -> None:
     table.add_section()
+    said, heard = (care[f"decisions_{what}_per_second"] for what in ("said", "heard"))
+    table.add_row("decisions of scoring, alone", f"{said:,}")
+    table.add_row("  cared for, alone", f"{heard:,}", f"{care['against_scoring']:.2f}")
     microseconds = sum(care["order_cpu_us"].values())
     rate = f"{care['orders_per_second']:,}"
     table.add_row("orders of customers with playbooks", rate, "", f"{microseconds} µs")

@@ -38,7 +38,8 @@ body { font: 15px/1.5 system-ui, "PingFang SC", "Noto Sans CJK SC", sans-serif; 
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; break-after: avoid; }
 .figures { display: flex; gap: 2rem; flex-wrap: wrap; }
 .figures b { display: block; font-size: 1.8rem; }
-table { border-collapse: collapse; margin: .5rem 0; } tr { break-inside: avoid; } tr:first-child { break-after: avoid; }
+table { border-collapse: collapse; margin: .5rem 0; } tr { break-inside: avoid; }
+tr:first-child { break-after: avoid; }
 th, td { padding: .3rem .8rem; text-align: left; border-bottom: 1px solid #dde3ea;
   vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }

@@ -58,7 +58,8 @@ _COUNT_TAGS = text("""
 _TIERS = text("""
     SELECT tier, count(*) AS customers FROM customers
     WHERE merged_into IS NULL
-        AND (tier IS NOT NULL OR EXISTS (SELECT FROM members WHERE customer = number))
+        AND (tier IS NOT NULL
+            OR EXISTS (SELECT FROM members WHERE customer = number AND identity <> number))
     GROUP BY tier
 """)
 

@@ -126,13 +126,11 @@ async def load(
     numbers: Collection[str],
     tickets: Collection[str] = (),
     instants: Collection[datetime],
-    facts_moved: bool = False,
 ) -> Book:
     """The customers with these identities and numbers, locked until the unit ends.
 
     Numbers that nobody has yet become customers; survivors of merges come along. Each is ready to
-    be decided about as of `instants`, and as of whatever comes due before. Where `facts_moved`,
-    those have facts, too, about whom nothing was ever published.
+    be decided about as of `instants`, and as of whatever comes due before.
     """
     member_of: dict[str, str] = {}
     move_of: dict[str, int] = {}
@@ -142,12 +140,15 @@ async def load(
             member_of[identity] = customer
             move_of[identity] = moves
     customers: dict[str, Customer] = {}
+    opened: set[str] = set()
     wanted = {*numbers, *member_of.values()}
     while missing := wanted - customers.keys():
         locked = await _lock(connection, missing)
         if absent := missing - locked.keys():
             # one that somebody else is adding is locked in the next round
-            customers |= {number: Customer(number) for number in await _open(connection, absent)}
+            new = await _open(connection, absent)
+            customers |= {number: Customer(number) for number in new}
+            opened.update(new)
         customers |= locked
         wanted |= {c.merged_into for c in locked.values() if c.merged_into is not None}
     will_change = _choose_rulebooks(timeline, customers.values(), instants)
@@ -155,11 +156,18 @@ async def load(
     for customer in customers.values():
         if will_change or not histories.take(customer):
             customer.history = History()
-            if customer.merged_into is None and (facts_moved or customer.published is not None):
+            if customer.merged_into is None and customer.number not in opened:
                 unread.append(customer.number)
     if unread:
-        for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
-            customers[number].learn(Fact._make(fact))
+        begins = timeline.editions[0].made.calendar.begins
+        for number, *columns in await connection.execute(FACTS, {"numbers": unread}):
+            customer, fact = customers[number], Fact._make(columns)
+            customer.learn(fact)
+            if customer.published is None:
+                # the first decision about somebody is none of before what is known of them
+                began_at = begins(fact.day)
+                assert began_at is not None
+                customer.as_of = customer.not_before(began_at)
     move_of |= {number: customer.moves for number, customer in customers.items()}
     # read again: what they said is certain only now that their customers are locked
     return Book(customers, member_of, move_of, await told(connection, tickets))
