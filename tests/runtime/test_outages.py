@@ -55,7 +55,7 @@ async def hung(server: Server) -> AsyncIterator[None]:
 @contextlib.asynccontextmanager
 async def disk_full(database_url: str) -> AsyncIterator[None]:
     """Whoever writes is told what PostgreSQL says when there is no space left."""
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
     await connection.execute(NO_SPACE)
     try:
         yield
