@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -18,20 +17,12 @@ from careline_contracts.events.touchpoints import (
     Identity,
     PurchaseCompleted,
 )
+from tests.journeys.conftest import next_monday
 
 pytestmark = pytest.mark.stack
 
 POLICY = Path(__file__).parents[2] / "services/engagement/careline_engagement/policy.yaml"
 CARD = Identity(kind="member_card", value="CALLED-BACK-1")
-
-
-async def ten_in_the_morning(pipeline: Pipeline) -> datetime:
-    """Of a day that the shared clock has not reached yet, outside of all holidays."""
-    clock = datetime.fromisoformat((await pipeline.get("engagement", "/status"))["clock"])
-    day = clock.astimezone(ZoneInfo("Asia/Shanghai")) + timedelta(days=1)
-    return max(day, datetime(2024, 3, 4, tzinfo=day.tzinfo)).replace(
-        hour=10, minute=0, second=0, microsecond=0
-    )
 
 
 async def happens(pipeline: Pipeline, at: datetime, touchpoint: ChannelEvent) -> None:
@@ -47,12 +38,12 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
 ) -> None:
     engagement = pipeline.endpoints.services["engagement"]
 
-    async def does(role: str, path: str, method: str = "POST", **what: Any) -> None:
+    async def does(role: str, path: str, **what: Any) -> None:
         """A person does something over the API, and it has its effects."""
         token = careline("token", "--role", role, "--subject", role, "--json")["token"]
         headers = {"authorization": f"Bearer {token}", "idempotency-key": "1"}
         async with httpx.AsyncClient(base_url=engagement) as http:
-            answer = await http.request(method, path, json=what, headers=headers)
+            answer = await http.post(path, json=what, headers=headers)
             assert answer.status_code == 202, answer.text
         await pipeline.drain()
 
@@ -61,7 +52,7 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
         return {step["step"]: step["verdict"] for step in shown["steps"]}
 
     # She buys for a lot; the next day she complains about two things.
-    monday = await ten_in_the_morning(pipeline)
+    monday = await next_monday(pipeline)
     bought = PurchaseCompleted(identities=(CARD,), amount_minor=2_500_000, currency="CNY")
     await happens(pipeline, monday, bought)
     for minutes, category in ((0, "delivery"), (5, "invoice")):
@@ -114,15 +105,13 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
     wednesday = tuesday + timedelta(days=3)
     await happens(pipeline, wednesday, DetailsGiven(identities=(CARD,), account_manager="li.na"))
     assert careline("calendar", number, "--json")["owner"] == "li.na"
-    await does(
-        "account_manager",
-        "/v1/owners/li.na/absences/leave",
-        method="PUT",
-        begins_at=(wednesday + timedelta(hours=1)).isoformat(),
-        ends_at=(wednesday + timedelta(days=9)).isoformat(),
-        deputy="chen.jie",
-    )
+    begins, ends = (wednesday + timedelta(hours=hours) for hours in (1, 216))
+    leave = ["--from", begins.isoformat(), "--until", ends.isoformat(), "--deputy", "chen.jie"]
+    careline("absence", "note", "li.na", *leave, "--json")
+    await pipeline.drain()
     await pipeline.tick(wednesday + timedelta(hours=2))
+    [noted] = careline("absence", "list", "li.na", "--json")["absences"]
+    assert (noted["absence"], noted["deputy"]) == ("leave", "chen.jie")
     assert careline("calendar", number, "--json")["owner"] == "chen.jie"
     async with httpx.AsyncClient(base_url=engagement) as http:
         assert number in (await http.get("/v1/owners/chen.jie/calendar.ics")).text
