@@ -143,7 +143,7 @@ def tell(pipeline: Pipeline, people: Iterable[Iterable[Data]], *, region: str, m
             "ce_id": f"{name}-{minute}",
             "ce_source": "/till/subscribers",
             "ce_type": "careline.details.given.v1",
-            "ce_time": f"2026-01-05T09:{minute:02}:00Z",
+            "ce_time": f"2024-01-05T09:{minute:02}:00Z",
             "content-type": "application/json",
         }
         said = json.dumps({"identities": identities, "region": region})
