@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
-from careline_engagement.policy.words import Evidence, Name, Part, Text
+from careline_engagement.policy.words import VERDICTS, Evidence, Name, Part, Text
 
 Role = Literal["supervisor", "account_manager", "on_call"]
 Ending = Literal["saved", "lost", "withdrawn", "reached", "ended"]
@@ -28,6 +28,12 @@ class When(Part):
     """Tags of TAG-4: one of the values is enough."""
     attributes: dict[Name, frozenset[Text]] = Field(default_factory=dict)
     """Fields of the record that profile shares (`party`, `side`, `region`, …), likewise."""
+
+    @property
+    def verdicts(self) -> frozenset[str]:
+        """What scoring says that it looks at."""
+        named = [name for name in VERDICTS if getattr(self, name) is not None]
+        return frozenset([*named, *self.tags])
 
 
 class StepPolicy(Part):

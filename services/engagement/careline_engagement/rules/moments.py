@@ -14,7 +14,7 @@ from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.cadence import Cadence
 from careline_engagement.policy.words import FOLLOW_UP, MOMENT, UNDELIVERED
 from careline_engagement.rules.book import Book
-from careline_engagement.rules.entry import short
+from careline_engagement.rules.entry import fits, short
 from careline_engagement.rules.owners import owner_of
 from careline_engagement.rules.zones import zone_of
 
@@ -199,8 +199,11 @@ def _failed(family: Family, number: str, at: datetime) -> set[str]:
 
 
 def _cadence(family: Family, number: str, at: datetime, book: Book) -> Cadence | None:
-    tier = family.verdict(number, "tier", at)
-    return book.at(at).policy.cadence.tiers.get(tier) if tier else None  # type: ignore[call-overload]
+    policy, tier = book.at(at).policy.cadence, family.verdict(number, "tier", at)
+    by_tier = policy.tiers.get(tier) if tier else None  # type: ignore[call-overload]
+    besides = [one for one in policy.besides if fits(one.when, family, number, at)]
+    wanted = [*([by_tier] if by_tier else []), *besides]
+    return min(wanted, key=attrgetter("at_most_days"), default=None)
 
 
 def _next_day(entry: Entry, family: Family, book: Book, *, since: datetime) -> datetime | None:
