@@ -4,7 +4,9 @@ A step that asks something of a person (assign, task, expect, offer) has a deadl
 playbook goes on at once: what must wait for it is written as a `wait` after it.
 """
 
+from collections.abc import Mapping
 from datetime import time, timedelta
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
@@ -29,11 +31,11 @@ class When(Part):
     attributes: dict[Name, frozenset[Text]] = Field(default_factory=dict)
     """Fields of the record that profile shares (`party`, `side`, `region`, …), likewise."""
 
-    @property
-    def verdicts(self) -> frozenset[str]:
-        """What scoring says that it looks at."""
-        named = [name for name in VERDICTS if getattr(self, name) is not None]
-        return frozenset([*named, *self.tags])
+    @cached_property
+    def verdicts(self) -> Mapping[str, frozenset[str]]:
+        """What scoring has to have said: of each verdict and tag one of these."""
+        named = [(name, getattr(self, name)) for name in VERDICTS]
+        return {name: wanted for name, wanted in (*named, *self.tags.items()) if wanted is not None}
 
 
 class StepPolicy(Part):

@@ -106,14 +106,11 @@ def fits(when: When, family: Family, number: str, at: datetime, version: int = 0
 
 
 def _fits_verdicts(when: When, family: Family, number: str, at: datetime, version: int) -> bool:
-    for name in ("tier", "value", "need", "risk"):
-        wanted = getattr(when, name)
-        if wanted is not None and family.verdict(number, name, at, version) not in wanted:
+    for name, wanted in when.verdicts.items():
+        said = family.verdict(number, name, at, version)
+        if said is None or wanted.isdisjoint(said.split(", ")):
             return False
-    return all(
-        wanted & set((family.verdict(number, tag, at, version) or "").split(", "))
-        for tag, wanted in when.tags.items()
-    )
+    return True
 
 
 def is_held_out(playbook: Playbook, number: str) -> bool:
