@@ -24,7 +24,7 @@ LOAD = Load(
     profile_customers=1_000,
     idle_seconds=1,
     latency_seconds=1,
-    crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1),
+    crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1, visits=200, visitors=50),
     tickets=TicketLoad(opened=200, waiting=500, due=100, due_within_seconds=2, idle_seconds=1),
     care=CareLoad(
         touchpoints=1_000,
@@ -137,7 +137,8 @@ def test_a_policy_is_tried_and_timers_fire_at_a_measurable_pace(figures: Figures
     timers = figures["timers"]
     assert (timers["customers"], timers["due"]) == (600, 200)
     rates = ("fired_per_second", "rescored_per_second", "timer_cpu_us", "cost_of_size")
-    assert all(timers[name] > 0 for name in rates)
+    events = ("event_cpu_us", "event_cost_of_size", "event_cpu_us_of_strangers")
+    assert all(timers[name] > 0 for name in (*rates, *events))
     assert {"live_slowed_by", "live_slowed_by_a_policy"} < set(timers)
 
 

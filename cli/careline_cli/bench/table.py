@@ -34,6 +34,11 @@ def _add_timers(table: Table, timers: Mapping[str, Any]) -> None:
     table.add_row(words, f"{timers['fired_per_second']:,}", "", f"{timers['timer_cpu_us']} µs")
     words = f"a timer among {timers['customers']:,} customers, against few"
     table.add_row(words, "", f"{timers['cost_of_size']:.2f}")
+    words = f"an event among {timers['customers']:,} customers, against few"
+    event = f"{timers['event_cpu_us']} µs"
+    table.add_row(words, "", f"{timers['event_cost_of_size']:.2f}", event)
+    strangers = f"{timers['event_cpu_us_of_strangers']} µs"
+    table.add_row("  of somebody who comes once", "", "", strangers)
     table.add_row("others slowed meanwhile", "", f"{timers['live_slowed_by']:.0%}")
     table.add_row("customers rescored by a policy", f"{timers['rescored_per_second']:,}")
     table.add_row("others slowed meanwhile", "", f"{timers['live_slowed_by_a_policy']:.0%}")
