@@ -106,11 +106,10 @@ def fits(when: When, family: Family, number: str, at: datetime, version: int = 0
 
 
 def _fits_verdicts(when: When, family: Family, number: str, at: datetime, version: int) -> bool:
-    for name, wanted in when.verdicts.items():
-        said = family.verdict(number, name, at, version)
-        if said is None or wanted.isdisjoint(said.split(", ")):
-            return False
-    return True
+    return not any(
+        wanted.isdisjoint(family.tag(number, name, at, version))
+        for name, wanted in when.verdicts.items()
+    )
 
 
 def is_held_out(playbook: Playbook, number: str) -> bool:
