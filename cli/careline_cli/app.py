@@ -20,6 +20,7 @@ COMMANDS = {
     "score": "careline_cli.score.command:app",
     "playbook": "careline_cli.playbook.command:app",
     "case": "careline_cli.case:app",
+    "absence": "careline_cli.absence:app",
     "uplift": "careline_cli.uplift:uplift",
     "deadletter": "careline_cli.deadletter.command:app",
     "contracts": "careline_cli.contracts:app",

@@ -28,6 +28,9 @@ def list_cases(
     customer: Annotated[
         str | None, typer.Option(help="A customer number, or an identity: phone:+86139…")
     ] = None,
+    owner: Annotated[
+        str | None, typer.Option(help="Whose work it is now, as account manager or deputy.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -38,11 +41,14 @@ def list_cases(
     careline case list --status open --playbook retention
 
     careline case list --customer C-7F3K2M --json
+
+    careline case list --owner li.na --status open
     """
     asked = {
         "status": status,
         "playbook": playbook,
         "customer": number_of(customer) if customer else None,
+        "owner": owner,
         "limit": limit,
     }
     found = ask("GET", "/v1/cases", params={k: v for k, v in asked.items() if v is not None})
@@ -77,7 +83,8 @@ def show(case: Annotated[str, typer.Argument(metavar="CASE")], as_json: AsJson =
         stdout.print_json(data=found)
         return
     stdout.print(
-        f"[bold]{found['case']}[/] of {found['customer']} ({found.get('tier', 'no tier')}): "
+        f"[bold]{found['case']}[/] of {found['customer']} ({found.get('tier', 'no tier')}), "
+        f"looked after by {found.get('owner', 'nobody')}: "
         f"{found['status']}, opened {found['opened_at']} for {'; '.join(found['reasons'])}",
         highlight=False,
         soft_wrap=True,

@@ -23,11 +23,12 @@ def ask(
 ) -> Any:
     """The service's answer, from JSON where it is; raises `CommandError` with what it says.
 
-    `request` is what `httpx.request` takes: `params`, `json`. With a `role` it shows a token:
-    CARELINE_TOKEN, or one of this home's issuer for that role (and `subject`; default: you).
+    `request` is what `httpx.request` takes: `params`, `json`, `headers`. With a `role` it shows a
+    token: CARELINE_TOKEN, or one of this home's issuer for that role (and `subject`; default: you).
     """
     if role is not None:
-        request["headers"] = {"authorization": f"Bearer {token_for([role], subject=subject)}"}
+        shown = {"authorization": f"Bearer {token_for([role], subject=subject)}"}
+        request["headers"] = {**request.get("headers", {}), **shown}
     url = running_endpoints().services[service] + path
     try:
         answer = httpx.request(method, url, timeout=TIMEOUT_SECONDS, **request)

@@ -24,10 +24,16 @@ LOAD = Load(
     profile_customers=1_000,
     idle_seconds=1,
     latency_seconds=1,
-    crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1),
+    crowd=Crowd(few=200, many=600, due_alike=100, due=200, live_seconds=1, visits=200, visitors=50),
     tickets=TicketLoad(opened=200, waiting=500, due=100, due_within_seconds=2, idle_seconds=1),
     care=CareLoad(
-        orders=200, customers=50, calendars=1_000, due=100, due_within_seconds=2, idle_seconds=1
+        touchpoints=1_000,
+        orders=200,
+        customers=50,
+        calendars=1_000,
+        due=100,
+        due_within_seconds=2,
+        idle_seconds=1,
     ),
 )
 
@@ -83,6 +89,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
             """
             orders orders_per_second order_cpu_us idle_cpu_percent idle_cpu_percent_with_calendars
             calendars due due_per_second due_cpu_us lateness_p50_ms lateness_p99_ms
+            decisions decisions_said_per_second decisions_heard_per_second against_scoring
             """,
             id="care",
         ),
@@ -130,7 +137,8 @@ def test_a_policy_is_tried_and_timers_fire_at_a_measurable_pace(figures: Figures
     timers = figures["timers"]
     assert (timers["customers"], timers["due"]) == (600, 200)
     rates = ("fired_per_second", "rescored_per_second", "timer_cpu_us", "cost_of_size")
-    assert all(timers[name] > 0 for name in rates)
+    events = ("event_cpu_us", "event_cost_of_size", "event_cpu_us_of_strangers")
+    assert all(timers[name] > 0 for name in (*rates, *events))
     assert {"live_slowed_by", "live_slowed_by_a_policy"} < set(timers)
 
 

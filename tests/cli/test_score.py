@@ -19,6 +19,9 @@ ANSWER: dict[str, Any] = {
     "tier": "potential",
     "as_of": "2024-01-21T12:00:00+08:00",
     "policy_version": "handbook-1 (abc)",
+    "currency": "CNY",
+    "minor_digits": 2,
+    "dimensions": {"spending": "20.00", "interaction": "0.00"},
     "contributions": [
         {
             "dimension": "spending",
@@ -42,7 +45,7 @@ ANSWER: dict[str, Any] = {
             },
             "curve": {"from_value": 5_000_000, "below": None},
             "points": "20.00",
-            "expires_at": "2024-07-08T16:00:00Z",
+            "expires_at": "2024-07-09T00:00:00+08:00",
         },
         {
             "dimension": "interaction",
@@ -53,8 +56,12 @@ ANSWER: dict[str, Any] = {
             "expires_at": None,
         },
     ],
-    "tags": {"value": "normal", "need": "none", "risk": "medium"},
-    "reasons": {"tier": ["[high] value"], "risk": ["1 complaint in 90 days"]},
+    "tags": {"value": "normal", "need": "none", "risk": "medium", "channel": ["app", "store"]},
+    "reasons": {
+        "tier": ["[high] value"],
+        "risk": ["1 complaint in 90 days"],
+        "channel": ["often"],
+    },
     "ways_up": [
         {
             "verdict": "tier",
@@ -65,8 +72,11 @@ ANSWER: dict[str, Any] = {
             "from_day": "2024-01-21",
         }
     ],
-    "next_change_at": "2024-03-30T16:00:00Z",
-    "next_change": [{"what": "tenure", "from": "0.00", "to": "2.00"}],
+    "next_change_at": "2024-03-31T00:00:00+08:00",
+    "next_change": [
+        {"what": "tenure", "from": "0.00", "to": "2.00"},
+        {"what": "channel", "from": "app", "to": ""},
+    ],
 }
 
 
@@ -102,8 +112,21 @@ def test_a_score_is_explained_as_json_and_as_of_an_instant(
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ["48.50 of 100", "[high] value", "tenure: 0.00 → 2.00", "tier core: 3 × order"]),
-        ("zh", ["48.50 分", "原因", "tier core：下单 3 次，合计 1,000 CNY"]),
+        (
+            "en",
+            [
+                "48.50 of 100",
+                "120,000.00 CNY",
+                "≥ 50,000",
+                "2024-07-09",
+                "[high] value",
+                "channel app, store: often",
+                "tenure: 0.00 → 2.00",
+                "channel: app → –",
+                "tier core: 3 × order, 10.00 CNY in all",
+            ],
+        ),
+        ("zh", ["48.50 分", "原因", "tier core：下单 3 次，合计 10.00 CNY"]),
     ],
 )
 @pytest.mark.usefixtures("asked")
@@ -168,6 +191,7 @@ FORECAST = {
 KPIS = {
     "month": "2024-06",
     "currency": "CNY",
+    "minor_digits": 2,
     "kpis": [
         {
             "name": "churn",
@@ -211,7 +235,7 @@ def test_a_month_is_shown_with_its_targets(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(kpis, "ask", lambda *_, **__: KPIS)
     assert json.loads(score("kpis", "--month", "2024-06", "--json")) == KPIS
     shown = " ".join(score("kpis", "--month", "2024-06").split())
-    for words in ("41.00 %", "1,000", "Δ ≤ -18.00 % ✓", "5,066,666", "(CNY, minor units)", "7.33"):
+    for words in ("41.00 %", "1,000", "Δ ≤ -18.00 % ✓", "50,666.66 CNY", "7.33"):
         assert words in shown
 
 
@@ -220,6 +244,7 @@ def test_a_month_is_shown_with_its_targets(monkeypatch: pytest.MonkeyPatch) -> N
     [
         (["flow", "--month", "2024-06"], FLOW, ["2,000", "3 of 50 moves", "core 0.6000"]),
         (["forecast"], FORECAST, ["need by 2024-07-08", "dormant", "–"]),
+        (["forecast"], FORECAST | {"summary": {}}, ["nothing moves by 2024-07-08"]),
     ],
 )
 def test_movements_are_shown_as_matrices(
@@ -229,6 +254,12 @@ def test_movements_are_shown_as_matrices(
     assert json.loads(score(*arguments, "--json")) == answer
     shown = score(*arguments)
     assert [word for word in words if word not in shown] == []
+
+
+def test_a_month_must_be_one() -> None:
+    done = CliRunner().invoke(app, ["score", "kpis", "--month", "2024-13"])
+    assert done.exit_code == 2
+    assert "'2024-13' is no month such as 2026-06" in done.stderr
 
 
 def test_both_languages_have_all_words() -> None:

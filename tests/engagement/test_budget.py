@@ -1,6 +1,8 @@
 """One contact budget (CARE-2): never over a cap, the more urgent first, a reason for the rest."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -244,6 +246,17 @@ def test_of_a_hundred_at_one_instant_exactly_as_many_as_fit_and_always_the_same(
     loser = next(news.move for news in progress.news if news.move.kind == "suppressed")
     assert loser.detail == "cap_3_in_2_days"
     assert loser.until is not None and loser.until >= after(48)
+
+
+def test_caps_hold_when_valkey_is_lost_for_nothing_here_ever_asks_it() -> None:
+    script = (
+        "import sys, careline_engagement.app, careline_runtime.service;"
+        "print([name for name in sys.modules if name in ('redis', 'valkey')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.stack

@@ -64,6 +64,9 @@ async def test_a_contact_is_noted_and_the_next_one_follows_from_it(
     feed = Calendar.from_ical((await http.get("/v1/owners/wang.li/calendar.ics")).content)
     summaries = [str(event["summary"]) for event in feed.walk("VEVENT")]
     assert summaries == ["联系客户 / Contact A (core)", "account-call: call, A"]
+    for owner, playbooks in (("wang.li", ["account-call"]), ("chen.jie", [])):
+        theirs = (await http.get("/v1/cases", params={"owner": owner})).json()["cases"]
+        assert [case["playbook"] for case in theirs] == playbooks
     reminders = [s for s in await engagement.said() if s.topic == "careline.reminders.v1"]
     assert b'"owner":"wang.li"' in reminders[-1].value
     await engagement.tick(after(24 * 7))

@@ -183,6 +183,41 @@ async def test_a_purchase_heard_before_the_warning_it_follows_still_saves(
     ]
 
 
+async def test_each_result_of_an_outreach_does_what_it_should(engagement: Engagement) -> None:
+    results = ("delivered", "read", "replied", "failed", "opted_out")
+    for result in results:
+        await engagement.hear(
+            [engagement.tier(result, 0, "core"), engagement.risk(result, 0, "high")]
+        )
+    await engagement.tick(after(0))
+    asked = {request["customer"] for request in await said_on(engagement, OUTREACH_REQUESTS)}
+    assert asked == set(results)
+    await engagement.hear(
+        [
+            engagement.answer(result, 1, result, request=f"{result}-retention-2-risk-outreach")
+            for result in results
+        ]
+    )
+    await engagement.tick(after(24))
+    happened: dict[str, list[str]] = {result: [] for result in results}
+    for case, kind, subject in await moves(engagement):
+        if kind != "case.opened":
+            happened[case.removesuffix("-retention-2-risk")] += [f"{kind} {subject}"]
+    contact, *rest = (f"case-step.breached {step}" for step in ("contact", "cause", "offer"))
+    taken_on = "case-step.done supervisor"
+    assert happened == {
+        "delivered": [taken_on, contact, *rest],
+        "read": [taken_on, contact, *rest],
+        "replied": ["case-step.done contact", taken_on, *rest],
+        "failed": ["case-step.breached supervisor", contact, *rest],
+        "opted_out": ["case.closed withdrawn"],
+    }
+    # who opted out is not asked again, over whatever channel
+    assert await rows(engagement, "SELECT number, channel, granted FROM consents") == [
+        ("opted_out", "any", False)
+    ]
+
+
 async def test_a_contact_recorded_late_counts_from_when_it_was_recorded(
     engagement: Engagement,
 ) -> None:

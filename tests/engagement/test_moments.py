@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from careline_engagement.model import ALWAYS, Alias, Entry, Fact, Family, Record, Ruling
+from careline_engagement.model import ALWAYS, Alias, Contact, Entry, Fact, Family, Record, Ruling
 from careline_engagement.rules import Progress, advance
 from careline_engagement.rules.moments import (
     contact_look,
@@ -99,6 +99,25 @@ def test_a_contact_is_due(calls: list[Fact], expected_days: list[float]) -> None
         (n.move.at - START) / timedelta(days=1) for n in progress.news if n.move.kind == "opened"
     ]
     assert days == expected_days
+
+
+@pytest.mark.parametrize(
+    ("result", "missed_days"),
+    [
+        pytest.param("delivered", [23], id="a message that went out is a contact"),
+        pytest.param("failed", [10, 24], id="one that reached nobody is none"),
+    ],
+)
+def test_what_a_channel_could_not_deliver_contacts_nobody(
+    result: str, missed_days: list[float]
+) -> None:
+    sent = Contact(after(24 * 9), "A", "A-birthday-1", "message", "app", "care")
+    answered_at = after(24 * 9.5)
+    answer = Fact(answered_at, "A", f"outreach.answered/{result}", "e1", request=sent.request)
+    looks = [*contact_due(), *contact_look("A", answered_at, POLICY)]
+    family = a_family(a_call(-4), answer, entries=looks)._replace(contacts=[sent])
+    progress = advance(family, until=after(24 * 25), book=BOOK)
+    assert [(m.at - START) / timedelta(days=1) for m in progress.missed] == missed_days
 
 
 @pytest.mark.parametrize(

@@ -382,12 +382,34 @@ def test_who_is_to_talk_to_a_customer_is_told_what_to_say() -> None:
     assert len(tasks) >= 5
 
 
-def test_a_flaw_is_named_with_the_line_of_its_step() -> None:
-    text = SHIPPED.text.replace("then: nobody_asked", "then: message")
-    lines = [n for n, row in enumerate(text.splitlines(), 1) if "- step: answer" in row]
+@pytest.mark.parametrize(
+    ("change", "step", "reason"),
+    [
+        pytest.param(
+            ("then: nobody_asked", "then: message"),
+            "answer",
+            "step answer goes back to message",
+            id="backwards",
+        ),
+        pytest.param(
+            ("then: nobody_asked", "then: nobody_asked\n        timeout: ask_why"),
+            "worth_a_call",
+            "step worth_a_call can't be reached",
+            id="answered or not, nobody comes there",
+        ),
+    ],
+)
+def test_a_flaw_is_named_with_the_line_of_its_step(
+    change: tuple[str, str], step: str, reason: str
+) -> None:
+    assert SHIPPED.text.count(change[0]) == 1
+    text = SHIPPED.text.replace(*change)
+    rows = enumerate(text.splitlines(), 1)
+    named = [f"engagement.yaml:{n}:" for n, row in rows if row.strip() == f"- step: {step}"]
     with pytest.raises(Misconfigured) as refused:
         parse_policy(EngagementPolicy, text, path="engagement.yaml")
-    assert any(f"engagement.yaml:{n}:" in str(refused.value) for n in lines)
+    assert any(line in str(refused.value) for line in named)
+    assert reason in str(refused.value)
 
 
 def test_every_kind_of_step_is_in_use() -> None:

@@ -1,9 +1,11 @@
 """Twenty-four hours of a retention case, as those who live it would tell them (RET-1)."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from careline_contracts.topics import CASE_CHANGES, OUTREACH_REQUESTS, REMINDERS
 from careline_engagement.testing import Engagement, after
@@ -24,6 +26,23 @@ class Diary:
         return [words for s in fresh if (words := _words(s.topic, json.loads(s.value)))]
 
 
+class Counted:
+    """How much each metric of the retention playbook has grown since this was made."""
+
+    def __init__(self) -> None:
+        self._before = dict(self._samples())
+
+    def __call__(self, name: str, **labels: str) -> float:
+        key = name, frozenset({"playbook": "retention", **labels}.items())
+        return dict(self._samples()).get(key, 0) - self._before.get(key, 0)
+
+    @staticmethod
+    def _samples() -> Iterator[tuple[tuple[str, frozenset[tuple[str, str]]], float]]:
+        for metric in REGISTRY.collect():
+            for sample in metric.samples:
+                yield (sample.name, frozenset(sample.labels.items())), sample.value
+
+
 def _words(topic: str, data: dict[str, Any]) -> str:
     if topic == OUTREACH_REQUESTS.name:
         return f"please {data['channel']} {data['customer']} by {data['due_at'][:16]}"
@@ -36,7 +55,7 @@ def _words(topic: str, data: dict[str, Any]) -> str:
 
 
 async def test_ms_li_is_called_back_in_time_and_stays(engagement: Engagement) -> None:
-    diary = Diary(engagement)
+    diary, counted = Diary(engagement), Counted()
     # a core customer complains for the second time on Monday morning
     await engagement.hear(
         [engagement.tier("Li", -2000, "core"), engagement.risk("Li", 0, "high", "2 complaints")]
@@ -72,9 +91,24 @@ async def test_ms_li_is_called_back_in_time_and_stays(engagement: Engagement) ->
     assert await diary.since_then() == ["saved"]
     assert await engagement.next_due() is None
 
+    opened = {"trigger": "risk/high", "outcome": "opened"}
+    assert counted("careline_playbook_entries_total", **opened) == 1
+    for step in ("supervisor", "contact", "cause", "offer"):
+        assert counted("careline_case_steps_total", step=step, verdict="done") == 1
+        assert counted("careline_case_steps_total", step=step, verdict="breached") == 0
+    first_contact = "careline_case_step_seconds"
+    assert counted(f"{first_contact}_count", step="contact") == 1
+    assert counted(f"{first_contact}_sum", step="contact") == 7 * 3600
+    in_four, in_eight_hours = (
+        counted(f"{first_contact}_bucket", step="contact", le=le) for le in ("14400.0", "28800.0")
+    )
+    assert (in_four, in_eight_hours) == (0, 1)
+    assert counted("careline_cases_closed_total", status="saved") == 1
+    assert counted("careline_contacts_total", verdict="sent", reason="") == 1
+
 
 async def test_nobody_calls_mr_wang_and_it_does_not_go_unnoticed(engagement: Engagement) -> None:
-    diary = Diary(engagement)
+    diary, counted = Diary(engagement), Counted()
     # a potential customer has been silent for three months
     await engagement.hear(
         [engagement.tier("Wang", -2160, "potential"), engagement.need("Wang", 0, "dormant")]
@@ -106,3 +140,14 @@ async def test_nobody_calls_mr_wang_and_it_does_not_go_unnoticed(engagement: Eng
     await engagement.hear([engagement.risk("Wang", 24 * 37, "high")])
     await engagement.tick(after(24 * 365))
     assert await diary.since_then() == []
+
+    opened = {"trigger": "need/dormant", "outcome": "opened"}
+    assert counted("careline_playbook_entries_total", **opened) == 1
+    for verdict, count in (("breached", 1), ("late", 1), ("done", 0)):
+        found = counted("careline_case_steps_total", step="contact", verdict=verdict)
+        assert found == count, f"contacted, but not in time: {verdict}"
+    assert counted("careline_case_step_seconds_sum", step="contact") == 70 * 3600
+    assert counted("careline_cases_closed_total", status="lost") == 1
+    assert counted("careline_cases_closed_total", status="saved") == 0
+    left_in_peace = {"trigger": "risk/high", "outcome": "cool_down"}
+    assert counted("careline_playbook_entries_total", **left_in_peace) == 1

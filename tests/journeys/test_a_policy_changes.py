@@ -64,6 +64,7 @@ async def test_a_number_is_changed_for_everyone_and_taken_back(
     said = careline("policy", "publish", str(file), "--note", "we sell in Auckland", "--json")
     effective_at = from_text(said["effective_at"], name="effective_at")
     assert careline("policy", "show", "--json")["version"] == live["version"], "not yet"
+    careline("policy", "publish", str(file), exit_code=1)  # it is about to be
     await pipeline.tick(effective_at)
 
     assert await decided(running_services) == {said["version"]}

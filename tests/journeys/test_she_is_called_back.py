@@ -47,12 +47,12 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
 ) -> None:
     engagement = pipeline.endpoints.services["engagement"]
 
-    async def does(role: str, path: str, method: str = "POST", **what: Any) -> None:
+    async def does(role: str, path: str, **what: Any) -> None:
         """A person does something over the API, and it has its effects."""
         token = careline("token", "--role", role, "--subject", role, "--json")["token"]
         headers = {"authorization": f"Bearer {token}", "idempotency-key": "1"}
         async with httpx.AsyncClient(base_url=engagement) as http:
-            answer = await http.request(method, path, json=what, headers=headers)
+            answer = await http.post(path, json=what, headers=headers)
             assert answer.status_code == 202, answer.text
         await pipeline.drain()
 
@@ -114,15 +114,13 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
     wednesday = tuesday + timedelta(days=3)
     await happens(pipeline, wednesday, DetailsGiven(identities=(CARD,), account_manager="li.na"))
     assert careline("calendar", number, "--json")["owner"] == "li.na"
-    await does(
-        "account_manager",
-        "/v1/owners/li.na/absences/leave",
-        method="PUT",
-        begins_at=(wednesday + timedelta(hours=1)).isoformat(),
-        ends_at=(wednesday + timedelta(days=9)).isoformat(),
-        deputy="chen.jie",
-    )
+    begins, ends = (wednesday + timedelta(hours=hours) for hours in (1, 216))
+    leave = ["--from", begins.isoformat(), "--until", ends.isoformat(), "--deputy", "chen.jie"]
+    careline("absence", "note", "li.na", *leave, "--json")
+    await pipeline.drain()
     await pipeline.tick(wednesday + timedelta(hours=2))
+    [noted] = careline("absence", "list", "li.na", "--json")["absences"]
+    assert (noted["absence"], noted["deputy"]) == ("leave", "chen.jie")
     assert careline("calendar", number, "--json")["owner"] == "chen.jie"
     async with httpx.AsyncClient(base_url=engagement) as http:
         assert number in (await http.get("/v1/owners/chen.jie/calendar.ics")).text

@@ -74,6 +74,8 @@ async def test_a_score_is_taken_apart_to_the_point(
     assert by_measure["enquiries"]["evidence"] is None
     # the older purchase leaves on the 180th day: 60,000 is still full marks, nothing is not
     assert _instant(by_measure["spend"]["expires_at"]) == midnight(190)
+    # in local time: who reads the date alone reads the business day
+    assert by_measure["spend"]["expires_at"] == "2024-07-09T00:00:00+08:00"
     assert _instant(by_measure["complaints"]["expires_at"]) == midnight(200)
     assert _instant(answer["as_of"]) == noon(20)
     assert answer["tags"] == {

@@ -52,8 +52,8 @@ async def test_what_tickets_and_outreach_told_of_her_is_forgotten_counted_or_wai
 
         [answer] = [r for r in await scoring.records() if r.topic == ERASURE_ANSWERS.name]
         deleted = json.loads(answer.value or b"")["deleted"]
-        told = {table: deleted[table] for table in ("answers", "tickets", "ticket_news")}
-        assert told == {"answers": 1, "tickets": 1, "ticket_news": 1}
+        told = {table: deleted[table] for table in ("answers", "tickets", "news")}
+        assert told == {"answers": 1, "tickets": 1, "news": 1}
         assert await tables_naming(engine, [ANN, PHONE]) == set()
         await scoring.tick(noon(6))
         assert await tables_naming(engine, [ANN, PHONE]) == set()

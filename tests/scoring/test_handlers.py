@@ -217,6 +217,7 @@ async def test_an_answer_to_an_outreach_is_evidence_and_makes_nobody_up(scoring:
             scoring.answer("C-nobody", "replied", day=6),
         ]
     )
+    await scoring.tick(noon(6))
     scores = await said_on(scoring, SCORES)
     assert {score["customer"] for score in scores} == {ANN}
     assert scores[-1]["dimensions"]["interaction"] == "15.00"  # nobody complained; a quick reply
@@ -237,6 +238,7 @@ async def test_the_tags_of_the_record_are_the_newest_whatever_comes_first(
             scoring.state(ANN, 2, day=1, party="company", special_care=("vip", "elderly")),
         ]
         await scoring.hear(renumbered([events[place] for place in order]), batch=1)
+        await scoring.tick(noon(1))
         [*_, score] = await said_on(scoring, SCORES)
         assert score["tags"] == {
             "life_cycle": ["prospect"],
@@ -252,10 +254,13 @@ async def test_a_record_that_says_nothing_new_of_a_customer_is_not_decided_about
     scoring: Scoring,
 ) -> None:
     await scoring.hear([scoring.activity(ANN, day=0), scoring.state(ANN, 1, day=0, region="east")])
+    await scoring.tick(noon(0))
     before = await scoring.said()
     await scoring.hear([scoring.state(ANN, 2, day=1, region="east", language="zh")])
+    await scoring.tick(noon(1))
     assert await scoring.said() == before
     await scoring.hear([scoring.state(ANN, 3, day=2)])
+    await scoring.tick(noon(2))
     [*_, gone] = await said_on(scoring, TAG_CHANGES)
     assert gone["changes"]["region"]["from"] == ["east"]
     assert gone["changes"]["region"]["to"] == []

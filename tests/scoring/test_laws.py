@@ -15,6 +15,7 @@ from careline_scoring.rules.forecast import decisions_to_come
 from careline_scoring.rules.ledger import ledger
 from careline_scoring.rules.reasons import reasons as why
 from careline_scoring.rules.tags import LEVELS, VALUES
+from tests.scoring.facts import bought
 
 TODAY = date(2024, 6, 1).toordinal()
 FAR = 1200  # days after which nothing can move: the longest window is 365, tenure ends at 1095
@@ -299,6 +300,12 @@ def test_a_held_decision_holds_until_its_change_day(
         assert verdicts(holding.decide(history, now.change_day)) != verdicts(now)
         why_value, why_risk = (why(name, holding, history, now) for name in ("value", "risk"))
         assert why_value and why_risk
+
+
+def test_a_held_decision_about_a_day_before_all_facts(holding: Rulebook) -> None:
+    history = holding.evidence.history([bought(10, 200_000)])
+    before = holding.decide(history, TODAY - 20)
+    assert (before.tier, before.value, before.risk) == ("edge", "normal", "low")
 
 
 def test_an_empty_history_decides_without_evidence(rulebook: Rulebook) -> None:

@@ -1,20 +1,14 @@
 """What tickets tell of a customer: promises that were broken, and how satisfied they were."""
 
-import asyncio
-import random
-from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from aiokafka import ConsumerRecord
 
 from careline_contracts.events.profile import Move
 from careline_contracts.events.ticketing import Target
 from careline_contracts.topics import SCORES
-from careline_runtime.testing import Said
-from careline_scoring.testing import Scoring, fresh_scoring, noon, on
-from tests.scoring.life import instant, kept
+from careline_scoring.testing import Scoring, fresh_scoring, noon
+from tests.scoring.life import instant
 
 pytestmark = pytest.mark.stack
 
@@ -132,79 +126,3 @@ async def test_a_ticket_follows_the_identity_that_reported_it(scoring: Scoring) 
     await scoring.hear([scoring.split(ANN, BOB, day=3, moves=apart)])
     assert await interaction(scoring) == "13.00"
     assert await interaction(scoring, BOB) == "12.00"
-
-
-Step = tuple[list[ConsumerRecord], list[ConsumerRecord]]
-"""What is heard before the clock moves on: of customers, and of tickets."""
-
-
-def some_steps(scoring: Scoring, *, seed: int) -> Iterator[Step]:
-    """Half a year of Ann and Bob, who become one and two again, five days a step."""
-    draw = random.Random(seed)
-    broken: dict[str, dict[Target, int]] = {ANN: {}, BOB: {}}
-    versions = dict.fromkeys(broken, 0)
-    for start in range(0, 180, 5):
-        activities, tickets = [], []
-        for day in sorted(draw.choices(range(start, start + 5), k=5)):
-            customer = draw.choice([ANN, BOB])
-            identity = f"phone:{customer}"
-            if draw.random() < 0.5:
-                activities.append(
-                    scoring.purchase(customer, draw.randrange(9_000), day=day, identity=identity)
-                )
-                continue
-            target: Target = draw.choice(["first_response", "temporary_fix", "resolution"])
-            broken[customer][target] = day
-            versions[customer] += 1
-            tickets.append(
-                scoring.ticket(
-                    customer,
-                    versions[customer],
-                    day=day,
-                    broken=broken[customer],
-                    rated={draw.randrange(11): day},
-                    identity=identity,
-                )
-            )
-        if start in (60, 120):
-            owner, move = (ANN, 1) if start == 60 else (BOB, 2)
-            moves = [Move(name=n, customer=owner, move=move) for n in (BOB, f"phone:{BOB}")]
-            turn = scoring.merge if start == 60 else scoring.split
-            activities.append(turn(ANN, BOB, day=start + 4, moves=moves))
-        yield activities, tickets
-
-
-async def live(scoring: Scoring, seed: int, *, draw: random.Random | None) -> None:
-    """Hears and ticks; where `draw` is given in an order, batches and instances that it draws."""
-    other = on(scoring.engine)
-    for place, (activities, tickets) in enumerate(some_steps(scoring, seed=seed)):
-        topics = [activities, tickets]
-        if draw is None:
-            await scoring.hear([*activities, *tickets])
-        while draw is not None and any(topics):
-            topic = draw.choice([topic for topic in topics if topic])
-            heard, topic[:] = topic[: (some := draw.randint(1, 4))], topic[some:]
-            await scoring.hear(heard)
-        instances = (scoring,) if draw is None else (scoring, other)
-        await asyncio.gather(*(each.tick(noon(5 * place + 4)) for each in instances))
-
-
-async def by_key(scoring: Scoring) -> dict[tuple[str, str], list[Said]]:
-    """What was said under each key, in order."""
-    found = defaultdict(list)
-    for said in await scoring.said():
-        found[said.topic, said.envelope.key].append(said)
-    return found
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_whether_a_ticket_or_an_activity_was_heard_first_does_not_show(
-    admin_url: str, seed: int
-) -> None:
-    """Nor how much of each at a time, nor who looked at the clock."""
-    async with fresh_scoring(admin_url) as calm, fresh_scoring(admin_url) as hurried:
-        await live(calm, seed, draw=None)
-        await live(hurried, seed, draw=random.Random(seed))
-        assert await by_key(hurried) == await by_key(calm)
-        assert await kept(hurried) == await kept(calm)
-        assert await calm.rows("SELECT * FROM ticket_news") == []

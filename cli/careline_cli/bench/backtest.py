@@ -17,9 +17,11 @@ DAYS = 30
 LAST_DAY = date(2026, 7, 1)
 
 _SEED = (
+    # every fiftieth needs special care
     """
-    INSERT INTO customers (number, as_of, points, value, need, risk, tier)
-    SELECT 'C-' || lpad(n::text, 9, '0'), '2026-07-01', '{0}', 'normal', 'none', 'low', 'edge'
+    INSERT INTO customers (number, as_of, points, value, need, risk, tier, record)
+    SELECT 'C-' || lpad(n::text, 9, '0'), '2026-07-01', '{0}', 'normal', 'none', 'low', 'edge',
+        CASE WHEN n % 50 = 0 THEN '{"care": ["elderly"]}'::jsonb ELSE '{}' END
     FROM generate_series(1, $1) AS n
     """,
     """
@@ -28,12 +30,14 @@ _SEED = (
     """,
     # over a year and a half; hashes in place of random numbers, so that every run has the same
     f"""
-    INSERT INTO buckets (identity, day, kind, currency, times, amount_minor)
+    INSERT INTO buckets (identity, day, kind, currency, channel, product, hour, times, amount_minor)
     SELECT 'phone:' || n, DATE '2026-07-01' - (hashint4(n * 31 + k) & 511),
         (ARRAY['purchase.completed', 'purchase.completed', 'order.placed', 'enquiry.made',
             'complaint.raised', 'store.visited', 'app-session.started', 'sms.delivered',
             'payment.received/punctual'])[1 + (hashint4(n * 7 + k) & 65535) % 9],
-        'CNY', 1, hashint4(n + k * 13) & 2097151
+        'CNY', (ARRAY['store', 'app', 'phone'])[1 + (hashint4(n * 3 + k) & 65535) % 3],
+        (ARRAY['phone', 'insurance', ''])[1 + (hashint4(n * 5 + k) & 65535) % 3],
+        8 + (hashint4(n * 11 + k) & 65535) % 14, 1, hashint4(n + k * 13) & 2097151
     FROM generate_series(1, $1) AS n, generate_series(1, {FACTS_A_CUSTOMER}) AS k
     ON CONFLICT DO NOTHING
     """,  # noqa: S608 (a constant)

@@ -1,4 +1,5 @@
-"""What engagement bears: orders of known customers, a million calendars, many steps due at once.
+"""What engagement bears: what scoring says, orders of customers whom playbooks want, a million
+calendars, many steps due in a row.
 
 Calendars and cases that wait are made up by PostgreSQL, where they lie, without the events on the
 way: what is measured begins when they are there.
@@ -11,15 +12,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import asyncpg
+from aiokafka import AIOKafkaConsumer
 
 from careline_cli.bench.alone import Alone, Due
+from careline_cli.bench.measure import catching_up
+from careline_cli.bench.workload import activities
 from careline_cli.console import progress
 from careline_cli.replay import Pipeline
 from careline_contracts.envelope import Envelope, Record, to_headers
 from careline_contracts.events.engagement import CaseStepBreached
 from careline_contracts.events.profile import Activity
 from careline_contracts.events.scoring import Became, VerdictsChanged
-from careline_contracts.topics import ACTIVITIES, CASE_CHANGES, SCORE_CHANGES
+from careline_contracts.topics import ACTIVITIES, CASE_CHANGES, SCORE_CHANGES, Topic
 from careline_engagement.handlers import CARE
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.rules.moments import CONTACT_DUE
@@ -27,7 +31,7 @@ from careline_localstack import LocalStack, ServiceOptions
 from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
 
-LEAD_SECONDS = 15
+LEAD_SECONDS = 25
 """Until the first step falls due: the cases must be there by then."""
 PLAYBOOK, STEP, WITHIN = "pre-sale", "answer", timedelta(hours=24)
 """A case of this one waits for a single step, which is then missed."""
@@ -70,24 +74,27 @@ _CASES = (
 class CareLoad(NamedTuple):
     """How much of each sort."""
 
+    touchpoints: int = 30_000
+    """What scoring decides about first."""
     orders: int = 20_000
     customers: int = 4_000
-    """Who place them; all are potential customers, so that playbooks want them."""
+    """Whose touchpoints these are, and as many others who place the orders: those are potential
+    customers, so that playbooks want them."""
     calendars: int = 1_000_000
-    due: int = 20_000
-    due_within_seconds: int = 10
+    due: int = 50_000
+    due_within_seconds: int = 25
     idle_seconds: int = 15
 
 
 SHIPPED = CareLoad()
 
 
-async def measure_care(stack: LocalStack, load: CareLoad) -> dict[str, Any]:
-    """Starts engagement by itself, and returns the figures."""
-    await asyncio.to_thread(stack.start_services, ServiceOptions(), names=["engagement"])
+async def measure_care(stack: LocalStack, load: CareLoad, *, seed: int) -> dict[str, Any]:
+    """Scoring by itself, then engagement by itself; returns the figures."""
+    progress(f"{load.touchpoints:,} touchpoints, decided and cared for …")
+    beside_scoring = await _beside_scoring(stack, load, seed=seed)
     engagement = Alone(stack, "engagement")
     async with Pipeline(stack.endpoints, services=["engagement"]) as running:
-        await running.drain()
         await running.publish(list(_verdicts(load)))
         await running.drain()
         progress(f"{load.orders:,} orders …")
@@ -105,6 +112,7 @@ async def measure_care(stack: LocalStack, load: CareLoad) -> dict[str, Any]:
     progress(f"{load.due:,} steps fall due …")
     lateness = await _lateness(engagement, load)
     return {
+        **beside_scoring,
         "orders": load.orders,
         "orders_per_second": round(load.orders / seconds),
         "order_cpu_us": {
@@ -117,6 +125,47 @@ async def measure_care(stack: LocalStack, load: CareLoad) -> dict[str, Any]:
         "due_per_second": round(load.due / load.due_within_seconds),
         **lateness,
     }
+
+
+async def _beside_scoring(stack: LocalStack, load: CareLoad, *, seed: int) -> dict[str, Any]:
+    """How many decisions scoring says a second, and with how many engagement is done.
+
+    Each has the machine for itself, on the same log. What engagement hears besides, the cases that
+    it leads to and what is due in them is in its time. Left running.
+    """
+    both = ["scoring", "engagement"]
+    await asyncio.to_thread(stack.start_services, ServiceOptions(), names=both)
+    async with Pipeline(stack.endpoints, services=both) as running:
+        await running.drain()
+        for service in both:
+            await asyncio.to_thread(stack.services[service].stop)
+        before = await _end(stack, SCORE_CHANGES)
+        some = {"customers": load.customers, "seed": seed}
+        await running.publish(list(activities(load.touchpoints, **some)))
+    scoring_seconds = await _seconds_behind(stack, "scoring", load.touchpoints)
+    await asyncio.to_thread(stack.services["scoring"].stop)
+    said = await _end(stack, SCORE_CHANGES) - before
+    engagement_seconds = await _seconds_behind(stack, "engagement", load.touchpoints + said)
+    return {
+        "decisions": said,
+        "decisions_said_per_second": round(said / scoring_seconds),
+        "decisions_heard_per_second": round(said / engagement_seconds),
+        "against_scoring": round(scoring_seconds / engagement_seconds, 2),
+    }
+
+
+async def _seconds_behind(stack: LocalStack, service: str, events: int) -> float:
+    """How long a service that starts takes for what has come meanwhile."""
+    await asyncio.to_thread(stack.start_services, ServiceOptions(), names=[service])
+    pace = await catching_up(stack, service)
+    # so few that they were gone before anybody looked have no pace
+    return events / max(pace.events_per_second, 1)
+
+
+async def _end(stack: LocalStack, topic: Topic) -> int:
+    """How many records were ever published on a topic."""
+    async with AIOKafkaConsumer(topic.name, bootstrap_servers=stack.endpoints.kafka) as consumer:
+        return sum((await consumer.end_offsets(consumer.assignment())).values())
 
 
 async def _lateness(engagement: Alone, load: CareLoad) -> dict[str, int]:

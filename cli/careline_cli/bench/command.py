@@ -44,7 +44,7 @@ class Part(StrEnum):
     TICKETS = "tickets"
     """Tickets opened, very many that wait, very many promises due at once."""
     CARE = "care"
-    """Orders of known customers, a million calendars, very many steps due at once."""
+    """What scoring says, orders of known customers, a million calendars, very many steps due."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ async def measured(stack: LocalStack, load: Load, *, parts: Sequence[Part]) -> d
     if Part.TICKETS in parts:
         figures["tickets"] = await measure_tickets(stack, load.tickets)
     if Part.CARE in parts:
-        figures["care"] = await measure_care(stack, load.care)
+        figures["care"] = await measure_care(stack, load.care, seed=load.seed)
     return {**figures, "events": load.events, "customers": load.customers, "seed": load.seed}
 
 

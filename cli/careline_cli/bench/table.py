@@ -34,6 +34,11 @@ def _add_timers(table: Table, timers: Mapping[str, Any]) -> None:
     table.add_row(words, f"{timers['fired_per_second']:,}", "", f"{timers['timer_cpu_us']} µs")
     words = f"a timer among {timers['customers']:,} customers, against few"
     table.add_row(words, "", f"{timers['cost_of_size']:.2f}")
+    words = f"an event among {timers['customers']:,} customers, against few"
+    event = f"{timers['event_cpu_us']} µs"
+    table.add_row(words, "", f"{timers['event_cost_of_size']:.2f}", event)
+    strangers = f"{timers['event_cpu_us_of_strangers']} µs"
+    table.add_row("  of somebody who comes once", "", "", strangers)
     table.add_row("others slowed meanwhile", "", f"{timers['live_slowed_by']:.0%}")
     table.add_row("customers rescored by a policy", f"{timers['rescored_per_second']:,}")
     table.add_row("others slowed meanwhile", "", f"{timers['live_slowed_by_a_policy']:.0%}")
@@ -92,6 +97,9 @@ def _add_tickets(table: Table, tickets: Mapping[str, Any]) -> None:
 
 def _add_care(table: Table, care: Mapping[str, Any]) -> None:
     table.add_section()
+    said, heard = (care[f"decisions_{what}_per_second"] for what in ("said", "heard"))
+    table.add_row("decisions of scoring, alone", f"{said:,}")
+    table.add_row("  cared for, alone", f"{heard:,}", f"{care['against_scoring']:.2f}")
     microseconds = sum(care["order_cpu_us"].values())
     rate = f"{care['orders_per_second']:,}"
     table.add_row("orders of customers with playbooks", rate, "", f"{microseconds} µs")

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib.resources import files
+from itertools import cycle, islice
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -69,6 +70,9 @@ class Crowd:
     due_alike: int = 5_000
     due: int = 100_000
     live_seconds: int = 8
+    visits: int = 20_000
+    visitors: int = 5_000
+    """So many of either come by so often in all: a stage by itself, among many and among few."""
 
 
 class Cost(NamedTuple):
@@ -82,11 +86,14 @@ async def measure_timers(stack: LocalStack, crowd: Crowd) -> dict[str, Any]:
     """The same timers among many customers and among few; traffic with and without timers."""
     async with _Scoring(stack, crowd, crowd.many, due=crowd.due, day=DAY) as many:
         of_many = await many.fire(DAY)
+        visits_of_many = await many.visits(crowd.visitors)
+        visits_of_strangers = await many.visits(crowd.visits)
         undisturbed = await many.live()
         fired, disturbed = await asyncio.gather(many.fire(DAY + 1), many.live())
     # later, for a replayed clock never goes back; last, for a policy stays on its topic
     async with _Scoring(stack, crowd, crowd.few, due=0, day=DAY + 2) as few:
         of_few = await few.fire(DAY + 2)
+        visits_of_few = await few.visits(crowd.visitors)
         quiet = await few.live()
         policy, under_policy = await asyncio.gather(few.publish_policy(), few.live())
     return {
@@ -95,6 +102,9 @@ async def measure_timers(stack: LocalStack, crowd: Crowd) -> dict[str, Any]:
         "fired_per_second": round(crowd.due / fired.seconds),
         "timer_cpu_us": round(1e6 * of_many.cpu_seconds / crowd.due_alike),
         "cost_of_size": round(of_many.cpu_seconds / of_few.cpu_seconds, 2),
+        "event_cpu_us": round(1e6 * visits_of_many.cpu_seconds / crowd.visits),
+        "event_cost_of_size": round(visits_of_many.cpu_seconds / visits_of_few.cpu_seconds, 2),
+        "event_cpu_us_of_strangers": round(1e6 * visits_of_strangers.cpu_seconds / crowd.visits),
         "live_slowed_by": round(disturbed / undisturbed - 1, 2),
         "rescored_per_second": round(crowd.few / policy.seconds),
         "live_slowed_by_a_policy": round(under_policy / quiet - 1, 2),
@@ -158,11 +168,22 @@ class _Scoring:
         await self._pipeline.drain()
         return await self._ticked()
 
+    async def visits(self, visitors: int) -> Cost:
+        """So many people of those who are not due, from all over the database, come by in turn."""
+        not_due = self._customers - self._awaited
+        apart = max(1, not_due // visitors)
+        places = [self._customers - n * apart for n in range(min(visitors, not_due))]
+        visits = [self._activity(place) for place in islice(cycle(places), self._crowd.visits)]
+        used, began = self._alone.cpu_seconds(), time.perf_counter()
+        await self._pipeline.publish(visits)
+        await self._pipeline.drain()
+        return Cost(time.perf_counter() - began, self._alone.cpu_seconds() - used)
+
     async def live(self) -> float:
         """How long a steady traffic of others takes, from the first event until all are handled."""
         began = time.perf_counter()
         for step in range(self._crowd.live_seconds * 10):
-            await self._pipeline.publish([self._activity() for _ in range(LIVE_A_SECOND // 10)])
+            await self._pipeline.publish([self._passer_by() for _ in range(LIVE_A_SECOND // 10)])
             await asyncio.sleep(max(0.0, began + (step + 1) / 10 - time.perf_counter()))
         while True:
             lags = await self._pipeline.lags(await self._pipeline.statuses())
@@ -175,10 +196,12 @@ class _Scoring:
         await self._pipeline.tick(self._clock)
         return Cost(time.perf_counter() - began, self._alone.cpu_seconds() - used)
 
-    def _activity(self) -> Record:
-        """A visit of somebody who is not due."""
+    def _passer_by(self) -> Record:
+        """A visit of the next one who is not due."""
+        return self._activity(self._customers - self._said % (self._customers - self._awaited))
+
+    def _activity(self, place: int) -> Record:
         self._said += 1
-        place = self._customers - self._said % (self._customers - self._awaited)
         number = f"C-{place:09}"
         envelope = self._envelope("careline.app-session.started.v1", number)
         activity = Activity(customer=number, identity=f"phone:{place}", channel="app", body={})

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from careline_contracts.envelope import Envelope, Record, to_headers
+from careline_contracts.events.profile import Activity
 from careline_contracts.events.touchpoints import (
     AppSessionStarted,
     ChannelEvent,
@@ -14,19 +15,39 @@ from careline_contracts.events.touchpoints import (
     PurchaseCompleted,
     StoreVisited,
 )
-from careline_contracts.topics import RAW
+from careline_contracts.topics import ACTIVITIES, RAW
 
 PAST_DAYS = 60
 
 
 def raw_records(count: int, *, customers: int, seed: int) -> Iterator[Record]:
     """`count` touchpoints of `customers` customers as a channel's producer would send them."""
-    chance = random.Random(seed)  # noqa: S311 (not a secret: the same load on every run)
-    now = datetime.now(UTC)
-    for number in range(count):
-        customer = chance.randrange(customers)
-        occurred_at = now - timedelta(days=PAST_DAYS * (1 - number / count))
-        yield raw_record(f"{number}", _event(chance, customer), occurred_at, run=f"{now:%H%M%S}")
+    run = f"{datetime.now(UTC):%H%M%S}"
+    touchpoints = _touchpoints(count, customers=customers, seed=seed)
+    for number, (_, occurred_at, event) in enumerate(touchpoints):
+        yield raw_record(f"{number}", event, occurred_at, run=run)
+
+
+def activities(count: int, *, customers: int, seed: int) -> Iterator[Record]:
+    """The same touchpoints as profile says them, each customer known by the first identity."""
+    run = f"{datetime.now(UTC):%H%M%S}"
+    touchpoints = _touchpoints(count, customers=customers, seed=seed)
+    for number, (customer, occurred_at, event) in enumerate(touchpoints):
+        said = Activity(
+            customer=f"L-{customer:09}",
+            identity=f"member_card:{customer:032x}",
+            channel=event.channel,
+            body=event.model_dump(mode="json", exclude={"identities"}, exclude_none=True),
+        )
+        envelope = Envelope(
+            f"bench-{run}-{number}",
+            "/careline/profile",
+            event.type,
+            occurred_at,
+            occurred_at,
+            key=said.customer,
+        )
+        yield Record(ACTIVITIES.name, said.customer, to_headers(envelope), said.to_json())
 
 
 def raw_record(id: str, event: ChannelEvent, occurred_at: datetime, *, run: str) -> Record:
@@ -53,6 +74,18 @@ def card_number(customer: int) -> str:
 def phone_number(customer: int) -> str:
     """Their phone, in the form in which it becomes a token."""
     return f"+86138{customer:08}"
+
+
+def _touchpoints(
+    count: int, *, customers: int, seed: int
+) -> Iterator[tuple[int, datetime, ChannelEvent]]:
+    """Whose, when and what, in the order of time."""
+    chance = random.Random(seed)  # noqa: S311 (not a secret: the same load on every run)
+    now = datetime.now(UTC)
+    for number in range(count):
+        customer = chance.randrange(customers)
+        occurred_at = now - timedelta(days=PAST_DAYS * (1 - number / count))
+        yield customer, occurred_at, _event(chance, customer)
 
 
 def _event(chance: random.Random, customer: int) -> ChannelEvent:

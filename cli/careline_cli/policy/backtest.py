@@ -120,7 +120,8 @@ def shown(found: Report) -> Group:
         f"{found['customers']:,} customers, {found['from']} to {found['as_of']}: "
         f"{found['moved']:,} in another tier, {found['score']['changed']:,} with other points"
     )
-    return Group(words, "", flow, "", triggered, "", causes, "", retagged)
+    tables = [table for table in (flow, triggered, causes, retagged) if table.row_count]
+    return Group(words, *(part for table in tables for part in ("", table)))
 
 
 def _playbooks() -> Sequence[Playbook]:

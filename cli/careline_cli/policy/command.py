@@ -103,7 +103,9 @@ def diff(file: File, service: Service = "scoring", as_json: AsJson = False) -> N
     if as_json:
         stdout.print_json(data=[difference._asdict() for difference in found], default=str)
         return
-    table = Table("where", former.version, candidate.version, "reason", box=None)
+    table = Table(box=None)
+    for head in ("where", former.version, candidate.version, "reason"):
+        table.add_column(head, overflow="fold")
     for each in found:
         table.add_row(each.path, _shown(each.before), _shown(each.after), each.reason)
     stdout.print(table if found else "nothing differs")
@@ -158,10 +160,11 @@ def publish(
     careline policy publish services/scoring/careline_scoring/policy.yaml --note "yearly review"
     """
     endpoints = running_endpoints()
-    published.ask(endpoints, service)
-    candidate, former = _candidate(service, file)
-    if former.version == candidate.version:
-        raise CommandError(f"{candidate.version} is in force already.")
+    described = published.ask(endpoints, service)
+    candidate, _ = _candidate(service, file)
+    last = (described["coming"] or [described])[-1]
+    if last["version"] == candidate.version:
+        raise CommandError(f"{candidate.version} is in force already, or about to be.")
     said = published.publish(
         endpoints, service, candidate, effective_at=_instant(effective_at), note=note
     )
@@ -189,7 +192,9 @@ def history(service: Service = "scoring", as_json: AsJson = False) -> None:
     if as_json:
         stdout.print_json(data=rows)
         return
-    table = Table("from", "version", "", "rescored", "note", box=None)
+    table = Table(box=None)
+    for head in ("from", "version", "", "rescored", "note"):
+        table.add_column(head, no_wrap=head == "from", overflow="fold")
     for row in rows:
         progressed = row["rescored"]
         words = f"{progressed['done']} of {progressed['customers']}" if progressed else ""

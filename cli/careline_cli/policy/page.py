@@ -35,10 +35,11 @@ TAGS = {"value": "Value 价值", "need": "Need 需求", "risk": "Risk 风险"}
 STYLE = """
 body { font: 15px/1.5 system-ui, "PingFang SC", "Noto Sans CJK SC", sans-serif; color: #1c2430;
   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; break-after: avoid; }
 .figures { display: flex; gap: 2rem; flex-wrap: wrap; }
 .figures b { display: block; font-size: 1.8rem; }
-table { border-collapse: collapse; margin: .5rem 0; break-inside: avoid; }
+table { border-collapse: collapse; margin: .5rem 0; } tr { break-inside: avoid; }
+tr:first-child { break-after: avoid; }
 th, td { padding: .3rem .8rem; text-align: left; border-bottom: 1px solid #dde3ea;
   vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
@@ -46,6 +47,10 @@ td.same { color: #8893a1; } td.up { background: #dff3e4; } td.down { background:
 small { color: #5d6876; }
 @media print { body { margin: 0; font-size: 12px; } td { print-color-adjust: exact; } }
 """
+
+
+class Change(int):
+    """So many more, or fewer: written with its sign."""
 
 
 def page(found: dict[str, Any]) -> str:
@@ -71,7 +76,7 @@ def page(found: dict[str, Any]) -> str:
         "<h2>Tags given and no longer given 标签增减</h2>",
         _table(
             ["tag 标签", "value 值", "customers 客户数"],
-            [[t["tag"], t["value"], f"{t['customers']:+,}"] for t in found["retagged"]],
+            [[t["tag"], t["value"], Change(t["customers"])] for t in found["retagged"]],
         ),
         "<h2>What it would have set off, at most 最多触发</h2>",
         _table(
@@ -169,6 +174,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def _cell(content: Any) -> str:
+    if isinstance(content, Change):
+        return f'<td class="n">{content:+,}</td>'
     if isinstance(content, int):
         return f'<td class="n">{content:,}</td>'
     return f"<td>{_named(content)}</td>"

@@ -11,6 +11,7 @@ from rich.table import Table
 from careline_cli import service_api
 from careline_cli.console import stdout
 from careline_cli.score.movements import AsJson, Month
+from careline_cli.score.view import money
 
 ask = partial(service_api.ask, "scoring")
 
@@ -19,6 +20,12 @@ Language = Annotated[Literal["en", "zh"], typer.Option("--language", help="Of th
 HEADS = {
     "en": ("", "value", "of", "year before", "change", "target", ""),
     "zh": ("", "数值", "基数", "去年同月", "变化", "目标", ""),
+}
+SURVEY = {
+    "en": "{answers:,} answers, mean {mean}, deviation {deviation}, {promoters:,} promoters, "
+    "{passives:,} passives, {detractors:,} detractors",
+    "zh": "{answers:,} 份回答，平均 {mean}，标准差 {deviation}，推荐者 {promoters:,}，"
+    "中立者 {passives:,}，贬损者 {detractors:,}",
 }
 SIGNS = {"at_least": "≥", "above": ">", "at_most": "≤"}
 
@@ -42,39 +49,36 @@ def kpis(month: Month, language: Language = "en", as_json: AsJson = False) -> No
     for one in found["kpis"]:
         table.add_row(
             one["name"],
-            _shown(one["value"], unit=one["unit"]),
+            _shown(one["value"], one["unit"], found),
             f"{one['of']:,}",
-            _shown(one["year_before"], unit=one["unit"]),
-            _shown(one["change"], unit="share"),
-            _target(one),
+            _shown(one["year_before"], one["unit"], found),
+            _shown(one["change"], "share", found),
+            _target(one, found),
             {True: "✓", False: "✗", None: ""}[one["met"]],
         )
     stdout.print(table)
     for one in found["kpis"]:
-        unit = f" ({found['currency']}, minor units)" if one["unit"] == "minor_units" else ""
-        stdout.print(f"{one['name']}: {one['definition']}{unit}", highlight=False)
+        stdout.print(f"{one['name']}: {one['definition']}", highlight=False)
     for name, survey in found["surveys"].items():
-        stdout.print(
-            f"{name}: {survey['answers']:,} answers, mean {survey['mean'] or '–'}, deviation "
-            f"{survey['deviation'] or '–'}, {survey['promoters']:,} promoters, "
-            f"{survey['passives']:,} passives, {survey['detractors']:,} detractors",
-            highlight=False,
-        )
+        counted = {key: "–" if value is None else value for key, value in survey.items()}
+        stdout.print(f"{name}: {SURVEY[language].format(**counted)}", highlight=False)
 
 
-def _target(one: Mapping[str, Any]) -> str:
+def _target(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     target = one["target"]
     if target is None:
         return ""
     line = next(name for name in SIGNS if target[name] is not None)
     is_change = target["of"] == "change"
-    shown = _shown(target[line], unit="share" if is_change else one["unit"])
+    shown = _shown(target[line], "share" if is_change else one["unit"], found)
     return f"{'Δ ' if is_change else ''}{SIGNS[line]} {shown}"
 
 
-def _shown(figure: str | None, *, unit: str) -> str:
-    """A share in percent; money in minor units, as policies state it."""
+def _shown(figure: str | None, unit: str, found: Mapping[str, Any]) -> str:
+    """A share in percent, money in whole units."""
     if figure is None:
         return "–"
+    if unit == "minor_units":
+        return money(int(figure), found)
     number = Decimal(figure)
     return f"{100 * number:.2f} %" if unit == "share" else f"{number:,}"

@@ -1,5 +1,6 @@
 """`careline score forecast` and `flow`: what will move between tiers and tags, what has moved."""
 
+import re
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,7 +17,17 @@ Days = Annotated[int, typer.Option("--days", min=1, max=31, help="How far ahead.
 Limit = Annotated[
     int, typer.Option("--limit", min=0, max=10_000, help="How many customers, the first due.")
 ]
-Month = Annotated[str, typer.Option("--month", metavar="YYYY-MM", help="Which month.")]
+
+
+def _month(text: str) -> str:
+    if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", text):
+        raise typer.BadParameter(f"{text!r} is no month such as 2026-06.")
+    return text
+
+
+Month = Annotated[
+    str, typer.Option("--month", callback=_month, metavar="YYYY-MM", help="Which month.")
+]
 
 
 def forecast(days: Days = 7, limit: Limit = 1_000, as_json: AsJson = False) -> None:
@@ -32,6 +43,8 @@ def forecast(days: Days = 7, limit: Limit = 1_000, as_json: AsJson = False) -> N
     if as_json:
         stdout.print_json(data=found)
         return
+    if not found["summary"]:
+        stdout.print(f"nothing moves by {found['until'][:10]}", highlight=False)
     for what, flow in found["summary"].items():
         _print_matrix(f"{what} by {found['until'][:10]}", flow)
     if found["looked_at"] < found["due"]:

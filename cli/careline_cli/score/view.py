@@ -1,6 +1,7 @@
 """A score as people read it, in English or Chinese."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -11,36 +12,42 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "title": "customer {customer} · {total} of 100 points · {tier}",
         "as_of": "as of {as_of} · policy {policy_version}",
-        "dimension": "dimension",
         "measure": "measure",
         "evidence": "evidence",
         "curve": "on the curve",
         "points": "points",
-        "until": "until",
+        "until": "changes on",
         "none": "none",
         "why": "why",
         "next": "next change {next_change_at}",
         "never": "nothing changes unless something happens",
         "up": "the nearest way up",
-        "buy": "{verdict} {to}: {orders} × order, {amount} {currency} in all",
+        "buy": "{verdict} {to}: {orders} × order, {amount} in all",
+        "buy_any": "{verdict} {to}: {orders} × order of any amount",
         "wait": "{verdict} {to}: on {from_day}, by time alone",
+        "times": "{value} times",
+        "days": "{value} days",
+        "percent": "{value} %",
     },
     "zh": {
         "title": "客户 {customer} · {total} 分（满分 100）· {tier}",
         "as_of": "截至 {as_of} · 策略 {policy_version}",
-        "dimension": "维度",
         "measure": "指标",
         "evidence": "依据",
         "curve": "曲线区间",
         "points": "得分",
-        "until": "有效至",
+        "until": "变化日",
         "none": "无",
         "why": "原因",
         "next": "下次变化 {next_change_at}",
         "never": "若无新事件则不再变化",
         "up": "最近的提升途径",
-        "buy": "{verdict} {to}：下单 {orders} 次，合计 {amount} {currency}",
+        "buy": "{verdict} {to}：下单 {orders} 次，合计 {amount}",
+        "buy_any": "{verdict} {to}：下单 {orders} 次，金额不限",
         "wait": "{verdict} {to}：{from_day} 起自然恢复",
+        "times": "{value} 次",
+        "days": "{value} 天",
+        "percent": "{value} %",
     },
 }
 
@@ -57,15 +64,27 @@ def explained(found: Mapping[str, Any], language: str) -> RenderableType:
     )
 
 
+def money(minor: int, found: Mapping[str, Any]) -> str:
+    """An amount in whole units of the currency that an answer is about."""
+    return f"{Decimal(minor).scaleb(-found['minor_digits']):,} {found['currency']}"
+
+
 def _ledger(found: Mapping[str, Any], words: Mapping[str, str]) -> Table:
-    columns = ("dimension", "measure", "evidence", "curve", "points", "until")
-    table = Table(*(words[name] for name in columns), box=None)
+    """Measure by measure below the sum of their dimension."""
+    table = Table(box=None)
+    for name in ("measure", "evidence", "curve", "points", "until"):
+        # what stands on a narrow screen in two lines rather than being cut off
+        table.add_column(words[name], no_wrap=name not in ("evidence", "curve"))
+    dimension = ""
     for one in found["contributions"]:
+        if one["dimension"] != dimension:
+            dimension = one["dimension"]
+            points = found["dimensions"][dimension]
+            table.add_row(f"[bold]{dimension}[/]", "", "", f"[bold]{points}[/]", "")
         table.add_row(
-            one["dimension"],
-            one["measure"],
-            _evidence(one["evidence"], words),
-            _segment(one["curve"]),
+            f"  {one['measure']}",
+            _evidence(one["evidence"], found, words),
+            _segment(one, found),
             one["points"],
             (one["expires_at"] or "–")[:10],
         )
@@ -81,34 +100,46 @@ def _events(found: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {one['measure']}: {when} {what} {event['event']}"
 
 
-def _evidence(evidence: Mapping[str, Any] | None, words: Mapping[str, str]) -> str:
+def _evidence(
+    evidence: Mapping[str, Any] | None, found: Mapping[str, Any], words: Mapping[str, str]
+) -> str:
     if evidence is None:
         return words["none"]
-    return (
-        f"{evidence['value']:,} {evidence['unit']} ({evidence['from_day']} … {evidence['to_day']})"
-    )
+    value, unit = evidence["value"], evidence["unit"]
+    is_money = unit == "minor_units"
+    shown = money(value, found) if is_money else words[unit].format(value=f"{value:,}")
+    days = dict.fromkeys((evidence["from_day"], evidence["to_day"]))
+    return f"{shown} ({' … '.join(days)})"
 
 
-def _segment(segment: Mapping[str, Any] | None) -> str:
-    if segment is None:
+def _segment(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """From where to where on the curve; amounts in whole units, as far as they are whole."""
+    if one["curve"] is None:
         return "–"
-    low, high = segment["from_value"], segment["below"]
-    return f"{'' if low is None else f'≥ {low:,}'} {'' if high is None else f'< {high:,}'}".strip()
+    is_money = one["evidence"]["unit"] == "minor_units"
+    unit = 10 ** found["minor_digits"] if is_money else 1
+    ends = (("≥", one["curve"]["from_value"]), ("<", one["curve"]["below"]))
+    return " ".join(f"{sign} {value / unit:,.15g}" for sign, value in ends if value is not None)
 
 
 def _prose(found: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
-    verdicts = {**found["tags"], "tier": found["tier"]}
+    verdicts = {
+        verdict: name if isinstance(name, str) else ", ".join(name)
+        for verdict, name in {**found["tags"], "tier": found["tier"]}.items()
+    }
     yield f"\n{words['why']}"
     for verdict, reasons in found["reasons"].items():
         yield f"  {verdict} {verdicts[verdict]}: {'; '.join(reasons)}"
     yield "\n" + (words["next"].format_map(found) if found["next_change"] else words["never"])
-    yield from (f"  {one['what']}: {one['from']} → {one['to']}" for one in found["next_change"])
-    yield from _ways_up(found["ways_up"], words)
+    for one in found["next_change"]:
+        yield f"  {one['what']}: {one['from'] or '–'} → {one['to'] or '–'}"
+    yield from _ways_up(found, words)
 
 
-def _ways_up(ways: Iterable[Mapping[str, Any]], words: Mapping[str, str]) -> Iterator[str]:
-    for place, way in enumerate(ways):
+def _ways_up(found: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
+    for place, way in enumerate(found["ways_up"]):
         if place == 0:
             yield f"\n{words['up']}"
-        amount = f"{way['amount_minor']:,}"
-        yield "  " + words["buy" if way["orders"] else "wait"].format(**way, amount=amount)
+        kind = "wait" if not way["orders"] else "buy" if way["amount_minor"] else "buy_any"
+        amount = money(way["amount_minor"], found)
+        yield "  " + words[kind].format(**way, amount=amount)

@@ -22,7 +22,7 @@ def read_checked(model: type[Model], text: str, *, path: str) -> Model:
         return model.model_validate(document)
     except ValidationError as error:
         flaws = "\n".join(
-            f"{path}:{_line(tree, place)}: {'.'.join(map(str, place))}: {flaw['msg']}"
+            f"{path}:{_line(tree, place)}: {'.'.join(map(str, place))}: {_words(flaw)}"
             for flaw in error.errors()
             for place in [_place(flaw)]
         )
@@ -33,6 +33,11 @@ def _place(flaw: ErrorDetails) -> tuple[int | str, ...]:
     """Where it is wrong: a check of a whole may say (by `at`) which of its parts is meant."""
     cause = flaw.get("ctx", {}).get("error")
     return (*flaw["loc"], *getattr(cause, "at", ()))
+
+
+def _words(flaw: ErrorDetails) -> str:
+    """What is wrong, without pydantic's word for who found it."""
+    return flaw["msg"].removeprefix("Value error, ")
 
 
 def _line(tree: yaml.Node | None, location: tuple[int | str, ...]) -> int:

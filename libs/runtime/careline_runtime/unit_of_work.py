@@ -6,6 +6,7 @@ Nobody commits but the runtime, and publishing means adding to the unit.
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from typing import Protocol
 
 from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +19,15 @@ from careline_runtime.dead_letter import dead_letter
 
 Place = tuple[str, int, int]
 """Topic, partition and offset: where a record lies."""
+
+
+class Cause(Protocol):
+    """What led to something that is said: mostly an event that was heard, with its envelope."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def traceparent(self) -> str: ...
 
 
 class Unit:
@@ -50,7 +60,7 @@ class Unit:
         recorded_at: datetime,
         type: str | None = None,
         occurred_at: datetime | None = None,
-        cause: Envelope | None = None,
+        cause: Cause | None = None,
         subject: str = "",
     ) -> None:
         """Publishes once the unit commits. `id` must be the same on every replay of the input.

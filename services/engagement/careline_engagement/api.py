@@ -102,11 +102,17 @@ def router(service: Service, book: Callable[[], Book]) -> APIRouter:
         status: CaseStatus | None = None,
         playbook: Customer = None,
         customer: Customer = None,
+        owner: Customer = None,
         limit: Limit = 100,
     ) -> CaseList:
         async with service.engine.connect() as connection:
             found = await queries.find_cases(
-                connection, status=status, playbook=playbook, customer=customer, limit=limit
+                connection,
+                status=status,
+                playbook=playbook,
+                customer=customer,
+                owner=owner,
+                limit=limit,
             )
         return CaseList(cases=[_view(holder, case, book()) for holder, case in found])
 

@@ -235,6 +235,9 @@ def _answer(news: News, envelope: Envelope, answer: OutreachAnswered, book: Book
     if answer.result == "opted_out":
         objected = Consent(at, number, ANY, ANY, False, envelope.id, name=answer.request)
         news.consents.append(objected)
+    if answer.result == "failed":
+        # it was no contact: the next one may be due earlier than was thought
+        news.entries += moments.contact_look(number, at, book.at(at).policy)
 
 
 def _follow_up(news: News, envelope: Envelope, said: FollowUpRecorded, book: Book) -> None:

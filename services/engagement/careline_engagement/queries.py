@@ -1,4 +1,4 @@
-"""What people may ask: cases by status, playbook and customer, contacts, and the sums."""
+"""What people may ask: cases by status, playbook, customer and owner, contacts, and the sums."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -34,6 +34,7 @@ _FIND = text(f"""
     WHERE NOT held_out
         AND (CAST(:status AS text) IS NULL OR status = :status)
         AND (CAST(:playbook AS text) IS NULL OR playbook = :playbook)
+        AND (CAST(:owner AS text) IS NULL OR owner = :owner)
         AND (CAST(:customer AS text) IS NULL OR number IN (SELECT number FROM down))
     ORDER BY opened_at DESC, id LIMIT :limit
 """)  # noqa: S608 (constants)
@@ -81,11 +82,12 @@ async def find_cases(
     status: str | None,
     playbook: str | None,
     customer: str | None,
+    owner: str | None,
     limit: int,
 ) -> list[tuple[str, Case]]:
     """Present customer number and case, newest first."""
-    parameters = {"status": status, "playbook": playbook, "customer": customer, "limit": limit}
-    found = await connection.execute(_FIND, parameters)
+    wanted = {"status": status, "playbook": playbook, "customer": customer, "owner": owner}
+    found = await connection.execute(_FIND, {**wanted, "limit": limit})
     return [(holder, to_case(row)) for holder, *row in found]
 
 

@@ -8,7 +8,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from careline_contracts.envelope import Envelope
 from careline_contracts.events.scoring import (
     Became,
     Decided,
@@ -28,7 +27,7 @@ from careline_contracts.topics import (
     TIER_CHANGES,
     Topic,
 )
-from careline_runtime.unit_of_work import Unit
+from careline_runtime.unit_of_work import Cause, Unit
 from careline_scoring.book import Customer, Published
 from careline_scoring.model import Decision
 from careline_scoring.rules import Rulebook, as_points
@@ -47,7 +46,7 @@ def announce_changes(
     published: Published,
     *,
     as_of: datetime,
-    cause: Envelope | None,
+    cause: Cause | None,
 ) -> Collection[VerdictName]:
     """Says what differs from what was said before; returns the names of what does."""
     changes = _changes(customer, decision, published)
@@ -118,7 +117,7 @@ def announce_score(
     customer: Customer,
     *,
     as_of: datetime,
-    cause: Envelope | None,
+    cause: Cause | None,
 ) -> None:
     """Says the customer's decision as a whole."""
     published = customer.published

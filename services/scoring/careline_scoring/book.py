@@ -4,12 +4,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import CustomersMerged, Move, is_identity
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
-from careline_contracts.events.ticketing import TicketState
 from careline_scoring.model import Fact, History, Tags
 from careline_scoring.rules import Rulebook
 
@@ -91,6 +89,9 @@ class Customer:
         return instant if self.as_of is None else max(self.as_of, instant)
 
 
+NewsKind = Literal["answer", "record", "ticket"]
+
+
 class BucketKey(NamedTuple):
     identity: str
     day: int
@@ -102,31 +103,43 @@ class BucketKey(NamedTuple):
 
 
 class News(NamedTuple):
-    """What a version of a ticket tells, and the instant from which on it counts; in that order."""
+    """What counts from an instant on: what a ticket, an answer to outreach or a record tells."""
 
     at: datetime
-    ticket: str
+    kind: NewsKind
+    name: str
+    """Of the ticket, the event that answered, or the customer whose record it is."""
     version: int
     identity: str
-    """Under which the ticket was reported."""
+    """Under which it is kept: that of the ticket's report, or the customer's number."""
     customer: str
     """Who has the identity, if nothing else was ever heard of it."""
     facts: tuple[Fact, ...]
+    record: Tags
     event_id: str
     traceparent: str
 
     @property
-    def cause(self) -> Envelope:
+    def subject(self) -> tuple[NewsKind, str]:
+        """What it is about: its next version replaces this one."""
+        return self.kind, self.name
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is anything that counts; if not, it may take back what did."""
+        return bool(self.facts or self.record)
+
+    @property
+    def cause(self) -> "Teller":
         """The event that told it."""
-        return Envelope(
-            self.event_id,
-            "/careline/ticketing",
-            TicketState.type,
-            occurred_at=self.at,
-            recorded_at=self.at,
-            key=self.ticket,
-            traceparent=self.traceparent,
-        )
+        return Teller(self.event_id, self.traceparent)
+
+
+class Teller(NamedTuple):
+    """An event that led to a decision, as far as it is handed on."""
+
+    id: str
+    traceparent: str
 
 
 class Told(NamedTuple):
@@ -214,11 +227,11 @@ class Book:
 
     def retell(self, news: News) -> list[tuple[str, Fact]]:
         """Keeps what a ticket says now; what that adds and takes back, under whose identity."""
-        before = self._told.get(news.ticket, Told(0, "", (), ""))
+        before = self._told.get(news.name, Told(0, "", (), ""))
         if news.version <= before.version:
             return []
         now = Told(news.version, news.identity, news.facts, news.event_id)
-        self._told[news.ticket] = self.newly_told[news.ticket] = now
+        self._told[news.name] = self.newly_told[news.name] = now
         times = Counter((now.identity, fact) for fact in now.facts)
         times.subtract((before.identity, fact) for fact in before.facts)
         return [
@@ -227,14 +240,22 @@ class Book:
             if more
         ]
 
-    def record(self, number: str, version: int, record: Tags) -> Customer | None:
-        """Keeps what profile says of a customer; the customer, if that is news."""
-        customer = self._customers[number]
-        if customer.merged_into or version <= customer.record_version or record == customer.record:
+    def answer(self, news: News) -> list[tuple[str, Fact]]:
+        """Keeps which event told what became of an outreach; what that adds, under whose name."""
+        for fact in news.facts:
+            told = Answer(news.name, news.event_id, news.identity, fact.day, fact.kind)
+            self.new_answers.append(told)
+        return [(news.identity, fact) for fact in news.facts]
+
+    def record(self, news: News) -> Customer | None:
+        """Keeps what profile says of a customer; the customer, if it is now another record."""
+        customer = self._customers[news.customer]
+        if customer.merged_into or news.version <= customer.record_version:
             return None
-        customer.record, customer.record_version = record, version
-        self.new_records[number] = customer
-        return customer
+        is_another = news.record != customer.record
+        customer.record, customer.record_version = news.record, news.version
+        self.new_records[news.customer] = customer
+        return customer if is_another else None
 
     @property
     def customers(self) -> list[Customer]:

@@ -9,7 +9,7 @@ TRACES = Traces(
         "members": ("identity",),
         "answers": ("identity",),
         "tickets": ("identity",),
-        "ticket_news": ("identity", "customer"),
+        "news": ("identity", "customer"),
         "customers": ("number",),
         "tier_moves": ("number",),
     },

@@ -13,6 +13,7 @@ from careline_contracts.events.scoring import Tier
 from careline_scoring.model import NEVER, Decision, History, Source, Tags, names_of
 from careline_scoring.rules import Rulebook, as_points
 from careline_scoring.rules.advice import WayUp, ways_up
+from careline_scoring.rules.evidence import Calendar
 from careline_scoring.rules.ledger import UNITS, Entry, kinds_of, ledger
 from careline_scoring.rules.reasons import VERDICTS, reasons, tag_reasons
 from careline_scoring.rules.wording import Language
@@ -93,6 +94,9 @@ class ScoreView(BaseModel):
     """Of what was last published, whatever instant was asked for."""
     as_of: datetime
     policy_version: str
+    currency: str
+    minor_digits: int
+    """All amounts are in the currency's minor units, of which a unit has ten to this power."""
     total: Decimal
     dimensions: dict[str, Decimal]
     contributions: list[Contribution]
@@ -120,15 +124,17 @@ def explain(
     language: Language,
 ) -> ScoreView:
     """The score of a customer by these facts and this policy."""
-    begins = rulebook.calendar.begins
-    decision = rulebook.decide(history, rulebook.calendar.day_of(as_of))
+    calendar = rulebook.calendar
+    decision = rulebook.decide(history, calendar.day_of(as_of))
     tags = all_of(decision.tags, rulebook.care.with_handling(record))
     return ScoreView(
         customer=customer,
         requested=requested,
         version=version,
-        as_of=as_of,
+        as_of=calendar.local(as_of),
         policy_version=rulebook.version,
+        currency=rulebook.policy.money.currency,
+        minor_digits=rulebook.policy.money.minor_digits,
         total=as_points(decision.total),
         dimensions=rulebook.dimensions(decision.points),
         contributions=[
@@ -152,13 +158,13 @@ def explain(
         },
         left_out=history.left_out,
         ways_up=[_way_up(rulebook, way) for way in ways_up(rulebook, history, decision.day)],
-        next_change_at=begins(decision.change_day),
+        next_change_at=_begins(calendar, decision.change_day),
         next_change=_next_change(rulebook, history, decision),
     )
 
 
 def _contribution(rulebook: Rulebook, entry: Entry, sources: Sequence[Source]) -> Contribution:
-    begins = rulebook.calendar.begins
+    calendar = rulebook.calendar
     evidence = None
     if entry.value is not None:
         first, last = entry.days or (None, None)
@@ -168,8 +174,8 @@ def _contribution(rulebook: Rulebook, entry: Entry, sources: Sequence[Source]) -
             unit=UNITS[entry.measure.how],
             from_day=date.fromordinal(first) if first else None,
             to_day=date.fromordinal(last) if last else None,
-            since=begins(first) if first else None,
-            until=begins(last + 1) if last else None,
+            since=calendar.begins(first) if first else None,
+            until=calendar.begins(last + 1) if last else None,
             kinds=kinds,
             sources=[
                 _source(source)
@@ -186,8 +192,14 @@ def _contribution(rulebook: Rulebook, entry: Entry, sources: Sequence[Source]) -
         evidence=evidence,
         curve=SegmentView(**entry.segment._asdict()) if entry.segment else None,
         points=as_points(entry.points),
-        expires_at=begins(entry.change_day),
+        expires_at=_begins(calendar, entry.change_day),
     )
+
+
+def _begins(calendar: Calendar, day: int) -> datetime | None:
+    """When a day begins, in local time: whoever reads its date reads the business day."""
+    begins = calendar.begins(day)
+    return None if begins is None else calendar.local(begins)
 
 
 def _source(source: Source) -> SourceView:

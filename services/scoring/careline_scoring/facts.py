@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from careline_contracts.envelope import Envelope
-from careline_contracts.events.profile import Activity, CustomersMerged, CustomerState
+from careline_contracts.events.profile import Activity, CustomersMerged
 from careline_contracts.events.ticketing import TicketBreached, TicketRated, TicketState
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_runtime.batch import Heard
@@ -69,7 +69,7 @@ def of_ticket(state: TicketState, day_of: Callable[[datetime], int]) -> tuple[Fa
 
 
 def whom(heard: Iterable[Heard]) -> tuple[set[str], set[str]]:
-    """Identities and numbers that events are about; what tickets tell waits."""
+    """Identities and numbers that events are about, as far as it doesn't wait."""
     identities, numbers = set(), set()
     for item in heard:
         match item.payload:  # the most frequent first: whether it is of a model takes a while
@@ -81,7 +81,5 @@ def whom(heard: Iterable[Heard]) -> tuple[set[str], set[str]]:
                 numbers.update((merge.customer, *merge.absorbed))
             case OutreachAnswered(customer=number):
                 identities.add(number)
-                numbers.add(number)
-            case CustomerState(customer=number, merged_into=None):
                 numbers.add(number)
     return identities, numbers

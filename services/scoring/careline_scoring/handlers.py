@@ -29,17 +29,17 @@ from careline_contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH_RESULTS, P
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.followed_policy import Timeline
 from careline_runtime.timers import Due
-from careline_runtime.unit_of_work import Unit
-from careline_scoring import metrics, store, tickets
+from careline_runtime.unit_of_work import Cause, Unit
+from careline_scoring import metrics, news, store
 from careline_scoring.announcements import announce_changes, announce_score
-from careline_scoring.book import Answer, Book, Customer, News, Published, TierMove
-from careline_scoring.facts import known_at, of_activity, of_answer, whom
+from careline_scoring.book import Book, Customer, News, Published, TierMove
+from careline_scoring.facts import known_at, of_activity, whom
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
 from careline_scoring.rules import Rulebook
-from careline_scoring.store.told import take_news
-from careline_scoring.tags import all_of, of_record
+from careline_scoring.store.news import take_news
+from careline_scoring.tags import all_of
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class Handlers:
 
     async def handle(self, unit: Unit, heard: Sequence[Heard]) -> None:
         """Rescores the customers that the events are about, event by event."""
-        await tickets.keep(unit, heard, self._timeline().editions[0].made.calendar.day_of)
+        await news.keep(unit, heard, self._timeline().editions[0].made.calendar)
         while heard:
             left = await self._take(unit, heard)
             if left:
@@ -94,10 +94,9 @@ class Handlers:
                 case CustomersMerged() | CustomersSplit():
                     left = heard[place:]
                     break
-                case OutreachAnswered() as answer:
-                    work.answered(item.envelope, answer)
-                case CustomerState(merged_into=None) as state:
-                    work.record(item.envelope, state)
+                case OutreachAnswered(customer=number):
+                    # what it tells waits; but whose the number is, merges say from now on
+                    work.book.owner(number, named=number)
                 case PolicyPublished(service="scoring") as published:
                     await_policy(unit, published)
         await self._save(unit, work)
@@ -120,7 +119,7 @@ class Handlers:
         if await store.move(unit.connection, moves):
             numbers |= {customer.number for customer in before.book.customers}
             after = await self._begin(
-                unit, identities=identities, numbers=numbers, instants=[as_of], facts_moved=True
+                unit, identities=identities, numbers=numbers, instants=[as_of]
             )
             after.settle(live, as_of, item.envelope)
             await self._save(unit, after)
@@ -128,7 +127,7 @@ class Handlers:
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """Rescores the customers whose next change is due, or for whom a policy takes effect.
 
-        What tickets told of them by now counts first as far as its instant comes first.
+        What was told of them by now counts first as far as its instant comes first.
         """
         changes = [timer for timer in due if timer.kind == RESCORE]
         turns = {
@@ -137,19 +136,19 @@ class Handlers:
             if timer.kind == RESCORE_ALL
         }
         numbers = {timer.key for timer in changes}.union(*turns.values())
-        passed = await tickets.passed(unit, due, numbers)
+        passed = await news.passed(unit, due, numbers)
         work = await self._begin(
             unit,
-            identities={name for news in passed for name in news.identities},
-            numbers=numbers.union(news.customer for news in passed),
-            tickets={news.ticket for news in passed},
-            instants=[*(timer.due_at for timer in due), *(news.at for news in passed)],
+            identities={name for one in passed for name in one.identities},
+            numbers=numbers.union(one.customer for one in passed),
+            tickets={one.name for one in passed if one.kind == "ticket"},
+            instants=[*(timer.due_at for timer in due), *(one.at for one in passed)],
         )
         steps = [(timer.due_at, partial(work.fire, timer)) for timer in changes]
         for timer, whose in turns.items():
             steps += [(timer.due_at, partial(work.rescore, n, timer.due_at)) for n in whose]
-        for news in await take_news(unit.connection, passed):
-            steps.append((news.at, partial(work.tell, news)))
+        for one in await take_news(unit.connection, passed):
+            steps.append((one.at, partial(work.tell, one)))
         for _, step in sorted(steps, key=itemgetter(0)):
             step()
         await self._save(unit, work)
@@ -162,7 +161,6 @@ class Handlers:
         numbers: Collection[str],
         tickets: Collection[str] = (),
         instants: Collection[datetime],
-        facts_moved: bool = False,
     ) -> "_Work":
         timeline = self._timeline()
         book = await store.load(
@@ -173,7 +171,6 @@ class Handlers:
             numbers=numbers,
             tickets=tickets,
             instants=instants,
-            facts_moved=facts_moved,
         )
         return _Work(unit, timeline, book)
 
@@ -201,58 +198,53 @@ class _Work:
         """An activity is one more fact about its customer."""
         customer = self.book.owner(activity.identity, named=activity.customer)
         fact = of_activity(envelope, activity, self._calendar)
-        self._learn(customer, activity.identity, fact, envelope)
+        as_of = customer.not_before(known_at(envelope))
+        self._catch_up(customer, as_of)
+        self.book.add(customer, activity.identity, fact)
+        self._decide(customer, as_of, envelope, why="event")
         if fact.amount_minor and not customer.rulebook.evidence.converts(fact.currency):
             self.counts["left_out"] += 1
 
-    def answered(self, envelope: Envelope, answer: OutreachAnswered) -> None:
-        """What became of an outreach is a fact about whom it reached.
-
-        A channel names the customer by number. One of whom nothing else is known is not made up.
-        """
-        if self.book.live(answer.customer).published is None:
-            return
-        # the number is an identity like any other: it follows merges
-        customer = self.book.owner(answer.customer, named=answer.customer)
-        fact = of_answer(envelope, answer, self._calendar)
-        told = Answer(envelope.event_key, envelope.id, answer.customer, fact.day, fact.kind)
-        self.book.new_answers.append(told)
-        self._learn(customer, answer.customer, fact, envelope)
-
-    def _learn(self, customer: Customer, identity: str, fact: Fact, cause: Envelope) -> None:
-        as_of = customer.not_before(known_at(cause))
-        self._catch_up(customer, as_of)
-        self.book.add(customer, identity, fact)
-        self._decide(customer, as_of, cause, why="event")
-
     def tell(self, news: News) -> None:
-        """What a ticket says of promises and satisfaction replaces what it said before.
+        """What was told counts from its instant on."""
+        match news.kind:
+            case "ticket":
+                self._count(news, self.book.retell(news))
+            case "answer":
+                self._count(news, self.book.answer(news))
+            case "record":
+                self._carry(news)
 
-        Where the policy doesn't count it, it is kept for a policy that will, and decides nothing.
+    def _count(self, news: News, changes: Sequence[tuple[str, Fact]]) -> None:
+        """Adds facts, and takes back others, and decides anew about whom they are.
+
+        Nobody is made up by a channel, which may name any number, nor by what the policy doesn't
+        count; it is kept, for an activity and for a policy that will come.
         """
-        changes = [
+        learnt = [
             (self.book.owner(identity, named=news.customer), identity, fact)
-            for identity, fact in self.book.retell(news)
+            for identity, fact in changes
         ]
         affected = {
             customer.number: customer
-            for customer, _, fact in changes
-            if customer.rulebook.evidence.names(fact.kind)
+            for customer, _, fact in learnt
+            if customer.published is not None
+            or (news.kind == "ticket" and customer.rulebook.evidence.names(fact.kind))
         }.values()
         for customer in affected:
             self._catch_up(customer, customer.not_before(news.at))
-        for customer, identity, fact in changes:
+        for customer, identity, fact in learnt:
             self.book.add(customer, identity, fact)
         for customer in affected:
-            self._decide(customer, customer.not_before(news.at), news.cause, why="ticket")
+            self._decide(customer, customer.not_before(news.at), news.cause, why=news.kind)
 
-    def record(self, envelope: Envelope, state: CustomerState) -> None:
+    def _carry(self, news: News) -> None:
         """What the customer's record says is carried as tags, and decided about anew."""
-        customer = self.book.record(state.customer, state.version, of_record(state.attributes))
+        customer = self.book.record(news)
         if customer is not None and customer.published is not None:
-            as_of = customer.not_before(known_at(envelope))
+            as_of = customer.not_before(news.at)
             self._catch_up(customer, as_of)
-            self._decide(customer, as_of, envelope, why="record")
+            self._decide(customer, as_of, news.cause, why="record")
 
     def merge(self, envelope: Envelope, merge: CustomersMerged) -> None:
         """The survivor has the facts of all; the absorbed are aliases, said for the last time."""
@@ -335,7 +327,7 @@ class _Work:
         return change_at if turn is None else min(turn, change_at or turn)
 
     def _decide(
-        self, customer: Customer, as_of: datetime, cause: Envelope | None, *, why: str
+        self, customer: Customer, as_of: datetime, cause: Cause | None, *, why: str
     ) -> None:
         was_due_at = self._due_at(customer)
         customer.adopt(self._timeline.at(as_of))

@@ -37,8 +37,8 @@ class Histories:
     def keep(self, customers: Iterable[Customer]) -> None:
         """Keeps the histories of customers as they were committed."""
         for customer in customers:
-            if not customer.is_arranged:
-                continue  # nothing in the unit was about this one
+            if not customer.is_arranged or customer.published is None:
+                continue  # nothing in the unit was about this one, or nobody counts its saves yet
             self._kept[customer.number] = (customer.saves, customer.rulebook, customer.history)
         for number in list(self._kept)[: max(0, len(self._kept) - MOST_HISTORIES)]:
             del self._kept[number]

@@ -47,7 +47,7 @@ rescoring_left = Gauge(
     "Customers that a policy which took effect has yet to be applied to; 0 when all is done.",
 )
 
-WHY = ("event", "timer", "merge", "split", "policy", "record", "ticket")
+WHY = ("event", "timer", "merge", "split", "policy", "record", "ticket", "answer")
 VERDICTS = ("tier", "value", "need", "risk", *get_args(TagName))
 
 

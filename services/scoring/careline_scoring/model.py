@@ -103,6 +103,11 @@ VARIANTS: dict[str, tuple[tuple[str, ...], Callable[[Mapping[str, Any]], str]]] 
 """Kinds that a field of the event splits: the variants there are, and how to read one."""
 
 
+def variants_of(name: str) -> tuple[str, ...]:
+    """The variants of a kind that is split; none of any other."""
+    return VARIANTS[name][0] if name in VARIANTS else ()
+
+
 def kind_of(event_type: str, body: Mapping[str, Any]) -> str:
     """The kind under which the fact that an event states is kept."""
     name = event_type.removeprefix("careline.").removesuffix(".v1")
@@ -117,8 +122,7 @@ def names_of(kind: str) -> set[str]:
 
 def concrete(kind: str) -> tuple[str, ...]:
     """The kinds under which facts are kept that a policy means by `kind`."""
-    variants, _ = VARIANTS.get(kind, ((), None))
-    return tuple(f"{kind}/{variant}" for variant in variants) or (kind,)
+    return tuple(f"{kind}/{variant}" for variant in variants_of(kind)) or (kind,)
 
 
 class Series:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.events.scoring import Tier
 from careline_scoring.model import Fact, Source, Tags
 from careline_scoring.store import FACT_COLUMNS, FACTS
+from careline_scoring.store.days import ORDINAL
 from careline_scoring.store.told import read_facts
 from careline_scoring.tags import read_tags
 
@@ -33,10 +34,10 @@ _TOLD_BY_TICKETS = text("""
     SELECT event_id, ticket, CAST(facts AS text)
     FROM members JOIN tickets USING (identity) WHERE customer = :number
 """)
-_ANSWERS = text("""
-    SELECT event_id, kind, day - DATE '0001-01-01' + 1
+_ANSWERS = text(f"""
+    SELECT event_id, kind, {ORDINAL}
     FROM members JOIN answers USING (identity) WHERE customer = :number
-""")
+""")  # noqa: S608 (a constant)
 _COUNT = text("""
     SELECT tier, value, need, risk, count(*) FROM customers
     WHERE tier IS NOT NULL AND merged_into IS NULL
@@ -57,7 +58,8 @@ _COUNT_TAGS = text("""
 _TIERS = text("""
     SELECT tier, count(*) AS customers FROM customers
     WHERE merged_into IS NULL
-        AND (tier IS NOT NULL OR EXISTS (SELECT FROM members WHERE customer = number))
+        AND (tier IS NOT NULL
+            OR EXISTS (SELECT FROM members WHERE customer = number AND identity <> number))
     GROUP BY tier
 """)
 

@@ -75,20 +75,23 @@ answers = Table(
     "identity: no timeline has them.",
 )
 
-ticket_news = Table(
-    "ticket_news",
+news = Table(
+    "news",
     metadata,
-    Column("ticket", Name, primary_key=True),
-    Column("version", Integer, primary_key=True),
+    Column("kind", Name, primary_key=True),
+    Column("name", Name, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("identity", Name, nullable=False),
     Column("customer", Name, nullable=False),
     Column("facts", JSONB, nullable=False),
+    Column("record", JSONB, nullable=False),
     Column("event_id", Text, nullable=False),
     Column("traceparent", Text, nullable=False),
-    Index("ix_ticket_news_identity", "identity"),
-    comment="What versions of tickets told, until the clock has passed the instant: from then on "
-    "it counts, and is in `tickets`. `customer` owns an identity of which nothing else was heard.",
+    Index("ix_news_identity", "identity"),
+    comment="What tickets, answers to outreach and records told, until the clock has passed the "
+    "instant: from then on it counts, and is in `tickets`, `answers` or `customers`. `customer` "
+    "owns an identity of which nothing else was heard.",
 )
 
 customers = Table(

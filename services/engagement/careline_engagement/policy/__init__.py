@@ -15,7 +15,15 @@ from careline_engagement.policy.deadlines import late_deadlines
 from careline_engagement.policy.playbook import Playbook
 from careline_engagement.policy.room import misfits
 from careline_engagement.policy.scripts import Script
-from careline_engagement.policy.words import MOMENT, MOMENTS, TOUCHPOINTS, Flaw, Name, Part
+from careline_engagement.policy.words import (
+    MOMENT,
+    MOMENTS,
+    TOUCHPOINTS,
+    UNDELIVERED,
+    Flaw,
+    Name,
+    Part,
+)
 
 __all__ = ["EngagementPolicy", "Playbook"]
 
@@ -58,7 +66,7 @@ class EngagementPolicy(Part):
     def evidence(self) -> frozenset[str]:
         """Every kind of fact that some rule looks at; no other is kept."""
         playbooks = (playbook.evidence for playbook in self.playbooks)
-        return self.budget.by_people.union(self.cadence.counts, *playbooks)
+        return self.budget.by_people.union({UNDELIVERED}, self.cadence.counts, *playbooks)
 
     @cached_property
     def moments(self) -> frozenset[str]:

@@ -9,6 +9,8 @@ from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
 
 OUTREACH = "outreach.answered"
+UNDELIVERED = f"{OUTREACH}/failed"
+"""The kind of fact that an outreach reached nobody."""
 _RESULTS: tuple[str, ...] = get_args(OutreachAnswered.model_fields["result"].annotation)
 
 TOUCHPOINTS = {

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from careline_engagement.model import Entry, Family, Record
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.cadence import Cadence
-from careline_engagement.policy.words import FOLLOW_UP, MOMENT
+from careline_engagement.policy.words import FOLLOW_UP, MOMENT, UNDELIVERED
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import short
 from careline_engagement.rules.owners import owner_of
@@ -174,10 +174,12 @@ def last_contact(family: Family, number: str, at: datetime, book: Book) -> datet
         for fact in family.facts_for(number)
         if fact.kind in counts and fact.at <= at
     ]
+    failed = _failed(family, number, at)
     contacts += [
         contact.at
         for contact in family.contacts
         if max(contact.at, family.joined_at(number, contact.number)) <= at
+        and contact.request not in failed
     ]
     if contacts:
         return max(contacts)
@@ -185,6 +187,15 @@ def last_contact(family: Family, number: str, at: datetime, book: Book) -> datet
     rulings = family.rulings.get(family.holder(number, at), ())
     known = [record.created_at] if record else []
     return min([*known, *(ruling.at for ruling in rulings[:1])], default=None)
+
+
+def _failed(family: Family, number: str, at: datetime) -> set[str]:
+    """The outreach of which the channel has said by an instant that it reached nobody."""
+    return {
+        fact.request
+        for fact in family.facts_for(number)
+        if fact.kind == UNDELIVERED and fact.at <= at
+    }
 
 
 def _cadence(family: Family, number: str, at: datetime, book: Book) -> Cadence | None:

@@ -90,5 +90,6 @@ class MonthReport(BaseModel):
     ends_at: datetime
     policy_version: str
     currency: str
+    minor_digits: int
     kpis: list[KpiView]
     surveys: dict[Survey, SurveyView]

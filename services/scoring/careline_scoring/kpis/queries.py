@@ -11,8 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_scoring.kpis.model import Answers, Totals
-
-_ORDINAL = "(b.day - DATE '0001-01-01' + 1)"
+from careline_scoring.store.days import ORDINAL
 
 _TOTALS = text(f"""
     WITH rates AS (
@@ -24,7 +23,7 @@ _TOTALS = text(f"""
             (array_agg(to_tier ORDER BY version DESC))[1] AS now
         FROM tier_moves WHERE as_of < :ends_at GROUP BY number
     ), said AS (
-        SELECT m.customer, {_ORDINAL} AS day, b.times, b.product,
+        SELECT m.customer, {ORDINAL} AS day, b.times, b.product,
             b.kind = ANY(CAST(:contact AS text[])) AS is_contact,
             b.kind = ANY(CAST(:complaint AS text[])) AS is_complaint,
             b.kind = ANY(CAST(:purchase AS text[])) AS is_purchase,
@@ -32,7 +31,7 @@ _TOTALS = text(f"""
                 WHEN b.kind = ANY(CAST(:refund AS text[])) THEN - b.amount_minor END
                 * CAST(r.rate AS numeric) AS worth
         FROM members m JOIN buckets b USING (identity) LEFT JOIN rates r USING (currency)
-        WHERE {_ORDINAL} < :ends
+        WHERE {ORDINAL} < :ends
     ), each AS (
         SELECT customer,
             coalesce(bool_or(is_contact AND day >= :begins - CAST(:silent_days AS int)
@@ -82,8 +81,8 @@ _TOTALS = text(f"""
 _ANSWERS = text(f"""
     SELECT split_part(split_part(kind, '/', 2), '-', 1), CAST(split_part(kind, '-', 2) AS int),
         CAST(sum(times) AS bigint)
-    FROM buckets b
-    WHERE kind LIKE 'survey.answered/%' AND {_ORDINAL} >= :begins AND {_ORDINAL} < :ends
+    FROM buckets
+    WHERE kind LIKE 'survey.answered/%' AND {ORDINAL} >= :begins AND {ORDINAL} < :ends
     GROUP BY kind ORDER BY kind
 """)  # noqa: S608 (a constant)
 

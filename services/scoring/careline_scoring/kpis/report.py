@@ -28,6 +28,7 @@ async def month_report(
         ends_at=days.ends_at,
         policy_version=rulebook.version,
         currency=rulebook.policy.money.currency,
+        minor_digits=rulebook.policy.money.minor_digits,
         kpis=compared(now, before, rulebook.policy.kpis, language),
         surveys={name: survey(given) for name, given in answers.items()},
     )

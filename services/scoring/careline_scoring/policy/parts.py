@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from careline_contracts.events.ticketing import TicketBreached, TicketRated
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
 from careline_contracts.payload import Payload
-from careline_scoring.model import VARIANTS
+from careline_scoring.model import variants_of
 
 _HEARD: tuple[type[Payload], ...] = (
     *CHANNEL_EVENTS,
@@ -34,7 +34,7 @@ def _known_kind(kind: str) -> str:
     name, _, variant = kind.partition("/")
     if name not in _SHORT_TYPES:
         raise ValueError(f"nobody says careline.{name}.v1")
-    variants = VARIANTS[name][0] if name in VARIANTS else ()
+    variants = variants_of(name)
     if variant and variant not in variants:
         raise ValueError(f"{name} has no variant {variant!r}: {', '.join(variants) or 'none'}")
     return kind

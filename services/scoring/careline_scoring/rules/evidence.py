@@ -149,6 +149,10 @@ class Calendar:
         local = instant.astimezone(self._zone)
         return local.toordinal(), local.hour
 
+    def local(self, instant: datetime) -> datetime:
+        """The same instant as people in the zone write it."""
+        return instant.astimezone(self._zone)
+
     def begins(self, day: int) -> datetime | None:
         """The instant at which a business day begins, None for the day that never comes."""
         return None if day == NEVER else self._midnight_of(day)

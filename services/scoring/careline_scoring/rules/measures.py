@@ -170,7 +170,7 @@ class TenureReader:
 
     def read(self, history: History, day: int) -> Reading:
         contact, curve = history.series.get("contact"), self.curve
-        if contact is None or contact.days[0] > day:
+        if contact is None or contact.begins_after(day):
             return curve.nothing
         first_day = contact.days[0]
         value = day - first_day

@@ -15,6 +15,7 @@ from careline_scoring.book import Book, Customer, LastSaid, Published
 from careline_scoring.histories import Histories
 from careline_scoring.model import Fact, History
 from careline_scoring.rules import Rulebook
+from careline_scoring.store.days import DATE, ORDINAL
 from careline_scoring.store.told import save_answers, save_told, told
 from careline_scoring.tags import read_tags, write_tags
 
@@ -36,9 +37,8 @@ _OPEN = text("""
     ON CONFLICT DO NOTHING
     RETURNING number
 """)
-# days are ordinals in Python: 1 is the first day of year 1
-FACT_COLUMNS = """
-    b.day - DATE '0001-01-01' + 1, b.kind, b.currency, b.times, b.amount_minor, b.channel,
+FACT_COLUMNS = f"""
+    {ORDINAL}, b.kind, b.currency, b.times, b.amount_minor, b.channel,
     b.product, b.hour
 """
 FACTS = text(f"""
@@ -62,11 +62,10 @@ _NAMES = (
     known_names("members", name="identity", of=is_number),
     numbers("customers", survivor="merged_into"),
 )
-_ADD_FACTS = text("""
+_ADD_FACTS = text(f"""
     INSERT INTO buckets AS b (
         identity, day, kind, currency, channel, product, hour, times, amount_minor)
-    SELECT identity, DATE '0001-01-01' + (day - 1), kind, currency, channel, product, hour, times,
-        amount_minor
+    SELECT identity, {DATE}, kind, currency, channel, product, hour, times, amount_minor
     FROM unnest(
         CAST(:identities AS text[]), CAST(:days AS int[]), CAST(:kinds AS text[]),
         CAST(:currencies AS text[]), CAST(:channels AS text[]), CAST(:products AS text[]),
@@ -74,7 +73,7 @@ _ADD_FACTS = text("""
     ) AS added (identity, day, kind, currency, channel, product, hour, times, amount_minor)
     ON CONFLICT (identity, day, kind, currency, channel, product, hour) DO UPDATE
     SET times = b.times + excluded.times, amount_minor = b.amount_minor + excluded.amount_minor
-""")
+""")  # noqa: S608 (a constant)
 _SAVE_CUSTOMERS = text("""
     UPDATE customers SET
         version = saved.version, revision = saved.revision, as_of = saved.as_of,
@@ -127,13 +126,11 @@ async def load(
     numbers: Collection[str],
     tickets: Collection[str] = (),
     instants: Collection[datetime],
-    facts_moved: bool = False,
 ) -> Book:
     """The customers with these identities and numbers, locked until the unit ends.
 
     Numbers that nobody has yet become customers; survivors of merges come along. Each is ready to
-    be decided about as of `instants`, and as of whatever comes due before. Where `facts_moved`,
-    those have facts, too, about whom nothing was ever published.
+    be decided about as of `instants`, and as of whatever comes due before.
     """
     member_of: dict[str, str] = {}
     move_of: dict[str, int] = {}
@@ -143,12 +140,15 @@ async def load(
             member_of[identity] = customer
             move_of[identity] = moves
     customers: dict[str, Customer] = {}
+    opened: set[str] = set()
     wanted = {*numbers, *member_of.values()}
     while missing := wanted - customers.keys():
         locked = await _lock(connection, missing)
         if absent := missing - locked.keys():
             # one that somebody else is adding is locked in the next round
-            customers |= {number: Customer(number) for number in await _open(connection, absent)}
+            new = await _open(connection, absent)
+            customers |= {number: Customer(number) for number in new}
+            opened.update(new)
         customers |= locked
         wanted |= {c.merged_into for c in locked.values() if c.merged_into is not None}
     will_change = _choose_rulebooks(timeline, customers.values(), instants)
@@ -156,11 +156,18 @@ async def load(
     for customer in customers.values():
         if will_change or not histories.take(customer):
             customer.history = History()
-            if customer.merged_into is None and (facts_moved or customer.published is not None):
+            if customer.merged_into is None and customer.number not in opened:
                 unread.append(customer.number)
     if unread:
-        for number, *fact in await connection.execute(FACTS, {"numbers": unread}):
-            customers[number].learn(Fact._make(fact))
+        begins = timeline.editions[0].made.calendar.begins
+        for number, *columns in await connection.execute(FACTS, {"numbers": unread}):
+            customer, fact = customers[number], Fact._make(columns)
+            customer.learn(fact)
+            if customer.published is None:
+                # the first decision about somebody is none of before what is known of them
+                began_at = begins(fact.day)
+                assert began_at is not None
+                customer.as_of = customer.not_before(began_at)
     move_of |= {number: customer.moves for number, customer in customers.items()}
     # read again: what they said is certain only now that their customers are locked
     return Book(customers, member_of, move_of, await told(connection, tickets))
