@@ -188,7 +188,7 @@ FORECAST = {
 }
 
 
-KPIS = {
+KPIS: dict[str, Any] = {
     "month": "2024-06",
     "currency": "CNY",
     "minor_digits": 2,
@@ -231,11 +231,39 @@ KPIS = {
 }
 
 
+OF_TICKETS = {
+    "month": "2024-06",
+    "kpis": [
+        {
+            "name": "response",
+            "definition": "hours to the first answer",
+            "value": "0.50",
+            "unit": "hours",
+            "of": 4,
+            "year_before": None,
+            "change": None,
+            "target": {"at_most": "1"},
+            "met": True,
+        }
+    ],
+}
+
+
 def test_a_month_is_shown_with_its_targets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kpis, "ask", lambda *_, **__: KPIS)
-    assert json.loads(score("kpis", "--month", "2024-06", "--json")) == KPIS
+    monkeypatch.setattr(kpis, "ask", lambda *_, **__: deepcopy(KPIS))
+    monkeypatch.setattr(kpis, "of_tickets", lambda *_, **__: OF_TICKETS)
+    told = json.loads(score("kpis", "--month", "2024-06", "--json"))
+    assert told == KPIS | {"kpis": KPIS["kpis"] + OF_TICKETS["kpis"]}
     shown = " ".join(score("kpis", "--month", "2024-06").split())
-    for words in ("41.00 %", "1,000", "Δ ≤ -18.00 % ✓", "50,666.66 CNY", "7.33"):
+    for words in (
+        "41.00 %",
+        "1,000",
+        "Δ ≤ -18.00 % ✓",
+        "50,666.66 CNY",
+        "7.33",
+        "0.50 h 4",
+        "≤ 1 h ✓",
+    ):
         assert words in shown
 
 

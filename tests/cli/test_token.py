@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from careline_cli.app import app
 from careline_cli.console import CommandError
+from careline_cli.token import MOST_MINUTES
 from careline_runtime.access import Access
 from careline_runtime.settings import ServiceSettings
 
@@ -26,8 +27,9 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-async def test_a_token_is_taken_by_services_of_this_home(home: Path) -> None:
-    made = json.loads(run("--role", "supervisor", "--subject", "sue", "--json"))
+async def test_the_longest_token_is_taken_by_services_of_this_home(home: Path) -> None:
+    longest = ["--minutes", str(MOST_MINUTES)]
+    made = json.loads(run("--role", "supervisor", "--subject", "sue", "--json", *longest))
     access = Access.of(ServiceSettings(local_issuer=home / "token-issuer.public.json"))
 
     access.withdrawals.are_known = True
@@ -42,6 +44,13 @@ def test_a_role_that_nobody_has_is_refused() -> None:
 
     assert done.exit_code == 2
     assert "agent, account_manager, supervisor" in " ".join(done.output.split())
+
+
+def test_a_token_lives_no_longer_than_services_take_one_for() -> None:
+    done = CliRunner().invoke(app, ["token", "--minutes", str(MOST_MINUTES + 1)])
+
+    assert done.exit_code == 2
+    assert f"less than or equal to {MOST_MINUTES}" in " ".join(done.output.split())
 
 
 def test_where_another_issuer_is_trusted_ours_makes_none(monkeypatch: pytest.MonkeyPatch) -> None:

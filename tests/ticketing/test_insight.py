@@ -168,8 +168,13 @@ async def test_causes_and_forecast_over_http(stage: Stage, client: httpx.AsyncCl
 
     causes = (await client.get("/v1/root-causes", params={"month": "2026-03"})).json()["causes"]
     forecast = (await client.get("/v1/forecast", params={"agents": 1})).json()
+    kpis = (await client.get("/v1/kpis", params={"month": "2026-03"})).json()["kpis"]
 
     assert [(one["cause"], one["tickets"]) for one in causes] == [("unknown", 3), ("courier", 1)]
+    assert [(one["name"], one["value"], one["of"], one["met"]) for one in kpis] == [
+        ("response", "0.50", 1, True),
+        ("complaint_satisfaction", None, 0, None),
+    ]
     assert (forecast["open"], len(forecast["breaches"])) == (3, 3), "3.5 hours each, one is left"
     assert {one["change"] for one in forecast["remedies"]} == {
         "one_more_agent",

@@ -14,6 +14,8 @@ from careline_cli.score.movements import AsJson, Month
 from careline_cli.score.view import money
 
 ask = partial(service_api.ask, "scoring")
+of_tickets = partial(service_api.ask, "ticketing")
+"""Answers and complaints are ticketing's to tell."""
 
 Language = Annotated[Literal["en", "zh"], typer.Option("--language", help="Of the definitions.")]
 
@@ -39,7 +41,9 @@ def kpis(month: Month, language: Language = "en", as_json: AsJson = False) -> No
 
     careline score kpis --month 2026-06 --language zh
     """
-    found = ask("GET", "/v1/kpis", params={"month": month, "language": language})
+    asked = {"month": month, "language": language}
+    found = ask("GET", "/v1/kpis", params=asked)
+    found["kpis"] += of_tickets("GET", "/v1/kpis", params=asked)["kpis"]
     if as_json:
         stdout.print_json(data=found)
         return
@@ -68,8 +72,8 @@ def _target(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     target = one["target"]
     if target is None:
         return ""
-    line = next(name for name in SIGNS if target[name] is not None)
-    is_change = target["of"] == "change"
+    line = next(name for name in SIGNS if target.get(name) is not None)
+    is_change = target.get("of") == "change"
     shown = _shown(target[line], "share" if is_change else one["unit"], found)
     return f"{'Δ ' if is_change else ''}{SIGNS[line]} {shown}"
 
@@ -81,4 +85,6 @@ def _shown(figure: str | None, unit: str, found: Mapping[str, Any]) -> str:
     if unit == "minor_units":
         return money(int(figure), found)
     number = Decimal(figure)
-    return f"{100 * number:.2f} %" if unit == "share" else f"{number:,}"
+    if unit == "share":
+        return f"{100 * number:.2f} %"
+    return f"{number:,}{' h' if unit == 'hours' else ''}"

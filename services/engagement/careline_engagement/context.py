@@ -32,13 +32,12 @@ def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Co
     name = step.script if isinstance(step, OutreachStep | Task) else None
     if name is None or news.move.kind not in ("sent", "begun"):
         return Context(manager, handling, None, None)
-    product = (family.verdict(number, "product", at) or "").split(", ")[0]
     variables = {
         "name": "$name",
         "tier": news.case.tier or "",
         "key": news.case.key,
         "reason": news.case.reasons[-1] if news.case.reasons else "",
-        "product": product,
+        "product": next(iter(family.tag(number, "product", at)), ""),
         "manager": manager or "",
     }
     script = book.script(name, at)

@@ -28,7 +28,7 @@ from careline_contracts.events.ticketing import (
 from careline_contracts.events.touchpoints import ConsentChanged, OutreachAnswered, SmsOptedOut
 from careline_contracts.payload import Payload
 from careline_engagement import rules
-from careline_engagement.model import Absence, Alias, Consent, Entry, Fact, Record
+from careline_engagement.model import TAG_SEPARATOR, Absence, Alias, Consent, Entry, Fact, Record
 from careline_engagement.policy.words import FOLLOW_UP, OUTREACH
 from careline_engagement.rules import Book, moments, tickets
 from careline_engagement.rules.course import APPROVED
@@ -309,7 +309,7 @@ def _changes(envelope: Envelope, decision: VerdictsChanged) -> Iterator[Change]:
             decision.version,
             decision.as_of,
             verdict,
-            became.to if isinstance(became.to, str) else ", ".join(became.to),
+            became.to if isinstance(became.to, str) else TAG_SEPARATOR.join(became.to),
             became.reasons,
             envelope.id,
             envelope.traceparent,

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from careline_contracts.events.scoring import Tier
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
+TAG_SEPARATOR = ", "
 
 
 class Fact(NamedTuple):
@@ -62,6 +63,7 @@ class Ruling(NamedTuple):
     at: datetime
     verdict: str
     to: str
+    """The several values of a tag are joined by `TAG_SEPARATOR`."""
 
 
 class Record(NamedTuple):
@@ -338,6 +340,11 @@ class Family(NamedTuple):
             if ruling.verdict == name:
                 verdict = ruling.to
         return verdict
+
+    def tag(self, number: str, name: str, at: datetime, version: int = 0) -> Sequence[str]:
+        """The values of a tag, likewise."""
+        said = self.verdict(number, name, at, version)
+        return said.split(TAG_SEPARATOR) if said else ()
 
     def record(self, number: str, at: datetime) -> Record | None:
         """What profile had said of a customer by an instant."""

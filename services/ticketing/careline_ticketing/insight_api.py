@@ -13,6 +13,7 @@ from careline_ticketing import queries
 from careline_ticketing.foresight import foresight
 from careline_ticketing.policy import InForceAt, Policy
 from careline_ticketing.rules.forecast import Remedy
+from careline_ticketing.rules.kpis import Kpi, Language, kpis
 from careline_ticketing.rules.learning import (
     ArticleEffect,
     RootCause,
@@ -23,7 +24,7 @@ from careline_ticketing.rules.learning import (
 Now = Callable[[], datetime]
 REPEATS_WITHIN = timedelta(days=30)
 """Who has the same problem again later than this has a new one."""
-Month = Annotated[str, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="2026-03")]
+Month = Annotated[str, Query(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", description="2026-03")]
 
 
 class RootCauses(BaseModel):
@@ -32,6 +33,14 @@ class RootCauses(BaseModel):
     month: str
     causes: list[RootCause]
     articles: list[ArticleEffect]
+
+
+class MonthReport(BaseModel):
+    """A month in figures, of the tickets that were opened in it."""
+
+    month: str
+    policy_version: str
+    kpis: list[Kpi]
 
 
 class Breach(BaseModel):
@@ -67,6 +76,18 @@ def router(connect: Connect, policies: InForceAt, now: Now) -> APIRouter:
             causes=root_causes(found, start, REPEATS_WITHIN),
             articles=article_effects(found, REPEATS_WITHIN),
         )
+
+    @routes.get("/kpis", summary="A month in figures, against targets and the year before")
+    async def figures(month: Month, language: Language = "en") -> MonthReport:
+        policy, version = policies(now())
+        year, number = month.split("-")
+        async with connect() as connection:
+            of_month, before = [
+                await queries.opened_between(connection, *_bounds(each, policy))
+                for each in (month, f"{int(year) - 1}-{number}")
+            ]
+        found = kpis(of_month, before, policy.kpis, policies, language)
+        return MonthReport(month=month, policy_version=version, kpis=found)
 
     @routes.get("/forecast", summary="Which open tickets will be late, and what would help most")
     async def ahead(

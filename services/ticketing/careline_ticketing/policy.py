@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, NamedTuple, Self, get_args
 from zoneinfo import ZoneInfo
@@ -184,6 +185,13 @@ class Lanes(Part):
     tier_hours: dict[str, NonNegativeInt]
 
 
+class KpiTargets(Part):
+    """What a month of tickets is held against (KPI-1); nothing is decided by it."""
+
+    response_hours_at_most: Annotated[Decimal, Field(gt=0)]
+    complaint_satisfaction_at_least: Annotated[Decimal, Field(ge=0, le=1)]
+
+
 class CrisisGrade(Part):
     """How many customers, and how heavy together, make a crisis of this grade; 1 is the gravest."""
 
@@ -244,6 +252,7 @@ class Policy(Part):
     agents: dict[str, Agent]
     account_manager: AccountManager
     lanes: Lanes
+    kpis: KpiTargets
 
     @model_validator(mode="after")
     def _rules_have_promises(self) -> Self:

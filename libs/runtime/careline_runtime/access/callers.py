@@ -26,16 +26,9 @@ _bearer = HTTPBearer(
 class Access:
     """Who may do what: the tokens that count, and the policy."""
 
-    def __init__(
-        self,
-        tokens: Tokens,
-        policy: AccessPolicy,
-        *,
-        takes_anonymous: bool,
-        withdrawals: Withdrawals,
-    ) -> None:
+    def __init__(self, tokens: Tokens, policy: AccessPolicy, *, takes_anonymous: bool) -> None:
         self.policy = policy
-        self.withdrawals = withdrawals
+        self.withdrawals = tokens.withdrawals
         self._tokens = tokens
         self._takes_anonymous = takes_anonymous
 
@@ -48,17 +41,16 @@ class Access:
             else LocalKeys(settings.local_issuer)
         )
         policy = load_access_policy(settings).policy
-        withdrawals = Withdrawals()
         tokens = Tokens(
             keys,
             issuer=settings.oidc_issuer or LOCAL_ISSUER,
             audience=settings.oidc_audience,
             roles_claim=settings.oidc_roles_claim if settings.oidc_issuer else "roles",
             longest=timedelta(hours=policy.tokens.longest_hours),
-            withdrawals=withdrawals,
+            withdrawals=Withdrawals(),
         )
         takes_anonymous = settings.anonymous == "accept"
-        return cls(tokens, policy, takes_anonymous=takes_anonymous, withdrawals=withdrawals)
+        return cls(tokens, policy, takes_anonymous=takes_anonymous)
 
     async def admit(self, token: str | None, permission: Permission) -> Caller:
         """The caller, who has the permission; raises `HTTPException`."""

@@ -31,18 +31,15 @@ def api_in_test(*routers: APIRouter, takes_anonymous: bool = True) -> FastAPI:
     """The routes as a service answers them, for those whom `signed_in` names."""
     app = FastAPI()
     policy = load_access_policy(ServiceSettings()).policy
-    withdrawals = Withdrawals(are_known=True)
     tokens = Tokens(
         KeysInTest(),
         issuer=LOCAL_ISSUER,
         audience=AUDIENCE,
         roles_claim="roles",
         longest=CENTURY,
-        withdrawals=withdrawals,
+        withdrawals=Withdrawals(are_known=True),
     )
-    app.state.access = Access(
-        tokens, policy, takes_anonymous=takes_anonymous, withdrawals=withdrawals
-    )
+    app.state.access = Access(tokens, policy, takes_anonymous=takes_anonymous)
     for router in routers:
         app.include_router(router)
     return app

@@ -58,7 +58,7 @@ class Tokens:
     ) -> None:
         self._keys = keys
         self._longest = longest
-        self._withdrawals = withdrawals
+        self.withdrawals = withdrawals
         self._issuer = issuer
         self._audience = audience
         self._roles_claim = roles_claim.split(".")
@@ -92,7 +92,7 @@ class Tokens:
             raise TokenRefused(f"it lives longer than {self._longest}")
         # the issuer's clock may be ahead: what it gave before must not count as given afterwards
         issued_at = datetime.fromtimestamp(claims["iat"] - LEEWAY_SECONDS, UTC)
-        if self._withdrawals.include(subject, issued_at):
+        if self.withdrawals.include(subject, issued_at):
             raise TokenRefused("access was withdrawn after it was issued")
         return Caller(subject, _roles(claims, self._roles_claim), self._issuer)
 

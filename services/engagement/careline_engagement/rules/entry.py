@@ -111,8 +111,7 @@ def _fits_verdicts(when: When, family: Family, number: str, at: datetime, versio
         if wanted is not None and family.verdict(number, name, at, version) not in wanted:
             return False
     return all(
-        wanted & set((family.verdict(number, tag, at, version) or "").split(", "))
-        for tag, wanted in when.tags.items()
+        wanted & set(family.tag(number, tag, at, version)) for tag, wanted in when.tags.items()
     )
 
 

@@ -12,8 +12,7 @@ from careline_engagement.policy.steps import OutreachStep
 
 def handling_of(family: Family, number: str, at: datetime) -> Sequence[Handling]:
     """What scoring's tag `handling` says."""
-    said = family.verdict(number, "handling", at)
-    return cast(Sequence[Handling], tuple(said.split(", ")) if said else ())
+    return cast(Sequence[Handling], family.tag(number, "handling", at))
 
 
 def is_at_once(family: Family, number: str, at: datetime) -> bool:
