@@ -93,14 +93,14 @@ class Settles:
             raise self._failure
 
 
-def a_consumer(stage: Settles, engine: AsyncEngine | None = None, **settings: int) -> Consumer:
+def a_consumer(stage: Settles, engine: AsyncEngine | None = None) -> Consumer:
     return Consumer(
         KafkaBroker(logger=None),
         [ACTIVITIES],
         group="test",
         stage=stage,
         engine=engine,
-        settings=ServiceSettings(**settings),
+        settings=ServiceSettings(),
         failed=lambda _: None,
     )
 
@@ -145,8 +145,11 @@ async def test_a_batch_that_no_stage_can_settle_is_told_before_it_is_read_again(
     assert [line["event"] for line in logs if line["log_level"] == "error"] == ["batch.failed"]
 
 
-async def test_timers_wait_while_polls_come_full_but_no_longer_than_told() -> None:
-    consumer = a_consumer(Settles(), CARELINE_BATCH_MAX_RECORDS=2)
+async def test_timers_wait_while_polls_come_full_but_no_longer_than_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CARELINE_BATCH_MAX_RECORDS", "2")
+    consumer = a_consumer(Settles())
     await consumer.caught_up(within_seconds=60)
     await consumer.settle([a_record(0, 5), a_record(0, 6)])
     waiting = asyncio.create_task(consumer.caught_up(within_seconds=60))
