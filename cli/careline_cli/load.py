@@ -108,7 +108,7 @@ def records(load: Load) -> Iterator[Loaded]:
     """The load's records in the order of arrival; a late event's duplicate comes after it."""
     content = random.Random(f"content {load.seed}")  # noqa: S311 - a test load, not a secret
     disturbance = random.Random(f"disturbance {load.seed}")  # noqa: S311
-    crowd = _Crowd(content, load.customers)
+    crowd = _Crowd(content, load)
     arrivals: list[tuple[int, int, Loaded]] = []
     order = count()
     poisons = 0
@@ -169,9 +169,10 @@ class _Crowd:
     a customer who is then merged. Half of all events come from who was there just before.
     """
 
-    def __init__(self, content: random.Random, customers: int) -> None:
+    def __init__(self, content: random.Random, load: Load) -> None:
         self._content = content
-        self._numbers = [0] * customers
+        self._load = load
+        self._numbers = [0] * load.customers
         self._lately: deque[int] = deque([0], maxlen=10)
 
     def next_event(self) -> tuple[str, ChannelEvent]:
@@ -216,7 +217,39 @@ class _Crowd:
             return said.IssueResolved(identities=identities, reference=issue, via=home)
         if kind < 0.16:
             return said.SurveyAnswered(identities=identities, survey="nps", score=9, via=home)
+        if kind < 0.21:
+            return self._told(customer, identities, home)
         return _CONTACTS[home](identities, amount, content.random() < 0.3)
+
+    def _told(self, customer: int, identities: tuple[Identity, ...], home: Channel) -> ChannelEvent:
+        """What changes the customer's record: details, a contract, a consent."""
+        content = self._content
+        kind = content.random()
+        if kind < 0.5:
+            return said.DetailsGiven(
+                identities=identities,
+                name=f"{PRIVATE_WORDS} {content.randrange(100)}",
+                region=content.choice(("CN-11", "CN-31", "CN-44")),
+                party=content.choice(("individual", "company")),
+                account_manager=content.choice(("li-na", "wang-wei")),
+                special_care=content.choice(((), ("elderly",), ("vip", "hearing"))),
+                via=home,
+            )
+        if kind < 0.75:
+            return said.ContractChanged(
+                identities=identities,
+                contract=f"C-{customer}",
+                change=content.choice(_CONTRACT_CHANGES),
+                ends_at=self._load.start + timedelta(days=content.randrange(2 * self._load.days)),
+                via=home,
+            )
+        return said.ConsentChanged(
+            identities=identities,
+            contact_channel=content.choice(("phone", "sms")),
+            purpose=content.choice(("care", "marketing")),
+            granted=content.random() < 0.5,
+            via=home,
+        )
 
 
 def _store(identities: tuple[Identity, ...], amount: int, is_visit: bool) -> ChannelEvent:
@@ -267,6 +300,12 @@ _IMPACTS: tuple[Literal["system_down", "function_broken", "question"], ...] = (
     "system_down",
     "function_broken",
     "question",
+)
+
+_CONTRACT_CHANGES: tuple[Literal["signed", "renewed", "terminated"], ...] = (
+    "signed",
+    "renewed",
+    "terminated",
 )
 
 _CONTACTS: dict[Channel, Callable[[tuple[Identity, ...], int, bool], ChannelEvent]] = {

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from careline_cli import service_api
 from careline_cli.app import app
 from careline_cli.console import CommandError
+from careline_cli.policy import published
 
 POLICY = Path(__file__).parents[2] / "services/engagement/careline_engagement/policy.yaml"
 Ask = Callable[..., Any]
@@ -66,6 +67,36 @@ def test_a_flaw_is_told_with_its_line(tmp_path: Path) -> None:
         run("playbook", "check", str(wrong))
     assert "goes back to message" in refused.value.why
     assert f"{wrong}:" in refused.value.why
+
+
+@pytest.fixture
+def in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped playbooks are."""
+    described = {"text": POLICY.read_text("utf-8"), "path": str(POLICY)}
+    monkeypatch.setattr(published, "in_force", lambda service: described)
+
+
+@pytest.mark.usefixtures("in_force")
+def test_playbooks_in_force_are_shown_and_one_of_them_whole() -> None:
+    everything = run("playbook", "show", "--json")["playbooks"]
+    assert {"retention", "wake-up"} < {playbook["playbook"] for playbook in everything}
+    whole = run("playbook", "show", "retention", "--json")
+    assert whole["goal"]["status"] == "saved"
+    wording = run("playbook", "show", "retention")
+    assert "# nobody is asked to stay twice in a month" in wording, "the reasons, too"
+    assert "wake-up" not in wording
+    with pytest.raises(CommandError, match="no playbook 'retain'"):
+        run("playbook", "show", "retain")
+
+
+def test_playbooks_are_published_as_engagements_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        "careline_cli.playbook.command.publish_policy",
+        lambda file, **how: said.append((file, how["service"], how["note"])),
+    )
+    run("playbook", "publish", str(POLICY), "--note", "spring")
+    assert said == [(POLICY, "engagement", "spring")]
 
 
 def test_the_uplift_is_said_plainly(engagement: dict[str, Any]) -> None:

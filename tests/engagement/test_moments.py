@@ -102,6 +102,32 @@ def test_a_contact_is_due(calls: list[Fact], expected_days: list[float]) -> None
 
 
 @pytest.mark.parametrize(
+    ("verdicts", "due_days"),
+    [
+        pytest.param({}, 91, id="by the tier"),
+        pytest.param({"value": "high"}, 30, id="of high value: each month"),
+        pytest.param({"care": "elderly, vip"}, 7, id="a key account: each week"),
+        pytest.param({"value": "high", "care": "vip"}, 7, id="both: the shorter holds"),
+    ],
+)
+def test_how_often_goes_by_the_tier_and_by_what_somebody_is_besides(
+    verdicts: dict[str, str], due_days: float
+) -> None:
+    said = {"tier": "edge", **verdicts}
+    rulings = [Ruling(n, ALWAYS, name, to) for n, (name, to) in enumerate(said.items(), 1)]
+    family = a_family(a_call(-1), entries=[])._replace(rulings={"A": rulings})
+    assert next_contact(family, "A", START, BOOK) == after(24 * (due_days - 1))
+
+
+def test_a_key_account_is_called_each_week_and_asked_for_again_once_called() -> None:
+    rulings = [Ruling(1, ALWAYS, "tier", "edge"), Ruling(2, ALWAYS, "care", "vip")]
+    family = a_family(a_call(-1), a_call(5), a_call(11), entries=contact_due())
+    progress = advance(family._replace(rulings={"A": rulings}), until=after(24 * 17), book=BOOK)
+    assert opened(progress) == [f"2026-03-{day:02}T09:00" for day in (6, 12, 18)]
+    assert not progress.missed
+
+
+@pytest.mark.parametrize(
     ("result", "missed_days"),
     [
         pytest.param("delivered", [23], id="a message that went out is a contact"),

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +18,10 @@ from careline_localstack.services import ServiceOptions
 from tests import containers
 
 Careline = Callable[..., Any]
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+FIRST_MONDAY = datetime(2024, 3, 4, tzinfo=SHANGHAI)
+"""Two months without a holiday in China begin."""
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +44,17 @@ async def pipeline(running_services: LocalStack) -> AsyncIterator[Pipeline]:
     """Drains and ticks `running_services`."""
     async with Pipeline(running_services.endpoints) as pipeline:
         yield pipeline
+
+
+async def next_monday(pipeline: Pipeline) -> datetime:
+    """Ten in the morning of a Monday that the shared clock has not reached, outside of holidays.
+
+    Whoever begins a journey then needs no other journey to come before or after it.
+    """
+    clock = datetime.fromisoformat((await pipeline.get("engagement", "/status"))["clock"])
+    day = max(clock.astimezone(SHANGHAI) + timedelta(days=1), FIRST_MONDAY)
+    day += timedelta(days=-day.weekday() % 7)
+    return day.replace(hour=10, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture

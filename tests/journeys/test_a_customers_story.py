@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -16,6 +15,7 @@ from careline_contracts.events.touchpoints import (
     Identity,
     PurchaseCompleted,
 )
+from tests.journeys.conftest import next_monday
 from tests.runtime.echo import until
 
 pytestmark = pytest.mark.stack
@@ -23,7 +23,6 @@ Careline = Callable[..., Any]
 
 CARD = Identity(kind="member_card", value="STORY-1")
 PHONE = Identity(kind="phone", value="+8613912340001")
-MONDAY = datetime(2024, 3, 4, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
 
 
 async def happens(pipeline: Pipeline, at: datetime, touchpoint: ChannelEvent) -> None:
@@ -57,8 +56,9 @@ async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
         return list(found["cases"])
 
     # She buys at the till with her card, and leaves her phone number.
+    monday = await next_monday(pipeline)
     first = bought(2_500_000).model_copy(update={"identities": (CARD, PHONE)})
-    await happens(pipeline, MONDAY, first)
+    await happens(pipeline, monday, first)
     by_card = await pipeline.get("profile", "/v1/customers?identity=member_card:STORY-1")
     by_phone = await pipeline.get("profile", "/v1/customers?identity=phone:139 1234 0001")
     number = by_card["customer"]
@@ -67,7 +67,7 @@ async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
     assert await cases() == []
 
     # On Tuesday she complains, by phone, about two different things.
-    tuesday = MONDAY + timedelta(days=1)
+    tuesday = monday + timedelta(days=1)
     await happens(pipeline, tuesday, complaint("delivery"))
     await happens(pipeline, tuesday + timedelta(minutes=5), complaint("invoice"))
     tickets = (await pipeline.get("ticketing", f"/v1/tickets?customer={number}"))["tickets"]
@@ -125,6 +125,6 @@ async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
     ]
 
     # She comes back all the same.
-    await happens(pipeline, MONDAY + timedelta(days=7), bought(300_000))
+    await happens(pipeline, monday + timedelta(days=7), bought(300_000))
     [case] = await cases()
     assert case["status"] == "saved"

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -18,20 +17,12 @@ from careline_contracts.events.touchpoints import (
     Identity,
     PurchaseCompleted,
 )
+from tests.journeys.conftest import next_monday
 
 pytestmark = pytest.mark.stack
 
 POLICY = Path(__file__).parents[2] / "services/engagement/careline_engagement/policy.yaml"
 CARD = Identity(kind="member_card", value="CALLED-BACK-1")
-
-
-async def ten_in_the_morning(pipeline: Pipeline) -> datetime:
-    """Of a day that the shared clock has not reached yet, outside of all holidays."""
-    clock = datetime.fromisoformat((await pipeline.get("engagement", "/status"))["clock"])
-    day = clock.astimezone(ZoneInfo("Asia/Shanghai")) + timedelta(days=1)
-    return max(day, datetime(2024, 3, 4, tzinfo=day.tzinfo)).replace(
-        hour=10, minute=0, second=0, microsecond=0
-    )
 
 
 async def happens(pipeline: Pipeline, at: datetime, touchpoint: ChannelEvent) -> None:
@@ -61,7 +52,7 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
         return {step["step"]: step["verdict"] for step in shown["steps"]}
 
     # She buys for a lot; the next day she complains about two things.
-    monday = await ten_in_the_morning(pipeline)
+    monday = await next_monday(pipeline)
     bought = PurchaseCompleted(identities=(CARD,), amount_minor=2_500_000, currency="CNY")
     await happens(pipeline, monday, bought)
     for minutes, category in ((0, "delivery"), (5, "invoice")):

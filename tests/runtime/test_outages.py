@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 
+import asyncpg
 import httpx
 import psutil
 import pytest
@@ -19,6 +20,12 @@ pytestmark = pytest.mark.stack
 
 Outage = Callable[[Server], AbstractAsyncContextManager[None]]
 STALLED_SECONDS = 1.0
+NO_SPACE = """
+    CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END
+    $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON inbox EXECUTE FUNCTION no_space();
+"""
 
 
 @contextlib.asynccontextmanager
@@ -43,6 +50,18 @@ async def hung(server: Server) -> AsyncIterator[None]:
     finally:
         for process in processes:
             process.resume()
+
+
+@contextlib.asynccontextmanager
+async def disk_full(database_url: str) -> AsyncIterator[None]:
+    """Whoever writes is told what PostgreSQL says when there is no space left."""
+    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+    await connection.execute(NO_SPACE)
+    try:
+        yield
+    finally:
+        await connection.execute("DROP FUNCTION no_space CASCADE")
+        await connection.close()
 
 
 @pytest.fixture
@@ -79,6 +98,20 @@ async def test_an_outage_longer_than_a_stall_is_waited_out(
         out = await published(stack, echo.outlet.name, 40)
         await until(lambda: answers(http, "/health/ready", 200))
     assert {id for _, id in out} == {f"echo-e{n}" for n in range(40)}
+
+
+async def test_a_full_disk_is_waited_out_and_nothing_is_put_aside_for_it(
+    stack: LocalStack, echo: Echo, database_url: str
+) -> None:
+    async with running(echo.service(stack, database_url)) as http:
+        async with disk_full(database_url):
+            await publish(stack, [echo.visit(n) for n in range(20)])
+            await until(lambda: answers(http, "/health/ready", 503))
+            assert await answers(http, "/health/live", 200)
+        out = await published(stack, echo.outlet.name, 20)
+        await until(lambda: answers(http, "/health/ready", 200))
+        assert (await http.get("/status")).json()["events"]["dead_letters"] == 0
+    assert {id for _, id in out} == {f"echo-e{n}" for n in range(20)}
 
 
 async def test_without_its_database_a_service_asks_to_come_again(

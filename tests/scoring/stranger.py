@@ -248,11 +248,12 @@ class Stranger:
     def tags(self, day: date) -> dict[str, set[str]]:
         """Those that are carried, each with its values."""
         care, rules = self.record.get("special_care", ()), self.policy["tags"]
+        ways = rules.get("care", {})
         found = {
             "life_cycle": [self.life_cycle(day)],
             **{name: self.record.get(name, ()) for name in ("party", "side", "region", "industry")},
             "care": care,
-            "handling": [way for name in care for way in rules["care"].get(name, ())],
+            "handling": [way for name in care for way in ways.get(name, ())],
             **{
                 name: self.preferred(name, rule, day) for name, rule in rules["preferences"].items()
             },
@@ -347,7 +348,7 @@ def percent(part: int, whole: int) -> Fraction | None:
 
 def held(rule: Any, day: date) -> list[date]:
     """The days D-N+1 … D."""
-    return [day - timedelta(days=ago) for ago in range(rule["hold_days"])]
+    return [day - timedelta(days=ago) for ago in range(rule.get("hold_days", 1))]
 
 
 def best(verdict: str, of_days: Iterable[str]) -> str:

@@ -121,6 +121,19 @@ async def test_what_is_refused_leaves_no_trace(
     assert await stage.records() == before
 
 
+async def test_acts_of_one_instant_count_in_the_order_in_which_they_were_done(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    """The clock stands still meanwhile, and names sort as they like."""
+    ticket = await the_ticket(stage)
+    for _ in range(4):
+        for verb, body in (("resolve", {}), ("rate", {"score": 9}), ("reopen", {})):
+            answer = await client.post(f"/v1/tickets/{ticket}/{verb}", json=body)
+            assert answer.status_code == 200
+    acts = [step["act"] for step in answer.json()["steps"]]
+    assert acts[1:] == ["resolved", "rated", "reopened"] * 4
+
+
 async def test_a_customer_rates_an_own_ticket_and_no_other(
     stage: Stage, client: httpx.AsyncClient
 ) -> None:

@@ -22,7 +22,7 @@ from careline_ticketing.desk import BEFORE_ALL
 from careline_ticketing.policy import Agent, Policy
 from careline_ticketing.rules.assignment import Turn, Waiting, assign, next_shift, served
 from careline_ticketing.store import turns
-from careline_ticketing.testing import POLICY, Stage, at, enquiry, fault, resolution
+from careline_ticketing.testing import POLICY, Stage, at, enquiry, fault, record, resolution
 
 
 def an_agent(**more: Any) -> Agent:
@@ -125,6 +125,15 @@ def test_a_lane_is_a_head_start_and_nobody_starves() -> None:
     assert order == [starving, core, patient, recent], "a core customer's head start is 4 hours"
 
 
+def test_special_care_has_a_lane_and_of_several_the_longest_head_start() -> None:
+    vip, elderly = a_ticket(180, care=["elderly", "vip"]), a_ticket(170, care=["elderly"])
+    core_and_vip, usual = a_ticket(400, tier="core", care=["vip"]), a_ticket(0)
+
+    order = sorted([usual, elderly, core_and_vip, vip], key=lambda one: served(one, POLICY))
+
+    assert order == [core_and_vip, vip, usual, elderly]
+
+
 def test_the_queue_is_looked_at_again_when_a_shift_or_a_leave_begins() -> None:
     leave = {"first": "2026-03-03", "last": "2026-03-04"}
 
@@ -170,6 +179,22 @@ async def test_what_nobody_can_take_stands_before_nothing_that_somebody_can(
 
     taken = [c.customer for c in await desk.changes() if isinstance(c, TicketAssigned)]
     assert (taken[0], len(taken)) == ("L1", 6), "it has a day's head start; then all that two bear"
+
+
+@pytest.mark.stack
+async def test_whoever_needs_special_care_is_served_before_the_ordinary_queue(
+    desk: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "AT_ONCE", 2)
+    people = [f"C{n}" for n in range(8)]
+    await desk.play([record("C7", special_care="vip"), record("C6", special_care="hearing")])
+    await desk.play([fault(at(minutes=n), customer=one) for n, one in enumerate(people)])
+    await desk.tick(at(minutes=30))
+    taken = [c.customer for c in await desk.changes() if isinstance(c, TicketAssigned)]
+    assert taken == ["C7", *people[:5]], "as many as two can bear"
+
+    await desk.play([record("C7", version=2)])
+    assert await desk.rows("SELECT care FROM customers WHERE number = 'C7'") == [([],)]
 
 
 @pytest.mark.stack

@@ -274,9 +274,11 @@ async def _regroup(unit: Unit, news: Hearing, book: Book) -> list[tuple[str, dat
 def entries_of(changes: Mapping[str, Sequence[Change]], book: Book) -> Iterator[Entry]:
     """What scoring's changes, by customer, may begin."""
     for number, heard in changes.items():
+        looked: set[datetime] = set()
         for change in heard:
             policy = book.at(change.at).policy
-            if change.verdict == "tier":
+            if change.verdict in policy.cadence.goes_by and change.at not in looked:
+                looked.add(change.at)
                 yield from moments.contact_look(number, change.at, policy)
             yield from rules.entries(
                 f"{change.verdict}/{change.to}",

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, HTTPException, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from careline_calendar.working import MOMENT
 from careline_contracts.envelope import Envelope, to_text
 from careline_contracts.events.ticketing import Level, Party, TicketActed
 from careline_contracts.payload import ShortText
@@ -150,10 +151,11 @@ class Desk:
         """The ticket after the action; 404 without it, 409 where its state has no place for it."""
         if (needed := NEEDS.get(verb)) and getattr(action, needed) is None:
             raise HTTPException(422, f"{verb} needs {needed}")
-        now = self._now()
         async with self._unit() as unit:
             await share(unit.connection)
             said = await self._ticket(unit, id, customer)
+            # whoever does something has seen what was done before, though a clock stands still
+            now = max(self._now(), said.ticket.steps[-1].at + MOMENT)
             acted = TicketActed(
                 customer=said.customer,
                 identity=said.identity,

@@ -96,7 +96,8 @@ def as_agent(state: AgentState) -> Agent:
 def _waiting(place: Place) -> Waiting:
     ticket = place.said.ticket
     about = (ticket.category, ticket.product, ticket.opened_at)
-    return Waiting(ticket.id, ticket.kind, ticket.level, *about, place.tier, place.account_manager)
+    whose = (place.tier, place.account_manager, place.care)
+    return Waiting(ticket.id, ticket.kind, ticket.level, *about, *whose)
 
 
 def _newly_unassignable(

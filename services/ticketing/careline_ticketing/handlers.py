@@ -52,12 +52,15 @@ class News(NamedTuple):
 
 
 class AnsweredFor(Payload):
-    """A customer's record, of which a desk reads who answers for the customer, and no more."""
+    """A customer's record, of which a desk reads who answers for the customer, the special care
+    that they need, and no more.
+    """
 
     type: ClassVar[str] = CustomerState.type
 
     class Attributes(BaseModel):
         account_manager: ShortText | tuple[ShortText, ...] | None = None
+        special_care: ShortText | tuple[ShortText, ...] = ()
 
     customer: ShortText
     version: int
@@ -65,11 +68,13 @@ class AnsweredFor(Payload):
 
     @property
     def as_record(self) -> Record:
-        """Where the record names several, the first."""
-        named = self.attributes.account_manager
+        """Where the record names several account managers, the first."""
+        named, care = self.attributes.account_manager, self.attributes.special_care
         if isinstance(named, tuple):
             named = next(iter(named), None)
-        return Record(self.customer, self.version, named)
+        return Record(
+            self.customer, self.version, named, (care,) if isinstance(care, str) else care
+        )
 
 
 Moving = CustomersMerged | CustomersSplit

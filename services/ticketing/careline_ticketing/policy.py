@@ -183,6 +183,8 @@ class Lanes(Part):
 
     level_hours: dict[Level, NonNegativeInt]
     tier_hours: dict[str, NonNegativeInt]
+    care_hours: dict[str, NonNegativeInt] = Field(default_factory=dict)
+    """By the special care that the record names (TAG-4); of several the most."""
 
 
 class KpiTargets(Part):

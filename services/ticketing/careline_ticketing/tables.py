@@ -1,7 +1,7 @@
 """What ticketing keeps: facts under identities, who is who, and what was said of each ticket."""
 
 from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
 
@@ -17,6 +17,13 @@ customers = Table(
     Column("moves", Integer, nullable=False, server_default="0"),
     Column("tier", Text, comment="As scoring said last; what the customer is worth in a crisis."),
     Column("account_manager", Text, comment="As profile's record names them last."),
+    Column(
+        "care",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="The special care that profile's record names last.",
+    ),
     Column("record_version", Integer, nullable=False, server_default="0"),
     Column("as_of", Instant, comment="The latest instant for which its tickets were decided."),
     Index("ix_customers_survivor", "survivor", postgresql_where="survivor IS NOT NULL"),

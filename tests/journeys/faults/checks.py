@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from careline_cli.load import ACCEPTED, DUPLICATE, ROAMS_EVERY, Load, Loaded, records
-from careline_contracts.envelope import event_key
+from careline_contracts.envelope import Record, event_key, from_headers
 from careline_contracts.events.touchpoints import Identity
 from careline_contracts.topics import (
     ACTIVITIES,
@@ -14,6 +14,7 @@ from careline_contracts.topics import (
     CASES,
     CUSTOMER_CHANGES,
     CUSTOMERS,
+    OUTREACH_RESULTS,
     RISK_CHANGES,
     SCORE_CHANGES,
     SCORES,
@@ -25,6 +26,7 @@ from careline_contracts.topics import (
     Topic,
 )
 from careline_runtime.keyring import Keyring
+from tests.journeys.faults.answers import SOURCE, answers_to, ref
 from tests.journeys.faults.differences import differ, unequal
 from tests.journeys.faults.evidence import Evidence
 from tests.journeys.faults.said import Said
@@ -40,6 +42,8 @@ class Input:
         self._load = load
         self._keyring = keyring
         sent = list(records(load))
+        self.answers = frozenset(_id(record) for record in answers_to(sent, keyring))
+        """The ids of answers to outreach."""
         self.accepted = [loaded for loaded in sent if loaded.expected == ACCEPTED]
         self.refused = {
             loaded.id: loaded.expected
@@ -49,7 +53,7 @@ class Input:
 
     def ref(self, identity: Identity) -> str:
         """The token that stands for an identity."""
-        return f"{identity.kind}:{self._keyring.token(identity.kind, identity.value)}"
+        return ref(identity, self._keyring)
 
     def owner(self, loaded: Loaded) -> str:
         """The identity under which an event's facts are kept."""
@@ -132,12 +136,15 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
     times: Counter[str] = Counter()
     money: Counter[str] = Counter()
     for row in scoring:
-        if row["kind"].startswith("ticket."):
-            continue  # nobody sent it: ticketing found it
+        if row["kind"].startswith(("ticket.", "outreach.")):
+            continue  # ticketing found it; of whom the answers are, `final_states` compares
         times[row["identity"]] += row["times"]
         money[row["identity"]] += row["amount_minor"]
-    heard_by_scoring = _keys("profile", [*activities, *evidence.said[CUSTOMERS.name]]) | _keys(
-        "ticketing", evidence.said[TICKETS.name]
+    answers = {event_key(SOURCE, id): id for id in sent.answers}
+    heard_by_scoring = (
+        _keys("profile", [*activities, *evidence.said[CUSTOMERS.name]])
+        | _keys("ticketing", evidence.said[TICKETS.name])
+        | answers
     )
     contacts = {
         (row["ref"], row["channel"]): (row["touchpoints"], row["first_at"], row["last_at"])
@@ -147,7 +154,10 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
         *differ("touchpoints", ids, touchpoints),
         *differ("profile's inbox", sent.event_keys, inbox),
         *differ("activities", sent.event_keys, activities.keys() - merges),
+        *differ("answers", sent.answers, evidence.said[OUTREACH_RESULTS.name]),
         *differ("scoring's inbox", heard_by_scoring, _inbox(evidence, "scoring")),
+        *differ("what scoring counts", sent.answers, _answers(evidence)),
+        *differ("engagement's inbox", answers, answers.keys() & _inbox(evidence, "engagement")),
         *unequal("scoring's buckets", sent.sums(), {r: (n, money[r]) for r, n in times.items()}),
         *unequal("profile's contacts", sent.contacts(), contacts),
     ]
@@ -270,6 +280,14 @@ def left_over(evidence: Evidence) -> list[str]:
         due = [row for row in tables["timers"] if row["due_at"] <= evidence.clock]
         problems += [f"{service}: timer {dict(row)} is due" for row in due]
     return problems
+
+
+def _answers(evidence: Evidence) -> set[str]:
+    return {row["event_id"] for row in evidence.tables["scoring"]["answers"]}
+
+
+def _id(record: Record) -> str:
+    return from_headers(record.headers).id
 
 
 def _inbox(evidence: Evidence, service: str) -> set[str]:

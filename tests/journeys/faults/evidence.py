@@ -11,7 +11,14 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from careline_cli.load import Loaded
 from careline_client import Verdict
-from careline_contracts.topics import CATALOGUE, DEAD_LETTERS, SERVICES, TOUCHPOINTS, Topic
+from careline_contracts.topics import (
+    CATALOGUE,
+    DEAD_LETTERS,
+    OUTREACH_RESULTS,
+    SERVICES,
+    TOUCHPOINTS,
+    Topic,
+)
 from careline_localstack import LocalStack
 from tests.journeys.faults import privacy
 from tests.journeys.faults.nemesis import Strike
@@ -96,8 +103,8 @@ class Evidence:
         else:
             said = Said.of(record)
             first = self.said[topic.name].keep(id, said)
-            # a sender's duplicate is another touchpoint: recorded when it came, dropped by profile
-            if first != said and topic is not TOUCHPOINTS:
+            # a sender's duplicate is recorded when it came, and dropped by who hears it
+            if first != said and topic not in (TOUCHPOINTS, OUTREACH_RESULTS):
                 self.repeated_otherwise.append(f"{topic.name} {id}:\n{first}\n{said}")
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import orjson
 
+from careline_contracts.events.profile import is_identity
 from careline_contracts.topics import CASES, CUSTOMERS, SCORES, TICKETS, Topic
 from tests.journeys.faults.checks import Input
 from tests.journeys.faults.differences import unequal
@@ -36,9 +37,11 @@ def _profile(evidence: Evidence, sent: Input) -> State:
         "links": {(row["a"], row["b"], row["event_key"]): _rest(row) for row in tables["links"]},
         "contacts": {(row["ref"], row["channel"]): _rest(row) for row in tables["contacts"]},
         "reviews": {(row["a"], row["b"]): row["reason"] for row in tables["reviews"]},
+        "facts": {tuple(row[column] for column in _TOLD): row["value"] for row in tables["facts"]},
     }
 
 
+_TOLD = ("ref", "field", "item", "event_key")
 _BUCKET = ("identity", "day", "kind", "currency", "channel", "product", "hour")
 
 
@@ -52,6 +55,7 @@ _COUNTED = (
     "saves",
     "as_of",
     "merged_into",
+    "record_version",
 )
 
 
@@ -69,6 +73,7 @@ def _scoring(evidence: Evidence, sent: Input) -> State:
             for row in tables["tickets"]
             if orjson.loads(row["facts"])
         },
+        "answers": {row["event_id"]: _rest(row) for row in tables["answers"]},
         # versions, revisions, saves and as-ofs count what was said and saved on the way
         "customers": {
             name_of[row["number"]]: _rest(row, without=_COUNTED)
@@ -103,6 +108,14 @@ def _engagement(evidence: Evidence, sent: Input) -> State:
             for name, row in of(sent.steady, "facts")
             # named after what ticketing said on the way
             if name in sent.punctual or not row["kind"].startswith("ticket.")
+        },
+        "records": {
+            name: row["attributes"]
+            for name, row in sorted(of(sent.steady, "records"), key=lambda r: r[1]["version"])
+        },
+        "consents": {
+            (name, row["event_id"]): _rest(row, without=("number",))
+            for name, row in of(sent.steady, "consents")
         },
         "entries": {
             (name, row["at"], row["playbook"], row["trigger"]): _rest(
@@ -180,7 +193,9 @@ def memberships(evidence: Evidence) -> list[str]:
         f"{service}: {row['identity']} is {name_of[row['customer']]}'s, not {owner}'s"
         for service in ("scoring", "ticketing")
         for row in evidence.tables[service]["members"]
-        if (owner := owners.get(row["identity"])) != name_of[row["customer"]]
+        # answers to outreach are kept under the number that they name
+        if is_identity(row["identity"])
+        and (owner := owners.get(row["identity"])) != name_of[row["customer"]]
     ]
 
 

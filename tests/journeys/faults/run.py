@@ -21,6 +21,8 @@ from careline_contracts.topics import SERVICES
 from careline_localstack import Endpoints, LocalStack
 from careline_localstack.ports import LOOPBACK
 from careline_localstack.services import ServiceOptions
+from careline_runtime.keyring import Keyring
+from tests.journeys.faults.answers import answers_to
 from tests.journeys.faults.evidence import Evidence, gather
 from tests.journeys.faults.links import Link
 from tests.journeys.faults.nemesis import TICK, Fault, Nemesis
@@ -78,21 +80,22 @@ class LinkedStack(LocalStack):
 
 
 class Channels:
-    """The ways in: HTTP for some customers, Kafka for the others."""
+    """The ways in: HTTP for some customers, Kafka for the others, and for what outreach came to."""
 
-    def __init__(self, pipeline: Pipeline, client: CarelineClient) -> None:
+    def __init__(self, pipeline: Pipeline, client: CarelineClient, keyring: Keyring) -> None:
         self.answers: list[tuple[Loaded, Verdict]] = []
         """What ingest has said of each event that came over HTTP."""
         self.in_flight = 0
         """Events that wait for such an answer."""
         self._pipeline = pipeline
         self._client = client
+        self._keyring = keyring
 
     async def send(self, arrived: Sequence[Loaded]) -> None:
         """Returns once Kafka, or ingest, has confirmed every one."""
         others = [loaded.record for loaded in arrived if not loaded.is_over_http]
         await asyncio.gather(
-            self._pipeline.publish(others),
+            self._pipeline.publish([*others, *answers_to(arrived, self._keyring)]),
             self._post([loaded for loaded in arrived if loaded.is_over_http]),
         )
 
@@ -121,7 +124,7 @@ def play(
     async def run() -> Evidence:
         stack = LinkedStack(directory / name, environment=environment)
         async with stack.running():
-            return await _play(stack, load, numbers, faults)
+            return await _play(stack, load, numbers, faults, Keyring.load(keyring))
 
     try:
         return asyncio.run(run())
@@ -131,7 +134,11 @@ def play(
 
 
 async def _play(
-    stack: LinkedStack, load: Load, numbers: Numbers, faults: Sequence[Fault]
+    stack: LinkedStack,
+    load: Load,
+    numbers: Numbers,
+    faults: Sequence[Fault],
+    keyring: Keyring,
 ) -> Evidence:
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(min(seconds, LONGEST_PAUSE_OF_SENDER_SECONDS))
@@ -145,7 +152,7 @@ async def _play(
         sleep=sleep,
     )
     pipeline = Pipeline(stack.endpoints)
-    channels = Channels(pipeline, client)
+    channels = Channels(pipeline, client, keyring)
     nemesis = Nemesis(stack, stack.links, faults, work_in_hand)
     async with pipeline, client, nemesis.supervising():
         await pipeline.tick(load.start, timeout_seconds=numbers.drain_seconds)

@@ -9,10 +9,12 @@ Three runs of one load through all five services, each on a stack of its own:
 - `calm`: the same records in the same order, without faults;
 - `ordered`: the same events in the order in which they happened, each once, without poison.
 
-One customer of four comes over HTTP, the others over Kafka. What is said by `disturbed` and `calm`
-is compared to the byte, for customers whose events lie in one partition (seven of eight; Kafka
-gives the others no order). What is kept is compared between all three, without what only counts
-publications (versions, revisions, ids made of them), with customers named by their least identity.
+One customer of four comes over HTTP, the others over Kafka. What became of outreach comes beside
+it, on a topic of its own, and so does what profile says of the record. What is said by `disturbed`
+and `calm` is compared to the byte, for customers whose events lie in one partition (seven of eight;
+Kafka gives the others no order). What is kept is compared between all three, without what only
+counts publications (versions, revisions, ids made of them), with customers named by their least
+identity.
 What engagement decided is compared to `ordered` for those of these customers of whom no event
 overtook another (four of ten): what is decided depends on what was known when. For the same reason
 the load's late events come on their own day and not after a later complaint (`careline_cli.load`);
@@ -28,6 +30,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
 import pytest
 
 from careline_cli.load import Load
@@ -185,3 +188,5 @@ def test_the_story_has_something_of_everything(runs: Runs) -> None:
     assert {row["tier"] for row in tables["scoring"]["customers"]} >= {"potential", "basic", "edge"}
     assert any(row["breaches"] for row in tables["ticketing"]["tickets"])
     assert tables["engagement"]["aliases"], "customers were merged"
+    assert any(orjson.loads(row["record"]) for row in tables["scoring"]["customers"])
+    assert runs.sent.answers

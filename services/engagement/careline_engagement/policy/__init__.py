@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from datetime import time, timedelta
 from functools import cached_property
-from itertools import chain
+from itertools import chain, product
 from typing import Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from careline_calendar.definition import Calendar
 from careline_engagement.policy.budget import BudgetPolicy
-from careline_engagement.policy.cadence import CadencePolicy, Day
+from careline_engagement.policy.cadence import Cadence, CadencePolicy, Day
 from careline_engagement.policy.deadlines import late_deadlines
 from careline_engagement.policy.playbook import Playbook
 from careline_engagement.policy.room import misfits
@@ -54,7 +54,8 @@ class EngagementPolicy(Part):
     def facts_kept(self) -> timedelta:
         """How long before a customer's latest fact the others still matter."""
         windows = (playbook.window for playbook in self.playbooks)
-        longest = max((c.at_most_days for c in self.cadence.tiers.values()), default=0)
+        cadences = [*self.cadence.tiers.values(), *self.cadence.besides]
+        longest = max((cadence.at_most_days for cadence in cadences), default=0)
         spans = [*windows, self.budget.longest, timedelta(days=longest)]
         return max(spans) + self.topics_apart
 
@@ -112,15 +113,17 @@ class EngagementPolicy(Part):
     @model_validator(mode="after")
     def _cadence_can_be_kept(self) -> Self:
         tiers = self.cadence.tiers
-        for tier, cadence in tiers.items():
-            for cap in self.budget.caps:
-                wanted = cap.days // cadence.at_most_days
-                if cap.channel is None and wanted > cap.most:
-                    raise Flaw(
-                        f"a contact every {cadence.at_most_days} days is more than "
-                        f"{cap.most} in {cap.days} days",
-                        *("cadence", "tiers", tier),
-                    )
+        places: dict[tuple[str | int, ...], Cadence] = {
+            **{("cadence", "tiers", tier): cadence for tier, cadence in tiers.items()},
+            **{("cadence", "besides", n): one for n, one in enumerate(self.cadence.besides)},
+        }
+        for (where, cadence), cap in product(places.items(), self.budget.caps):
+            if cap.channel is None and cap.days // cadence.at_most_days > cap.most:
+                raise Flaw(
+                    f"a contact every {cadence.at_most_days} days is more than "
+                    f"{cap.most} in {cap.days} days",
+                    *where,
+                )
         for n, playbook in enumerate(self.playbooks):
             busy = playbook.window + playbook.again.peace
             for place, entry in enumerate(playbook.enter):

@@ -2,11 +2,13 @@
 
 import re
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, NonNegativeInt, PositiveInt, model_validator
 
 from careline_contracts.events.scoring import Tier
+from careline_engagement.policy.steps import When
 from careline_engagement.policy.words import Evidence, Part
 
 _DAY = re.compile(r"^(\d{4}|-)-(\d\d)-(\d\d)$")
@@ -53,9 +55,28 @@ class Cadence(Part):
         return self
 
 
+class Besides(Cadence):
+    """How often whoever a condition fits is to be contacted, whatever their tier."""
+
+    when: When
+
+    @model_validator(mode="after")
+    def _goes_by_what_scoring_says(self) -> Self:
+        if self.when.attributes:
+            raise ValueError("a cadence goes by what scoring says, not by the record's attributes")
+        return self
+
+
 class CadencePolicy(Part):
     """The interaction calendar."""
 
     tiers: dict[Tier, Cadence]
+    besides: tuple[Besides, ...] = ()
+    """Of all that fit a customer the shortest holds."""
     counts: Evidence
     """What counts as a contact, beside the outreach that went out."""
+
+    @cached_property
+    def goes_by(self) -> frozenset[str]:
+        """The verdicts of scoring that may change how often somebody is to be contacted."""
+        return frozenset({"tier"}.union(*(one.when.verdicts for one in self.besides)))

@@ -4,14 +4,16 @@ A step that asks something of a person (assign, task, expect, offer) has a deadl
 playbook goes on at once: what must wait for it is written as a `wait` after it.
 """
 
+from collections.abc import Mapping
 from datetime import time, timedelta
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
-from careline_engagement.policy.words import Evidence, Name, Part, Text
+from careline_engagement.policy.words import VERDICTS, Evidence, Name, Part, Text
 
 Role = Literal["supervisor", "account_manager", "on_call"]
 Ending = Literal["saved", "lost", "withdrawn", "reached", "ended"]
@@ -28,6 +30,12 @@ class When(Part):
     """Tags of TAG-4: one of the values is enough."""
     attributes: dict[Name, frozenset[Text]] = Field(default_factory=dict)
     """Fields of the record that profile shares (`party`, `side`, `region`, …), likewise."""
+
+    @cached_property
+    def verdicts(self) -> Mapping[str, frozenset[str]]:
+        """What scoring has to have said: of each verdict and tag one of these."""
+        named = [(name, getattr(self, name)) for name in VERDICTS]
+        return {name: wanted for name, wanted in (*named, *self.tags.items()) if wanted is not None}
 
 
 class StepPolicy(Part):

@@ -89,10 +89,13 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             agenda = _agenda(family, book)
             continue
         if isinstance(what, Entry):
-            if not what.playbook and (gap := moments.missed(what, family, book)):
-                missed.append(gap)
             left = len(family.entries) - 1
-            family, outcome = _enter(what, family, book)
+            if what.playbook:
+                family, outcome = _enter(what, family, book)
+            else:
+                family, gap = _look(what, family, book)
+                missed += [gap] if gap else []
+                outcome = "superseded"
             decided.append((what, outcome))
             if coming := family.entries[left:]:
                 scheduled += coming
@@ -149,10 +152,14 @@ def _take_back(
     return family._replace(cases=cases), news
 
 
+def _look(look: Entry, family: Family, book: Book) -> tuple[Family, moments.Missed | None]:
+    family = family._replace(entries=[one for one in family.entries if one != look])
+    coming, missed = moments.looked(look, family, book)
+    return _with_entries(family, coming), missed
+
+
 def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
     family = family._replace(entries=[one for one in family.entries if one != entry])
-    if not entry.playbook:
-        return _with_entries(family, moments.looked(entry, family, book)), "superseded"
     edition = book.at(entry.at)
     playbook = edition.policy.by_name.get(entry.playbook)
     if playbook is None:

@@ -106,12 +106,9 @@ def fits(when: When, family: Family, number: str, at: datetime, version: int = 0
 
 
 def _fits_verdicts(when: When, family: Family, number: str, at: datetime, version: int) -> bool:
-    for name in ("tier", "value", "need", "risk"):
-        wanted = getattr(when, name)
-        if wanted is not None and family.verdict(number, name, at, version) not in wanted:
-            return False
-    return all(
-        wanted & set(family.tag(number, tag, at, version)) for tag, wanted in when.tags.items()
+    return not any(
+        wanted.isdisjoint(family.tag(number, name, at, version))
+        for name, wanted in when.verdicts.items()
     )
 
 

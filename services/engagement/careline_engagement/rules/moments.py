@@ -16,7 +16,7 @@ from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.cadence import Cadence
 from careline_engagement.policy.words import FOLLOW_UP, MOMENT, UNDELIVERED
 from careline_engagement.rules.book import Book
-from careline_engagement.rules.entry import short
+from careline_engagement.rules.entry import fits, short
 from careline_engagement.rules.owners import owner_of
 from careline_engagement.rules.zones import zone_of
 
@@ -38,8 +38,9 @@ class Missed(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """When the next contact is asked for, and from when on it is too late."""
+    """By when the next contact is to be, when it is asked for, from when on it is too late."""
 
+    due_at: datetime
     asked_at: datetime
     late_at: datetime
 
@@ -50,14 +51,20 @@ def contact_look(number: str, at: datetime, policy: EngagementPolicy) -> Iterato
         yield _entry(number, "", CONTACT_DUE, at)
 
 
-def looked(look: Entry, family: Family, book: Book) -> Iterator[Entry]:
-    """What a look finds: nothing, a later look, or that a contact is due; then the next look too.
+def looked(look: Entry, family: Family, book: Book) -> tuple[list[Entry], Missed | None]:
+    """What a look finds: nothing, a later look, or that a contact is due, and the next look too;
+    and whether nobody contacted the customer in time.
 
     A look is on behalf of every playbook: each is asked only when the contact is due.
     """
     plan = _plan(family, look.number, look.at, book)
     if plan is None:
-        return
+        return [], None
+    return list(_coming(look, plan, family, book)), _missed(look, plan, family, book)
+
+
+def _coming(look: Entry, plan: _Plan, family: Family, book: Book) -> Iterator[Entry]:
+    """What a look leads to."""
     if look.at < plan.asked_at:
         yield moved(look, plan.asked_at)
         return
@@ -71,11 +78,10 @@ def looked(look: Entry, family: Family, book: Book) -> Iterator[Entry]:
         yield moved(look, look.at + cadence.at_most)
 
 
-def missed(look: Entry, family: Family, book: Book) -> Missed | None:
-    """What a look finds if nobody contacted the customer in time."""
+def _missed(look: Entry, plan: _Plan, family: Family, book: Book) -> Missed | None:
+    """What there is to say if nobody contacted the customer in time."""
     number, at = look.number, look.at
-    plan = _plan(family, number, at, book)
-    if plan is None or at < plan.late_at or family.holder(number, at) != number:
+    if at < plan.late_at or family.holder(number, at) != number:
         return None
     return Missed(
         number,
@@ -88,13 +94,14 @@ def missed(look: Entry, family: Family, book: Book) -> Missed | None:
 
 
 def _plan(family: Family, number: str, at: datetime, book: Book) -> _Plan | None:
-    due_at, cadence = next_contact(family, number, at, book), _cadence(family, number, at, book)
-    if due_at is None:
+    cadence = _cadence(family, number, at, book)
+    if promised := _promised(family, number, at, book):
+        notice = cadence.notice if cadence else timedelta(0)
+        return _Plan(promised, promised, promised + notice)
+    if cadence is None or (last := last_contact(family, number, at, book)) is None:
         return None
-    notice = cadence.notice if cadence else timedelta(0)
-    if _promised(family, number, at, book):
-        return _Plan(due_at, due_at + notice)
-    return _Plan(due_at - notice, due_at)
+    due_at = last + cadence.at_most
+    return _Plan(due_at, due_at - cadence.notice, due_at)
 
 
 def days_to_come(number: str, record: Record, book: Book) -> Iterator[Entry]:
@@ -127,8 +134,7 @@ def comes_at(entry: Entry, family: Family, book: Book) -> datetime | None:
     if entry.trigger == CONTRACT_END:
         return None if _is_void(entry, family) else at
     if entry.trigger == CONTACT_DUE:
-        plan = _plan(family, entry.number, at, book)
-        return plan.asked_at if plan else None
+        return at  # a look has found it due at this very instant
     return _next_day(entry.number, entry.trigger, family, book, known_at=at, since=_before(at))
 
 
@@ -148,10 +154,8 @@ def moved(entry: Entry, at: datetime) -> Entry:
 
 def next_contact(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
     """By when the customer is to be contacted, as of an instant; None if nobody has to."""
-    if promised := _promised(family, number, at, book):
-        return promised
-    last, cadence = last_contact(family, number, at, book), _cadence(family, number, at, book)
-    return last + cadence.at_most if cadence and last else None
+    plan = _plan(family, number, at, book)
+    return plan.due_at if plan else None
 
 
 def _promised(family: Family, number: str, at: datetime, book: Book) -> datetime | None:
@@ -202,8 +206,11 @@ def _failed(family: Family, number: str, at: datetime) -> set[str]:
 
 
 def _cadence(family: Family, number: str, at: datetime, book: Book) -> Cadence | None:
-    tier = family.verdict(number, "tier", at)
-    return book.at(at).policy.cadence.tiers.get(tier) if tier else None  # type: ignore[call-overload]
+    policy, tier = book.at(at).policy.cadence, family.verdict(number, "tier", at)
+    by_tier = policy.tiers.get(tier) if tier else None  # type: ignore[call-overload]
+    besides = [one for one in policy.besides if fits(one.when, family, number, at)]
+    wanted = [*([by_tier] if by_tier else []), *besides]
+    return min(wanted, key=attrgetter("at_most_days"), default=None)
 
 
 def _next_day(

@@ -1,7 +1,7 @@
 """Who is to work on a ticket: by team, skill, load, shift and leave; nobody starves (SLA-3).
 
-The queue is served in the order of opening, with a head start for grave levels and worthy tiers: a
-head start is a time, so whoever has waited longer than it comes first all the same.
+The queue is served in the order of opening, with a head start for grave levels, worthy tiers and
+special care: a head start is a time, so whoever has waited longer than it comes first all the same.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +24,7 @@ class Waiting(NamedTuple):
     opened_at: datetime
     tier: str | None
     account_manager: str | None = None
+    care: Sequence[str] = ()
 
 
 class Turn(NamedTuple):
@@ -67,6 +68,7 @@ def served(ticket: Waiting, policy: Policy) -> tuple[datetime, str]:
     """Its place in the queue."""
     lanes = policy.lanes
     hours = lanes.level_hours.get(ticket.level, 0) + lanes.tier_hours.get(ticket.tier or "", 0)
+    hours += max((lanes.care_hours.get(care, 0) for care in ticket.care), default=0)
     return ticket.opened_at - timedelta(hours=hours), ticket.ticket
 
 

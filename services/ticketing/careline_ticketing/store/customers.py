@@ -1,4 +1,4 @@
-"""Every statement about what others say of a customer: the tier, and who the account manager is."""
+"""Every statement about what others say of a customer: tier, account manager, special care."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,19 +11,22 @@ _SAVE_TIERS = text("""
     SELECT * FROM unnest(CAST(:numbers AS text[]), CAST(:tiers AS text[]))
     ON CONFLICT (number) DO UPDATE SET tier = excluded.tier
 """)
-_SAVE_ACCOUNT_MANAGERS = text("""
-    INSERT INTO customers (number, account_manager, record_version)
-    SELECT * FROM unnest(
-        CAST(:numbers AS text[]), CAST(:managers AS text[]), CAST(:versions AS int[]))
+_SAVE_RECORDS = text("""
+    INSERT INTO customers (number, account_manager, care, record_version)
+    SELECT number, manager, string_to_array(care, ' '), version FROM unnest(
+        CAST(:numbers AS text[]), CAST(:managers AS text[]), CAST(:cares AS text[]),
+        CAST(:versions AS int[])) AS said (number, manager, care, version)
     ON CONFLICT (number) DO UPDATE SET
-        account_manager = excluded.account_manager, record_version = excluded.record_version
+        account_manager = excluded.account_manager, care = excluded.care,
+        record_version = excluded.record_version
     WHERE customers.record_version < excluded.record_version
 """)
-# most customers never had one: of them no row is made, and none is written
+# most customers never had either: of them no row is made, and none is written
 _TAKE_AWAY = text("""
-    UPDATE customers SET account_manager = NULL, record_version = without.version
+    UPDATE customers SET account_manager = NULL, care = '{}', record_version = without.version
     FROM unnest(CAST(:numbers AS text[]), CAST(:versions AS int[])) AS without (number, version)
-    WHERE customers.number = without.number AND customers.account_manager IS NOT NULL
+    WHERE customers.number = without.number
+        AND (customers.account_manager IS NOT NULL OR customers.care <> '{}')
         AND customers.record_version < without.version
 """)
 
@@ -34,6 +37,12 @@ class Record(NamedTuple):
     customer: str
     version: int
     account_manager: str | None
+    care: tuple[str, ...] = ()
+    """The special care that they need: codes of profile's policy."""
+
+    @property
+    def says_something(self) -> bool:
+        return self.account_manager is not None or bool(self.care)
 
 
 async def save_tiers(connection: AsyncConnection, tiers: Mapping[str, str]) -> None:
@@ -44,13 +53,18 @@ async def save_tiers(connection: AsyncConnection, tiers: Mapping[str, str]) -> N
 
 
 async def save_records(connection: AsyncConnection, records: Sequence[Record]) -> None:
-    """Keeps who answers for each customer; of each the latest version counts."""
+    """Keeps who answers for each customer and which care they need; the latest version counts."""
     latest = {one.customer: one for one in sorted(records, key=lambda one: one.version)}
     ordered = [latest[number] for number in sorted(latest)]
-    if managed := [one for one in ordered if one.account_manager is not None]:
-        values = {**_columns(managed), "managers": [one.account_manager for one in managed]}
-        await connection.execute(_SAVE_ACCOUNT_MANAGERS, values)
-    if others := [one for one in ordered if one.account_manager is None]:
+    if telling := [one for one in ordered if one.says_something]:
+        values = {
+            **_columns(telling),
+            "managers": [one.account_manager for one in telling],
+            # PostgreSQL has no arrays of unlike lengths
+            "cares": [" ".join(one.care) for one in telling],
+        }
+        await connection.execute(_SAVE_RECORDS, values)
+    if others := [one for one in ordered if not one.says_something]:
         await connection.execute(_TAKE_AWAY, _columns(others))
 
 

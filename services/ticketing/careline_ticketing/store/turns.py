@@ -31,16 +31,22 @@ _QUEUE = text("""
     WITH waiting AS (
         SELECT t.id, row_number() OVER (
             PARTITION BY t.kind ORDER BY t.opened_at
-                - interval '1 hour' * (coalesce(level.hours, 0) + coalesce(tier.hours, 0)), t.id
+                - interval '1 hour' * (
+                    coalesce(level.hours, 0) + coalesce(tier.hours, 0) + coalesce(care.hours, 0)),
+                t.id
             ) AS place
         FROM tickets t JOIN customers c ON c.number = t.customer
             LEFT JOIN unnest(CAST(:levels AS text[]), CAST(:level_hours AS int[]))
                 AS level (name, hours) ON level.name = t.level
             LEFT JOIN unnest(CAST(:tiers AS text[]), CAST(:tier_hours AS int[]))
                 AS tier (name, hours) ON tier.name = c.tier
+            LEFT JOIN LATERAL (
+                SELECT max(hours) AS hours
+                FROM unnest(CAST(:cares AS text[]), CAST(:care_hours AS int[])) AS one (name, hours)
+                WHERE name = ANY(c.care)) AS care ON true
         WHERE t.status IN ('open', 'waiting')
             AND (t.agent IS NULL OR t.agent = ANY(CAST(:away AS text[]))))
-    SELECT CAST(t.said AS text) AS said, c.tier, c.account_manager, c.as_of
+    SELECT CAST(t.said AS text) AS said, c.tier, c.account_manager, c.care, c.as_of
     FROM waiting JOIN tickets t USING (id) JOIN customers c ON c.number = t.customer
     WHERE waiting.place <= :limit
 """)
@@ -57,6 +63,7 @@ class Place(NamedTuple):
     said: Said
     tier: str | None
     account_manager: str | None
+    care: Sequence[str]
     as_of: datetime
     """Up to which its customer was decided."""
 
@@ -84,6 +91,8 @@ async def queue(connection: AsyncConnection, away: Sequence[str], lanes: Lanes) 
             "level_hours": list(lanes.level_hours.values()),
             "tiers": list(lanes.tier_hours),
             "tier_hours": list(lanes.tier_hours.values()),
+            "cares": list(lanes.care_hours),
+            "care_hours": list(lanes.care_hours.values()),
             "limit": AT_ONCE,
         },
     )
