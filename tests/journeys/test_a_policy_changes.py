@@ -89,6 +89,12 @@ async def test_a_number_is_changed_for_everyone_and_taken_back(
     ]
     assert last == ("in force", live["version"], "", live["version"])
 
+    # held against the targets of the policies in force: scoring's ten figures, ticketing's two
+    month = careline("score", "kpis", "--month", "2024-04", "--json")
+    names = {one["name"] for one in month["kpis"]}
+    assert len(names) == 12 and {"clv", "response", "complaint_satisfaction"} < names
+    assert month["policy_version"] == live["version"]
+
 
 def history(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     for row in rows:

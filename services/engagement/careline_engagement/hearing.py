@@ -120,11 +120,13 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
     news = News()
     for event in heard:
         envelope = event.envelope
-        match payload := event.payload:
+        match payload := event.payload:  # the most frequent first
             case Activity():
                 _activity(news, envelope, payload, book)
             case VerdictsChanged():
                 news.changes[payload.customer] += _changes(envelope, payload)
+            case CustomerState():
+                _record(news, envelope, payload, book)
             case OutreachAnswered():
                 _answer(news, envelope, payload, book)
             case CustomersMerged():
@@ -140,8 +142,6 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
             case OfferDecided(approved=True):
                 fact = Fact(known_at(envelope), payload.customer, APPROVED, envelope.id)
                 news.facts[fact._replace(request=payload.case)] = payload.case
-            case CustomerState():
-                _record(news, envelope, payload, book)
             case TicketMoved():
                 to = Move(name=payload.ticket, customer=payload.customer, move=payload.version)
                 news.settling.append((known_at(envelope), to))

@@ -144,7 +144,7 @@ def test_crashes_do_not_show_in_what_is_published(runs: Runs) -> None:
 @pytest.mark.parametrize("service", final_states.FINAL_STATES)
 @pytest.mark.parametrize("name", ["disturbed", "calm"])
 def test_the_end_is_that_of_an_undisturbed_run(runs: Runs, name: str, service: str) -> None:
-    assert len(runs.sent.punctual) > 0.3 * runs.sent.customers
+    assert len(runs.sent.punctual) > runs.numbers.punctual_share * runs.sent.customers
     runs.refute(final_states.final_state(getattr(runs, name), runs.ordered, service, runs.sent))
 
 

@@ -5,7 +5,9 @@ is known then: if it has moved, the entry is dropped for one at the new instant.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
+from itertools import product
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -105,12 +107,12 @@ def _plan(family: Family, number: str, at: datetime, book: Book) -> _Plan | None
 def days_to_come(number: str, record: Record, book: Book) -> Iterator[Entry]:
     """The next of each day that follows from a record: which it is needs nothing else."""
     policy = book.at(record.at).policy
-    known = Family(frozenset([number]), {}, records={number: [record]})
+    known, since = Family(frozenset([number]), {}, records={number: [record]}), _before(record.at)
     for trigger in sorted(policy.moments - {CONTRACT_END, CONTACT_DUE}):
-        for playbook in policy.triggers[trigger]:
-            entry = _entry(number, playbook.playbook, trigger, record.at)
-            if at := comes_at(entry, known, book):
-                yield moved(entry, at)
+        at = _next_day(number, trigger, known, book, known_at=record.at, since=since)
+        if at is not None:
+            for playbook in policy.triggers[trigger]:
+                yield _entry(number, playbook.playbook, trigger, at)
 
 
 def contract_ends(
@@ -133,15 +135,16 @@ def comes_at(entry: Entry, family: Family, book: Book) -> datetime | None:
         return None if _is_void(entry, family) else at
     if entry.trigger == CONTACT_DUE:
         return at  # a look has found it due at this very instant
-    return _next_day(entry, family, book, since=at - timedelta(microseconds=1))
+    return _next_day(entry.number, entry.trigger, family, book, known_at=at, since=_before(at))
 
 
 def following(entry: Entry, family: Family, book: Book) -> Entry | None:
     """The next time after one that has come."""
     if entry.trigger in (CONTRACT_END, CONTACT_DUE):
         return None
-    at = _next_day(entry, family, book, since=entry.at)
-    return _entry(entry.number, entry.playbook, entry.trigger, at) if at else None
+    number, trigger, since = entry.number, entry.trigger, entry.at
+    at = _next_day(number, trigger, family, book, known_at=since, since=since)
+    return moved(entry, at) if at else None
 
 
 def moved(entry: Entry, at: datetime) -> Entry:
@@ -210,20 +213,25 @@ def _cadence(family: Family, number: str, at: datetime, book: Book) -> Cadence |
     return min(wanted, key=attrgetter("at_most_days"), default=None)
 
 
-def _next_day(entry: Entry, family: Family, book: Book, *, since: datetime) -> datetime | None:
-    """The first instant after `since` at which the moment's day begins for the customer."""
-    zone = zone_of(family, entry.number, entry.at, book)
-    policy = book.at(entry.at).policy
-    days = _days(entry, family, policy, since.astimezone(zone).date())
-    instants = (datetime.combine(day, policy.moments_at, tzinfo=zone) for day in sorted(days))
-    return next((at.astimezone(since.tzinfo) for at in instants if at > since), None)
+def _next_day(
+    number: str, trigger: str, family: Family, book: Book, *, known_at: datetime, since: datetime
+) -> datetime | None:
+    """The first instant after `since` at which the moment's day begins for the customer, by what
+    was known at an instant."""
+    zone = zone_of(family, number, known_at, book)
+    policy, record = book.at(known_at).policy, family.record(number, known_at)
+    days = _days(trigger, record, policy, since.astimezone(zone).year)
+    begins = (_begins(written, year, policy.moments_at, zone) for written, year in days)
+    at = min((at for at in begins if at is not None and at > since), default=None)
+    return at.astimezone(since.tzinfo) if at else None
 
 
-def _days(entry: Entry, family: Family, policy: EngagementPolicy, today: date) -> Iterable[date]:
-    """The days of this year and the next on which a moment may come."""
-    record = family.record(entry.number, entry.at)
-    years = [today.year, today.year + 1]
-    match entry.trigger.removeprefix(f"{MOMENT}/"):
+def _days(
+    trigger: str, record: Record | None, policy: EngagementPolicy, this_year: int
+) -> Iterable[tuple[str, int]]:
+    """The days on which a moment may come, as they are written, in this year and the next."""
+    years = [this_year, this_year + 1]
+    match trigger.removeprefix(f"{MOMENT}/"):
         case "birthday":
             written = record.values("birthday") if record else ()
         case "anniversary":
@@ -231,10 +239,14 @@ def _days(entry: Entry, family: Family, policy: EngagementPolicy, today: date) -
             years = [year for year in years if record and year > record.created_at.year]
         case name:
             written = policy.dates.get(name, ())
-    for day in written:
-        for year in years:
-            if found := _on(day, year):
-                yield found
+    return product(written, years)
+
+
+@lru_cache(maxsize=10_000)
+def _begins(written: str, year: int, at: time, zone: tzinfo) -> datetime | None:
+    """When a day as policies write it begins in a year and a zone, the same for most customers."""
+    day = _on(written, year)
+    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC) if day else None
 
 
 def _on(written: str, year: int) -> date | None:
@@ -263,5 +275,15 @@ def _is_void(entry: Entry, family: Family) -> bool:
 
 def _entry(number: str, playbook: str, trigger: str, at: datetime) -> Entry:
     """Named by its instant: who comes to the same one from two sides finds one entry."""
-    name = f"{trigger.removeprefix(MOMENT + '/')}-{at.astimezone(UTC):%Y%m%dT%H%M%S}"
+    name = f"{trigger.removeprefix(MOMENT + '/')}-{_stamp(at)}"
     return Entry(number, playbook, name, at, trigger, "", 0, (trigger,), "")
+
+
+@lru_cache(maxsize=1_000)
+def _stamp(at: datetime) -> str:
+    """Most moments come at one of few instants, and to write it takes longer than the rest."""
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S}"
+
+
+def _before(instant: datetime) -> datetime:
+    return instant - timedelta(microseconds=1)
