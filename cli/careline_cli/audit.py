@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_cli.console import stdout
+from careline_cli.console import local_minute, stdout
 from careline_cli.endpoints import running_endpoints
 from careline_cli.service_api import ask
 from careline_contracts.events.profile import AuditExtended
@@ -55,12 +55,16 @@ def show(
     if as_json:
         stdout.print_json(data=found)
         return
-    table = Table("#", "at", "who", "did", "whose", "fields", "why", "outcome", box=None)
+    table = Table("#", "at", "who", "did", box=None)
+    # whole, however narrow the terminal: it is what one goes on with
+    table.add_column("whose", overflow="fold")
+    for column in ("fields", "why", "outcome"):
+        table.add_column(column)
     for entry in found:
         fields, reason = ", ".join(entry["fields"]), entry["reason"] or "–"
         table.add_row(
             str(entry["sequence"]),
-            entry["at"][:19],
+            local_minute(entry["at"]),
             f"{entry['subject']} ({', '.join(entry['roles'])})",
             entry["action"],
             entry["customer"],

@@ -1,6 +1,7 @@
 """How the command speaks: results on stdout, the rest on stderr, errors without a traceback."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -57,3 +58,10 @@ def show_error(error: Explained) -> None:
     stderr.print(
         Panel("\n\n".join(parts), title="careline", title_align="left", border_style="red")
     )
+
+
+def local_minute(instant: str | None) -> str:
+    """An RFC 3339 instant in this machine's time, to the minute; a dash for none."""
+    if instant is None:
+        return "–"
+    return f"{datetime.fromisoformat(instant).astimezone():%Y-%m-%d %H:%M}"

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import stdout
+from careline_cli.console import local_minute, stdout
 from careline_cli.customer.profile_api import ask, number_of
 from careline_cli.customer.show import AsJson, Name
 
@@ -36,9 +36,8 @@ def _table(changes: list[dict[str, Any]]) -> Table:
     for change in changes:
         by = change["by"]
         before, after = _shown(change, "before"), _shown(change, "after")
-        table.add_row(
-            change["field"], before, after, by["source"], by["occurred_at"], by["known_at"]
-        )
+        since = (local_minute(by["occurred_at"]), local_minute(by["known_at"]))
+        table.add_row(change["field"], before, after, by["source"], *since)
     return table
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import stdout
+from careline_cli.console import local_minute, stdout
 from careline_cli.customer import profile_api
 from careline_cli.customer.profile_api import ask, number_of
 from careline_cli.customer.show import AsJson, Name
@@ -64,6 +64,6 @@ def table_of(links: list[dict[str, Any]], *, title: str) -> Table:
     for link in links:
         kinds = " and ".join(name.partition(":")[0] for name in link["identities"])
         sources = ", ".join(dict.fromkeys(one["source"] for one in link["evidence"]))
-        since = link["evidence"][0]["occurred_at"] if link["evidence"] else "–"
+        since = local_minute(link["evidence"][0]["occurred_at"] if link["evidence"] else None)
         table.add_row(link["link"], kinds, link["held"] or "joins", sources, since)
     return table

@@ -6,7 +6,7 @@ import typer
 from rich.columns import Columns
 from rich.table import Table
 
-from careline_cli.console import stdout
+from careline_cli.console import local_minute, stdout
 from careline_cli.customer import profile_api
 from careline_cli.customer.links import Reason, table_of
 from careline_cli.customer.profile_api import ask
@@ -50,7 +50,7 @@ def list_reviews(
     table = Table("link", "between", "held because", "since", box=None)
     for one in found["reviews"]:
         why = f"{one['held']} ({one['kind']})" if one["kind"] else one["held"]
-        table.add_row(one["link"], " and ".join(one["kinds"]), why, one["since"])
+        table.add_row(one["link"], " and ".join(one["kinds"]), why, local_minute(one["since"]))
     stdout.print(table)
     if found["next"]:
         stdout.print(f"more: --after {found['next']}")
@@ -110,5 +110,5 @@ def _decide(link: str, verdict: str, reason: str, *, as_json: bool) -> None:
 def _side(side: dict[str, Any]) -> Table:
     table = Table("known by", "since", "touchpoints", box=None, title=side["customer"])
     for member in side["identities"]:
-        table.add_row(member["kind"], member["since"], str(member["touchpoints"]))
+        table.add_row(member["kind"], local_minute(member["since"]), str(member["touchpoints"]))
     return table

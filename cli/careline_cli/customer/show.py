@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import stdout
+from careline_cli.console import local_minute, stdout
 from careline_cli.customer.profile_api import ask, number_of
 
 Name = Annotated[str, typer.Argument(help="A customer number, or an identity: phone:+86139…")]
@@ -51,11 +51,14 @@ def instant(moment: datetime | None) -> str | None:
 
 def _table(found: dict[str, Any]) -> Table:
     table = Table(box=None, show_header=False, title=f"customer {found['customer']}")
+    for _ in range(5):
+        # whole, however narrow the terminal: a reminder is looked at by its name
+        table.add_column(overflow="fold")
     kinds = ", ".join(identity["kind"] for identity in found["identities"])
     table.add_row("known by", kinds)
     table.add_row("also", ", ".join(found["aliases"]) or "–")
-    table.add_row("first contact", f"{found['first_contact_at'] or '–'}")
-    table.add_row("last contact", f"{found['last_contact_at'] or '–'}")
+    table.add_row("first contact", local_minute(found["first_contact_at"]))
+    table.add_row("last contact", local_minute(found["last_contact_at"]))
     for channel, count in found["touchpoints"].items():
         table.add_row(channel, str(count))
     record = found["record"]
@@ -63,15 +66,19 @@ def _table(found: dict[str, Any]) -> Table:
         for value in values:
             shown = "(protected)" if value["is_personal"] else value["value"]
             verified = f"verified by {value['verified_by']}" if value["verified_by"] else ""
-            table.add_row(field, shown, value["source"], verified, value["occurred_at"])
+            table.add_row(
+                field, shown, value["source"], verified, local_minute(value["occurred_at"])
+            )
     for consent in record["consents"]:
         granted = "granted" if consent["is_granted"] else "not granted"
         purpose = f"{consent['channel']}, {consent['purpose']}"
         table.add_row("consent", f"{purpose}: {granted}", consent["source"])
     for contract in record["contracts"]:
-        ends = f"ends {contract['ends_at']}" if contract["ends_at"] else ""
+        ends = f"ends {local_minute(contract['ends_at'])}" if contract["ends_at"] else ""
         table.add_row("contract", f"{contract['contract']}: {contract['change']}", "", ends)
     for reminder in found["reminders"]:
         about = f"{reminder['cause']} {reminder['reference'] or ''}"
-        table.add_row("look again", about, reminder["reminder"], "", reminder["raised_at"])
+        table.add_row(
+            "look again", about, reminder["reminder"], "", local_minute(reminder["raised_at"])
+        )
     return table

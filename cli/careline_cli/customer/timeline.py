@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import stdout
+from careline_cli.console import local_minute, stdout
 from careline_cli.customer.profile_api import ask, number_of
 from careline_cli.customer.show import INSTANTS, AsJson, Name, instant
 
@@ -52,8 +52,10 @@ def timeline(
 def _table(found: dict[str, Any]) -> Table:
     table = Table("when", "channel", "what", "by", "details", box=None)
     for touchpoint in found["touchpoints"]:
-        details = ", ".join(f"{name} {value}" for name, value in touchpoint["details"].items())
+        said = {name: value for name, value in touchpoint["details"].items() if value != []}
+        details = ", ".join(f"{name} {value}" for name, value in said.items())
         kind = touchpoint["identity"].partition(":")[0]
         what = touchpoint["type"].removeprefix("careline.").removesuffix(".v1")
-        table.add_row(touchpoint["occurred_at"], touchpoint["channel"], what, kind, details)
+        when = local_minute(touchpoint["occurred_at"])
+        table.add_row(when, touchpoint["channel"], what, kind, details)
     return table

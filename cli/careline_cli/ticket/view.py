@@ -1,12 +1,14 @@
 """Tickets as people read them, in English or Chinese."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+
+from careline_cli.console import local_minute
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -45,7 +47,7 @@ def listed(tickets: Iterable[Mapping[str, Any]], language: str) -> RenderableTyp
             one["kind"],
             one["level"],
             one["status"],
-            _instant(one["opened_at"]),
+            local_minute(one["opened_at"]),
             escape(one["team"] or one["agent"] or "–"),
             " ".join(_coloured(clock["target"], clock["verdict"]) for clock in one["clocks"]),
         )
@@ -65,7 +67,7 @@ def shown(ticket: Mapping[str, Any], language: str) -> RenderableType:
 
 def _promise(clock: Mapping[str, Any], words: Mapping[str, str]) -> str:
     text = words["clock"].format(
-        target=clock["target"], verdict=clock["verdict"], due_at=_instant(clock["due_at"])
+        target=clock["target"], verdict=clock["verdict"], due_at=local_minute(clock["due_at"])
     )
     if clock["late_seconds"]:
         text += words["late"].format(late=timedelta(seconds=round(clock["late_seconds"])))
@@ -74,14 +76,16 @@ def _promise(clock: Mapping[str, Any], words: Mapping[str, str]) -> str:
 
 def _doubtful(pause: Mapping[str, Any], words: Mapping[str, str]) -> str:
     left = timedelta(seconds=round(pause["left_seconds"]))
-    return words["doubtful"].format(target=pause["target"], left=left, until=_instant(pause["to"]))
+    return words["doubtful"].format(
+        target=pause["target"], left=left, until=local_minute(pause["to"])
+    )
 
 
 def _lines(lines: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
     for line in lines:
         counts = words["counts"] if line["counts"] else f"[dim]{words['idle']}[/]"
-        times = (_instant(line["from"]), _instant(line["to"]))
+        times = (local_minute(line["from"]), local_minute(line["to"]))
         table.add_row(*times, line["kind"], escape(line["who"]), counts)
     return table
 
@@ -90,13 +94,9 @@ def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
     for step in steps:
         who = " ".join(step[name] for name in ("team", "agent", "detail") if step[name])
-        table.add_row(_instant(step["at"]), step["act"], escape(who))
+        table.add_row(local_minute(step["at"]), step["act"], escape(who))
     return table
 
 
 def _coloured(words: str, verdict: str) -> str:
     return f"[{_COLOURS[verdict]}]{words}[/]"
-
-
-def _instant(text: str) -> str:
-    return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M}"

@@ -1,0 +1,83 @@
+"""`careline customer` fits a terminal of 80 columns, and cuts nothing off that one goes on with."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+import typer
+from rich.console import Console, RenderableType
+
+from careline_cli.console import CommandError
+from careline_cli.customer import history, profile_api, show, timeline
+
+REMINDER = "09150bd9f8a6affff8dd291e8f53176b"
+ORIGIN: dict[str, Any] = {
+    "source": "/channels/store",
+    "verified_by": None,
+    "occurred_at": "2026-11-25T12:38:01.398454Z",
+    "known_at": "2026-11-25T13:38:01.529180Z",
+}
+MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
+
+
+def printed(table: RenderableType) -> str:
+    terminal = Console(file=io.StringIO(), width=80)
+    terminal.print(table)
+    text = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in text
+    return str(text)
+
+
+def test_a_customer_is_shown_with_whole_instants_and_the_reminders_name() -> None:
+    text = printed(
+        show._table(
+            {
+                "customer": "CYKDJ91AX7MXP",
+                "identities": [],
+                "aliases": [],
+                "first_contact_at": None,
+                "last_contact_at": ORIGIN["known_at"],
+                "touchpoints": {"store": 1},
+                "record": {
+                    "fields": {"region": [{**ORIGIN, "value": "CN-31", "is_personal": False}]},
+                    "consents": [],
+                    "contracts": [],
+                },
+                "reminders": [
+                    {
+                        "cause": "complaint_raised",
+                        "reference": None,
+                        "reminder": REMINDER,
+                        "raised_at": ORIGIN["known_at"],
+                    }
+                ],
+            }
+        )
+    )
+    assert len(MINUTE.findall(text)) == 3
+    assert text.count(REMINDER[:8]) == 1 and text.count(REMINDER[-4:]) == 1
+
+
+def test_a_change_and_a_touchpoint_say_when() -> None:
+    change = {"field": "region", "before": None, "after": "CN-31", "by": ORIGIN}
+    shown = printed(history._table([{**change, "is_personal": False, "is_gone": False}]))
+    assert len(MINUTE.findall(shown)) == 2
+    touchpoint = {
+        "occurred_at": ORIGIN["occurred_at"],
+        "channel": "app",
+        "type": "careline.details.given.v1",
+        "identity": "member_card:e7cc",
+        "details": {"via": "app", "preferences": []},
+    }
+    shown = printed(timeline._table({"touchpoints": [touchpoint]}))
+    assert MINUTE.search(shown) and "via app" in shown and "preferences" not in shown
+
+
+def test_what_names_no_customer_and_no_link_is_told_how_one_looks() -> None:
+    assert profile_api.number_of("C0000000000AB") == "C0000000000AB"
+    with pytest.raises(CommandError, match="no customer number and no identity"):
+        profile_api.number_of("nobody")
+    assert profile_api.link("L0000000000CD") == "L0000000000CD"
+    with pytest.raises(typer.BadParameter, match="is no link"):
+        profile_api.link("C0000000000CD")
