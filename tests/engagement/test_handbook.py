@@ -86,7 +86,7 @@ POLICY = shipped_policy().policy
             "cross-sell", "order.placed", "message", "cross-sell", id="CARE-5 phone → screen"
         ),
         pytest.param(
-            "maintenance", "order.placed", "propose", "maintenance", id="CARE-5 equipment → upkeep"
+            "cross-sell", "order.placed", "propose", "maintenance", id="CARE-5 equipment → upkeep"
         ),
         pytest.param(
             "core-bundle", "tier/core", "message", "core-bundle", id="CARE-5 bundles for core"

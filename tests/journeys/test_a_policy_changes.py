@@ -101,3 +101,50 @@ def history(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
         assert row["rescored"]["is_done"] and row["rescored"]["customers"] >= 1
         assert row["rescored"]["done"] == row["rescored"]["customers"]
     return [tuple(row[name] for name in ("state", "version", "note", "restores")) for row in rows]
+
+
+async def test_a_field_is_added_to_the_record_while_everything_runs(
+    careline: Careline, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    card, of_profile = "wine-club-1", ("--service", "profile")
+    live = careline("policy", "show", *of_profile, "--json")
+    file = tmp_path / "profile.yaml"
+    club = "    wine_club:\n      shares: value # the cellar sends its parcels by it\n"
+    with_club = live["text"].replace("\n  fields:\n", f"\n  fields:\n{club}", 1)
+    file.write_text(with_club, encoding="utf-8")
+
+    await says_more(pipeline, card, "too early", wine_club="silver")
+    said = careline("policy", "publish", str(file), *of_profile, "--note", "a club", "--json")
+    await pipeline.tick(from_text(said["effective_at"], name="effective_at"))
+    await says_more(pipeline, card, "in time", wine_club="gold")
+
+    found = await pipeline.get("profile", f"/v1/customers?identity=member_card:{card}")
+    shown = careline("customer", "show", f"member_card:{card}", "--json")
+    assert shown["record"] == found["record"]
+    [value] = shown["record"]["fields"]["wine_club"]
+    assert (value["value"], value["is_personal"]) == ("gold", False)
+    past = careline("customer", "history", f"member_card:{card}", "--json")
+    assert [change["after"] for change in past["changes"]] == ["gold"], "silver came too early"
+
+    back = careline("policy", "rollback", *of_profile, "--note", "it is closed", "--json")
+    assert back["version"] == live["version"]
+    await pipeline.tick(from_text(back["effective_at"], name="effective_at"))
+    past = careline("customer", "history", f"member_card:{card}", "--json")
+    assert past["changes"] == [], "what is kept of a field that there is no more is not shown"
+
+
+async def says_more(pipeline: Pipeline, card: str, id: str, **more: str) -> None:
+    """Profile knows what somebody says about the customer beyond the fields that all have."""
+    said = {
+        "specversion": "1.0",
+        "id": f"{card}-{id}",
+        "source": "/store/cellar",
+        "type": "careline.details.given.v1",
+        "time": "2024-04-10T10:00:00+08:00",
+        "data": {"identities": [{"kind": "member_card", "value": card}], "more": more},
+    }
+    url = f"{pipeline.endpoints.services['ingest']}/v1/touchpoints"
+    is_json = {"content-type": "application/cloudevents+json"}
+    async with httpx.AsyncClient(headers=is_json) as http:
+        assert (await http.post(url, content=json.dumps(said))).status_code == 202
+    await pipeline.drain()

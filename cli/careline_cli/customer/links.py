@@ -6,6 +6,7 @@ import typer
 from rich.table import Table
 
 from careline_cli.console import stdout
+from careline_cli.customer import profile_api
 from careline_cli.customer.profile_api import ask, number_of
 from careline_cli.customer.show import AsJson, Name
 
@@ -30,7 +31,12 @@ def links(name: Name, as_json: AsJson = False) -> None:
 
 def split(
     name: Name,
-    edge: Annotated[str, typer.Option(help="The link to cut, from careline customer links.")],
+    edge: Annotated[
+        str,
+        typer.Option(
+            callback=profile_api.link, help="The link to cut, from careline customer links."
+        ),
+    ],
     reason: Reason,
     as_json: AsJson = False,
 ) -> None:

@@ -1,10 +1,18 @@
 """Asks the running profile service."""
 
+import re
 from functools import partial
 
+import typer
+
 from careline_cli import service_api
+from careline_cli.console import CommandError
 
 ask = partial(service_api.ask, "profile")
+
+TWELVE_CHARACTERS = "[0-9A-HJKMNP-TV-Z]{12}"
+NUMBER = re.compile(f"C{TWELVE_CHARACTERS}")
+LINK = re.compile(f"L{TWELVE_CHARACTERS}")
 
 
 def number_of(name: str) -> str:
@@ -12,8 +20,20 @@ def number_of(name: str) -> str:
 
     The identity goes in a body: what is in an address, proxies log.
     """
-    if ":" not in name:
+    if NUMBER.fullmatch(name):
         return name
+    if ":" not in name:
+        raise CommandError(
+            f"{name!r} is no customer number and no identity.",
+            fix="A number is C and twelve characters; an identity is phone:+86139…, email:…",
+        )
     found = ask("POST", "/v1/customers/lookup", json={"identity": name})
     number: str = found["customer"]
     return number
+
+
+def link(name: str) -> str:
+    """The name of a link, as a command line is given it."""
+    if not LINK.fullmatch(name):
+        raise typer.BadParameter(f"{name!r} is no link: L and twelve characters.")
+    return name

@@ -7,6 +7,7 @@ from rich.columns import Columns
 from rich.table import Table
 
 from careline_cli.console import stdout
+from careline_cli.customer import profile_api
 from careline_cli.customer.links import Reason, table_of
 from careline_cli.customer.profile_api import ask
 from careline_cli.customer.show import AsJson
@@ -19,7 +20,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Link = Annotated[str, typer.Argument(help="A link, from careline customer review list.")]
+Link = Annotated[
+    str,
+    typer.Argument(callback=profile_api.link, help="A link, from careline customer review list."),
+]
 
 
 @app.command("list")
@@ -39,6 +43,9 @@ def list_reviews(
     found = ask("GET", "/v1/reviews", params={"limit": limit, "after": after})
     if as_json:
         stdout.print_json(data=found)
+        return
+    if not found["reviews"]:
+        stdout.print("nothing waits")
         return
     table = Table("link", "between", "held because", "since", box=None)
     for one in found["reviews"]:

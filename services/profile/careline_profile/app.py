@@ -91,7 +91,7 @@ def build(settings: ServiceSettings) -> Service:
                 connect, work, now, cards=cards, editor=editor, search=Search(in_force)
             ),
             record_api.reminders_router(cards, work, editor, now),
-            record_api.export_router(work, Exporter(protection, in_force, keyring), now),
+            record_api.export_router(work, Exporter(protection, in_force), now),
             timeline_api.router(connect),
             quality_api.router(connect, work, checker, now, in_force),
             protection_api.router(connect, work, protection, keyring),

@@ -110,7 +110,7 @@ class Profile(StageInTest):
                 search=Search(in_force),
             ),
             record_api.export_router(
-                self.stage.unit, Exporter(PROTECTION, in_force, KEYRING), lambda: self.now
+                self.stage.unit, Exporter(PROTECTION, in_force), lambda: self.now
             ),
             record_api.reminders_router(
                 self.cards, self.stage.unit, Editor(in_force), lambda: self.now

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_profile import queries
-from careline_profile.in_force import InForce
+from careline_profile.in_force import InForce, Rules
 from careline_profile.protection.audit import Deed
 from careline_profile.protection.reading import Protection
 from careline_profile.protection.store import sealed_identities
@@ -65,8 +65,8 @@ class Export(BaseModel):
 class Exporter:
     """Gathers what is kept about a person, and leaves a trace of it in the audit."""
 
-    def __init__(self, protection: Protection, in_force: InForce, keyring: Keyring) -> None:
-        self._protection, self._in_force, self._keyring = protection, in_force, keyring
+    def __init__(self, protection: Protection, in_force: InForce) -> None:
+        self._protection, self._in_force = protection, in_force
 
     async def export(
         self, unit: Unit, caller: Caller, number: str, *, reason: str, at: datetime
@@ -79,38 +79,41 @@ class Exporter:
         await self._protection.note(unit, deed, reason)
         identities = await sealed_identities(unit.connection, found.number)
         refs = [ref for ref, _ in identities]
+        rules = self._in_force()
         opened: dict[str, list[str]] = {}
         for ref, sealed in identities:
             kind = kind_of(ref)
-            opened.setdefault(kind, []).append(self._keyring.open(kind, sealed))
+            opened.setdefault(kind, []).append(rules.keyring.open(kind, sealed))
         touchpoints, more = await _touchpoints(unit.connection, refs)
         return Export(
             customer=found.number,
             exported_at=at,
             identities={kind: sorted(values) for kind, values in sorted(opened.items())},
-            said=self._said(await facts_of(unit.connection, refs)),
+            said=_said(await facts_of(unit.connection, refs), rules),
             touchpoints=touchpoints,
             has_more_touchpoints=more,
         )
 
-    def _said(self, facts: list[Fact]) -> list[Said]:
-        standing = set(fold(facts, self._in_force().fields).values())
-        told = sorted(facts, key=lambda f: (f.occurred_at, f.event_key, f.slot))
-        return [self._clear(fact, stands=fact in standing) for fact in told]
 
-    def _clear(self, fact: Fact, *, stands: bool) -> Said:
-        is_sealed = bool(fact.token or fact.flaw)
-        return Said(
-            field=fact.slot.field,
-            # of a personal field it is a token
-            item=None if fact.token else fact.slot.item or None,
-            value=self._keyring.open(fact.slot.field, fact.value) if is_sealed else fact.value,
-            source=fact.source,
-            verified_by=fact.verified_by,
-            occurred_at=fact.occurred_at,
-            ends_at=fact.ends_at,
-            stands=stands,
-        )
+def _said(facts: list[Fact], rules: Rules) -> list[Said]:
+    standing = set(fold(facts, rules.fields).values())
+    told = sorted(facts, key=lambda f: (f.occurred_at, f.event_key, f.slot))
+    return [_clear(fact, rules.keyring, stands=fact in standing) for fact in told]
+
+
+def _clear(fact: Fact, keyring: Keyring, *, stands: bool) -> Said:
+    is_sealed = bool(fact.token or fact.flaw)
+    return Said(
+        field=fact.slot.field,
+        # of a personal field it is a token
+        item=None if fact.token else fact.slot.item or None,
+        value=keyring.open(fact.slot.field, fact.value) if is_sealed else fact.value,
+        source=fact.source,
+        verified_by=fact.verified_by,
+        occurred_at=fact.occurred_at,
+        ends_at=fact.ends_at,
+        stands=stands,
+    )
 
 
 async def _touchpoints(connection: AsyncConnection, refs: list[str]) -> tuple[list[Happened], bool]:
