@@ -14,7 +14,7 @@ from careline_cli.score import command, events, kpis, movements
 from careline_cli.score.view import WORDS
 
 ANSWER: dict[str, Any] = {
-    "customer": "C-ann",
+    "customer": "C0000000000AN",
     "total": "48.50",
     "tier": "potential",
     "as_of": "2024-01-21T12:00:00+08:00",
@@ -102,9 +102,11 @@ def score(*arguments: str) -> str:
 def test_a_score_is_explained_as_json_and_as_of_an_instant(
     asked: list[tuple[str, Mapping[str, str]]],
 ) -> None:
-    assert json.loads(score("explain", "C-ann", "--as-of", "2024-02-01", "--json")) == ANSWER
+    assert (
+        json.loads(score("explain", "C0000000000AN", "--as-of", "2024-02-01", "--json")) == ANSWER
+    )
     [(path, params)] = asked
-    assert path == "/v1/customers/C-ann/score"
+    assert path == "/v1/customers/C0000000000AN/score"
     instant = datetime.fromisoformat(params["as_of"])
     assert (instant.date().isoformat(), instant.tzinfo is not None) == ("2024-02-01", True)
 
@@ -131,7 +133,7 @@ def test_a_score_is_explained_as_json_and_as_of_an_instant(
 )
 @pytest.mark.usefixtures("asked")
 def test_a_score_is_explained_in_words(language: str, words: list[str]) -> None:
-    shown = score("explain", "C-ann", "--language", language)
+    shown = score("explain", "C0000000000AN", "--language", language)
     assert [word for word in words if word not in shown] == []
 
 
@@ -155,7 +157,7 @@ def test_points_lead_to_the_events_they_rest_on(monkeypatch: pytest.MonkeyPatch)
     }
 
     def timeline(method: str, path: str, *, params: Mapping[str, str]) -> Any:
-        assert path == "/v1/customers/C-ann/timeline"
+        assert path == "/v1/customers/C0000000000AN/timeline"
         assert (params["since"], params["until"]) == (
             "2023-12-31T16:00:00Z",
             "2024-01-11T16:00:00Z",
@@ -164,10 +166,12 @@ def test_points_lead_to_the_events_they_rest_on(monkeypatch: pytest.MonkeyPatch)
         return {"touchpoints": pages[cursor], "next": None if cursor else "older"}
 
     monkeypatch.setattr(events, "ask", timeline)
-    spend, enquiries = json.loads(score("explain", "C-ann", "--events", "--json"))["contributions"]
+    spend, enquiries = json.loads(score("explain", "C0000000000AN", "--events", "--json"))[
+        "contributions"
+    ]
     assert [event["event"] for event in spend["events"]] == ["e4", "e2", "T-1-4-state"]
     assert "events" not in enquiries
-    shown = score("explain", "C-ann", "--events")
+    shown = score("explain", "C0000000000AN", "--events")
     assert "spend: 2024-01-05T04:00:00Z purchase.completed e4" in shown
     assert "spend: 2024-01-09 ticket.breached T-1-4-state" in shown
 
