@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from careline_cli.app import app
-from careline_cli.score import command, events, kpis, movements
+from careline_cli.score import command, events, finding, kpis, movements
 from careline_cli.score.view import WORDS
 
 ANSWER: dict[str, Any] = {
@@ -286,6 +286,54 @@ def test_movements_are_shown_as_matrices(
     assert json.loads(score(*arguments, "--json")) == answer
     shown = score(*arguments)
     assert [word for word in words if word not in shown] == []
+
+
+FOUND: dict[str, Any] = {
+    "customer": "C0000000000AN",
+    "as_of": "2024-01-21T04:00:00Z",
+    "total": "48.50",
+    "tier": "core",
+    "value": "high",
+    "need": "none",
+    "risk": "high",
+    "tags": {"region": ["[east]"], "product": ["broadband", "mobile"]},
+}
+ALSO = FOUND | {"customer": "C0000000000BO"}
+
+
+def test_customers_are_found_page_by_page_until_there_are_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages = {
+        "": {"customers": [FOUND], "next": "C3"},
+        "C3": {"customers": [], "next": "C5"},
+        "C5": {"customers": [ALSO], "next": "C6"},
+    }
+    asked = list[Mapping[str, Any]]()
+
+    def answer(method: str, path: str, *, params: Mapping[str, Any]) -> Any:
+        assert (method, path) == ("GET", "/v1/customers")
+        asked.append(params)
+        return pages[params["after"]]
+
+    monkeypatch.setattr(finding, "ask", answer)
+    tags = ("--tag", "product:broadband", "--tag", "product:mobile")
+    line = ("find", "--tier", "core", "--risk", "high", *tags, "--limit", "2")
+    assert json.loads(score(*line, "--json")) == {"customers": [FOUND, ALSO], "next": "C6"}
+    wanted = {"tier": "core", "risk": "high", "tag": ["product:broadband", "product:mobile"]}
+    assert asked == [
+        {**wanted, "after": "", "limit": 2},
+        {**wanted, "after": "C3", "limit": 1},
+        {**wanted, "after": "C5", "limit": 1},
+    ]
+    shown = " ".join(score(*line).split())
+    for words in ("C0000000000AN 48.50 core high none high", "[east]", "more: --after C6"):
+        assert words in shown
+
+
+def test_nobody_is_found_in_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "ask", lambda *_, **__: {"customers": [], "next": None})
+    assert score("find") == "nobody\n"
 
 
 def test_a_month_must_be_one() -> None:

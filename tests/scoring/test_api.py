@@ -1,4 +1,4 @@
-"""What one who asks scoring over HTTP is told: a score that takes itself apart, and the sums."""
+"""What one who asks scoring over HTTP is told: a score taken apart, who carries what, sums."""
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -9,7 +9,7 @@ import pytest
 
 from careline_contracts.events.scoring import TagName
 from careline_runtime.access.testing import api_in_test
-from careline_scoring import api, metrics
+from careline_scoring import api, metrics, queries
 from careline_scoring.testing import Scoring, midnight, noon
 
 pytestmark = pytest.mark.stack
@@ -194,3 +194,91 @@ async def test_the_summary_counts_every_customer_once(
             "life_cycle": {"active": 1, "prospect": 1},
         },
     }
+
+
+async def found(client: httpx.AsyncClient, query: str) -> list[str]:
+    """Who is found, page by page."""
+    numbers, after = list[str](), ""
+    while True:
+        answer = await client.get(f"/v1/customers?{query}&limit=2&after={after}")
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        numbers += [one["customer"] for one in page["customers"]]
+        if not (after := page["next"]):
+            return numbers
+
+
+@pytest.mark.parametrize("reach", [1, 3, queries.REACH])
+async def test_customers_are_found_by_what_was_said_of_them_however_far_a_page_reaches(
+    scoring: Scoring, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, reach: int
+) -> None:
+    monkeypatch.setattr(queries, "REACH", reach)
+    await scoring.hear(
+        [
+            scoring.purchase("C-ann", 150_000, day=0),
+            scoring.state("C-ann", 1, day=0, region="east", special_care=("elderly", "vip")),
+            scoring.activity("C-bob", day=0),
+            scoring.state("C-bob", 1, day=0, region="东区", special_care=("vip",)),
+            *(scoring.activity(number, day=0) for number in ("C-carl", "C-dora", "C-eve")),
+            scoring.merge("C-dora", "C-eve", day=1),
+        ]
+    )
+    await scoring.tick(noon(1))
+    everybody = ["C-ann", "C-bob", "C-carl", "C-dora"]
+    assert {
+        query: await found(client, query)
+        for query in (
+            "",
+            "tier=potential",
+            "tier=edge&value=normal&need=none&risk=low",
+            "tier=core",
+            "tag=care:vip",
+            "tag=care:vip&tag=care:elderly",
+            "tag=care:vip&tag=region:东区&tier=edge",
+            "tag=region:west",
+            "tag=life_cycle:prospect",
+        )
+    } == {
+        "": everybody,
+        "tier=potential": ["C-ann"],
+        "tier=edge&value=normal&need=none&risk=low": everybody[1:],
+        "tier=core": [],
+        "tag=care:vip": ["C-ann", "C-bob"],
+        "tag=care:vip&tag=care:elderly": ["C-ann"],
+        "tag=care:vip&tag=region:东区&tier=edge": ["C-bob"],
+        "tag=region:west": [],
+        "tag=life_cycle:prospect": everybody[1:],
+    }
+
+
+async def test_who_is_found_is_shown_as_the_score_shows_them(
+    scoring: Scoring, client: httpx.AsyncClient
+) -> None:
+    await scoring.hear([scoring.purchase("C-ann", 150_000, day=0)])
+    answer = (await client.get("/v1/customers?tier=potential")).json()
+    score = (await client.get("/v1/customers/C-ann/score")).json()
+    verdicts = {name: score["tags"].pop(name) for name in ("value", "need", "risk")}
+    shown = {name: score[name] for name in ("customer", "total", "tier", "tags")}
+    assert answer == {
+        "customers": [{**shown, **verdicts, "as_of": "2024-01-01T04:00:00Z"}],
+        "next": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("tier=gold", "Input should be 'core', 'potential', 'basic' or 'edge'"),
+        ("tag=colour:red", "'colour' is no tag; there are life_cycle, party"),
+        ("tag=region", "'region' names no value of region, as region:east does"),
+        ("tag=region:%00", "String should match pattern"),
+        ("teir=core", "Extra inputs are not permitted"),
+        ("limit=501", "Input should be less than or equal to 500"),
+    ],
+)
+async def test_what_nobody_can_be_is_refused_in_words(
+    client: httpx.AsyncClient, query: str, words: str
+) -> None:
+    answer = await client.get(f"/v1/customers?{query}")
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"][0]["msg"]

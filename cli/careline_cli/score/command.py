@@ -1,4 +1,4 @@
-"""`careline score`: a customer's score taken apart, and what moves."""
+"""`careline score`: a customer's score taken apart, who carries what, and what moves."""
 
 from datetime import datetime
 from functools import partial
@@ -10,6 +10,7 @@ from careline_cli import service_api
 from careline_cli.console import stdout
 from careline_cli.customer.profile_api import number_of
 from careline_cli.score.events import add_events
+from careline_cli.score.finding import find
 from careline_cli.score.kpis import kpis
 from careline_cli.score.movements import flow, forecast
 from careline_cli.score.view import explained
@@ -38,6 +39,7 @@ AsOf = Annotated[
 Language = Annotated[Literal["en", "zh"], typer.Option("--language", help="Of labels and reasons.")]
 
 
+app.command()(find)
 app.command()(forecast)
 app.command()(flow)
 app.command()(kpis)

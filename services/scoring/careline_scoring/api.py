@@ -1,4 +1,4 @@
-"""What scoring answers over HTTP: a customer's score taken apart to the point, and the sums."""
+"""What scoring answers over HTTP: a score taken apart to the point, who carries what, the sums."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from careline_runtime.database import Connect
 from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
 from careline_scoring.explanation import ScoreView, explain
+from careline_scoring.finding import FoundPage, Wanted, page
 from careline_scoring.kpis import MonthReport, month_report
 from careline_scoring.model import NEVER, Fact, Source
 from careline_scoring.movements import (
@@ -71,6 +72,16 @@ def router(
             raise HTTPException(404, f"no customer has the number {number}")
         rulebook = timeline().at(as_of or found[0].as_of)
         return _explained(rulebook, number, *found, as_of, language)
+
+    @routes.get(
+        "/customers", summary="Customers by tier, value, need, risk and tags, in order of number"
+    )
+    async def find(wanted: Annotated[Wanted, Query()]) -> FoundPage:
+        async with connect() as connection:
+            found = await queries.carrying(
+                connection, wanted.verdicts, wanted.tags, after=wanted.after, limit=wanted.limit
+            )
+        return page(*found)
 
     @routes.get("/summary", summary="How many customers are in each tier and carry each tag")
     async def summary() -> Summary:

@@ -1,17 +1,22 @@
-"""What people may ask of scoring's database: one customer with all facts, and the sums."""
+"""What people may ask of scoring's database: a customer with all facts, who carries what, sums."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_contracts.events.scoring import Tier
+from careline_contracts.events.scoring import Need, Risk, Tier, Value
 from careline_scoring.model import Fact, Source, Tags
 from careline_scoring.store import FACT_COLUMNS, FACTS
 from careline_scoring.store.days import ORDINAL
 from careline_scoring.store.told import read_facts
 from careline_scoring.tags import read_tags
+
+REACH = 20_000
+"""How many numbers are looked at for one page of customers."""
 
 # up from an absorbed number to the customer that it has become
 _FIND = text("""
@@ -38,6 +43,24 @@ _ANSWERS = text(f"""
     SELECT event_id, kind, {ORDINAL}
     FROM members JOIN answers USING (identity) WHERE customer = :number
 """)  # noqa: S608 (a constant)
+_REACH = text("""
+    SELECT number FROM customers WHERE number > :after
+    ORDER BY number OFFSET :passed LIMIT 1
+""")
+# all tags at once: a JSON object contains another if each of its lists contains the other's
+_CARRYING = text("""
+    SELECT number, as_of, (SELECT sum(p) FROM unnest(points) AS p), tier, value, need, risk,
+        CAST(tags AS text)
+    FROM customers
+    WHERE merged_into IS NULL AND tier IS NOT NULL
+        AND number > :after AND (CAST(:last AS text) IS NULL OR number <= :last)
+        AND (CAST(:tier AS text) IS NULL OR tier = :tier)
+        AND (CAST(:value AS text) IS NULL OR value = :value)
+        AND (CAST(:need AS text) IS NULL OR need = :need)
+        AND (CAST(:risk AS text) IS NULL OR risk = :risk)
+        AND tags @> CAST(:tags AS jsonb)
+    ORDER BY number LIMIT :limit
+""")
 _COUNT = text("""
     SELECT tier, value, need, risk, count(*) FROM customers
     WHERE tier IS NOT NULL AND merged_into IS NULL
@@ -124,6 +147,20 @@ class Found(NamedTuple):
     record: Tags
 
 
+class Listed(NamedTuple):
+    """A customer among others, as last published."""
+
+    number: str
+    as_of: datetime
+    hundredths: int
+    """The total."""
+    tier: Tier
+    value: Value
+    need: Need
+    risk: Risk
+    tags: Tags
+
+
 async def find(
     connection: AsyncConnection, number: str
 ) -> tuple[Found, list[Fact], list[Source]] | None:
@@ -151,6 +188,28 @@ async def _sources(connection: AsyncConnection, number: str) -> list[Source]:
     ]
     sources += [Source(*answer) for answer in answers]
     return sorted(sources, key=lambda source: (-source.day, source.event, source.kind))
+
+
+async def carrying(
+    connection: AsyncConnection,
+    verdicts: Mapping[str, str | None],
+    tags: Mapping[str, list[str]],
+    *,
+    after: str,
+    limit: int,
+) -> tuple[list[Listed], str | None]:
+    """Customers after a number with these verdicts and tags, and where the next page begins.
+
+    Absorbed numbers are left out. A page ends when it is full, or after `REACH` numbers: a tenth of
+    a second among a million, whatever is asked for. Without an end, what nobody has took seconds;
+    an index on the tags would be written with every decision.
+    """
+    begin = {"after": after, "passed": REACH - 1}
+    last: str | None = (await connection.execute(_REACH, begin)).scalar_one_or_none()
+    wanted = {**verdicts, "tags": json.dumps(tags), "after": after, "last": last, "limit": limit}
+    rows = await connection.execute(_CARRYING, wanted)
+    found = [Listed._make((*row[:7], read_tags(row[7]))) for row in rows]
+    return found, found[-1].number if len(found) == limit else last
 
 
 async def count(connection: AsyncConnection) -> dict[str, dict[str, int]]:
