@@ -59,9 +59,39 @@ def test_a_customer_is_shown_with_whole_instants_and_the_reminders_name() -> Non
     assert text.count(REMINDER[:8]) == 1 and text.count(REMINDER[-4:]) == 1
 
 
+def change(before: str | None, after: str | None, *, is_personal: bool = False) -> dict[str, Any]:
+    """A change as profile tells it: of a personal field that there was a value, and not which."""
+    return {
+        "field": "region",
+        "before": None if is_personal else before,
+        "after": None if is_personal else after,
+        "is_personal": is_personal,
+        "is_new": before is None,
+        "is_gone": after is None,
+        "by": ORIGIN,
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_personal", "from_", "to"),
+    [
+        (None, "CN-31", False, "–", "CN-31"),
+        ("CN-31", "SG", False, "CN-31", "SG"),
+        ("SG", None, False, "SG", "–"),
+        (None, "Ann", True, "–", "(protected)"),
+        ("Ann", "Ann Example", True, "(protected)", "(protected)"),
+        ("Ann Example", None, True, "(protected)", "–"),
+    ],
+)
+def test_nothing_is_protected_where_there_was_or_is_nothing(
+    before: str | None, after: str | None, is_personal: bool, from_: str, to: str
+) -> None:
+    text = printed(history._table([change(before, after, is_personal=is_personal)]))
+    assert text.splitlines()[1].split()[:3] == ["region", from_, to]
+
+
 def test_a_change_and_a_touchpoint_say_when() -> None:
-    change = {"field": "region", "before": None, "after": "CN-31", "by": ORIGIN}
-    shown = printed(history._table([{**change, "is_personal": False, "is_gone": False}]))
+    shown = printed(history._table([change(None, "CN-31")]))
     assert len(MINUTE.findall(shown)) == 2
     touchpoint = {
         "occurred_at": ORIGIN["occurred_at"],

@@ -131,6 +131,8 @@ async def test_a_field_is_added_to_the_record_while_everything_runs(
     await pipeline.tick(from_text(back["effective_at"], name="effective_at"))
     past = careline("customer", "history", f"member_card:{card}", "--json")
     assert past["changes"] == [], "what is kept of a field that there is no more is not shown"
+    shown = careline("customer", "show", f"member_card:{card}", "--json")
+    assert "wine_club" not in shown["record"]["fields"], "nor is the card that showed it"
 
 
 async def says_more(pipeline: Pipeline, card: str, id: str, **more: str) -> None:

@@ -37,11 +37,16 @@ def connection(url: str) -> Valkey:
     return Valkey(url, timeout_milliseconds=500, pause_seconds=5)
 
 
+def shipped() -> str:
+    """The policy that the tests' profile decides by."""
+    return "shipped"
+
+
 @pytest.fixture
 async def cache(stack: LocalStack) -> AsyncIterator[CardCache]:
     valkey = connection(stack.endpoints.valkey)
     await valkey.client.flushdb()
-    cache = CardCache(valkey)
+    cache = CardCache(valkey, shipped)
     yield cache
     await cache.close()
 
@@ -91,6 +96,51 @@ async def test_a_card_that_was_read_before_a_commit_is_not_kept_after_it(
     assert await touchpoints(cache, reader) == 2
 
 
+class PolicyInForce:
+    """Another one follows at some time."""
+
+    version = "former"
+
+    def __call__(self) -> str:
+        return self.version
+
+
+async def test_a_card_that_another_policy_made_counts_as_missing(
+    cache: CardCache, reader: Reader
+) -> None:
+    in_force = PolicyInForce()
+    following = CardCache(cache._valkey, in_force)
+    for version in ("former", "latter, of\ntwo lines"):
+        in_force.version, reader.count = version, 0
+        assert [await touchpoints(following, reader) for _ in range(2)] == [1, 1]
+        assert reader.count == 1, "read anew, once"
+
+
+async def test_a_card_of_any_policy_is_gone_with_a_commit(
+    profile: Profile, cache: CardCache, reader: Reader
+) -> None:
+    ahead = CardCache(cache._valkey, lambda: "coming")
+    assert await touchpoints(ahead, reader) == 1
+    await commit(profile, cache, ANN, minute=2)
+    assert await touchpoints(ahead, reader) == 2
+
+
+async def test_a_card_is_not_kept_when_a_policy_took_effect_while_it_was_read(
+    cache: CardCache, reader: Reader
+) -> None:
+    in_force = PolicyInForce()
+    following = CardCache(cache._valkey, in_force)
+
+    async def read_slowly() -> CustomerView | None:
+        in_force.version = "latter"
+        return await reader()
+
+    await following.card(NUMBER, read_slowly)
+    in_force.version = "former"
+    await touchpoints(following, reader)
+    assert reader.count == 2
+
+
 async def test_with_an_empty_valkey_the_database_answers(cache: CardCache, reader: Reader) -> None:
     assert await touchpoints(cache, reader) == 1
     await cache._valkey.client.flushdb()
@@ -99,7 +149,7 @@ async def test_with_an_empty_valkey_the_database_answers(cache: CardCache, reade
 
 
 async def test_without_valkey_the_database_answers(profile: Profile, reader: Reader) -> None:
-    nowhere = CardCache(connection(NOBODY))
+    nowhere = CardCache(connection(NOBODY), shipped)
     assert await touchpoints(nowhere, reader) == 1
     await commit(profile, nowhere, ANN, minute=2)
     assert await touchpoints(nowhere, reader) == 2
@@ -178,7 +228,7 @@ async def test_the_number_that_an_identity_led_to_is_never_believed(
 async def test_without_valkey_the_database_finds_the_customer_with_an_identity(
     profile: Profile, reader: Reader
 ) -> None:
-    nowhere = CardCache(connection(NOBODY))
+    nowhere = CardCache(connection(NOBODY), shipped)
     who = ByIdentity(profile, nowhere)
     assert [await who.customer(ANN) for _ in range(2)] == [NUMBER, NUMBER]
     assert who.asked == 4

@@ -156,6 +156,24 @@ async def test_the_history_says_what_from_to_by_whom_when_true_and_when_known(
     assert len(of_region.json()["changes"]) == 2
 
 
+async def test_the_history_of_a_personal_field_says_whether_there_was_a_value_and_is_one(
+    profile: Profile, client: httpx.AsyncClient
+) -> None:
+    await profile.hear(
+        [
+            profile.details(ANN, at=1, personal={"name": "Ann"}),
+            profile.details(ANN, at=2, personal={"name": "Ann Example"}),
+        ]
+    )
+    assert (await edit(client, {"field": "name"})).status_code == 200
+    answer = await client.get(f"/v1/customers/{NUMBER}/history")
+    came, changed, went = answer.json()["changes"]
+    assert (came["is_new"], came["is_gone"]) == (True, False)
+    assert (changed["is_new"], changed["is_gone"]) == (False, False)
+    assert (went["is_new"], went["is_gone"]) == (False, True)
+    assert {(c["before"], c["after"]) for c in (came, changed, went)} == {(None, None)}
+
+
 # -- put right
 
 

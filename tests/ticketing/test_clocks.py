@@ -166,8 +166,13 @@ def test_lines_add_up_to_the_wall_clock_and_say_whose_each_minute_was(
 def test_a_verdict_at_any_instant_is_what_the_stopwatch_says(world: World, minutes: int) -> None:
     """A stopped clock is met if no more than was promised had been used up."""
     end = world.clock.started_at + minutes * MINUTE
-    waits = clocks.ended([w for w in world.ticket.waits if w.since < end], end)
-    stopped = clocks.stop(clocks.set_due(world.clock, world.timetable, waits), end)
+    waits = [
+        wait._replace(until=wait.until if wait.until and wait.until <= end else None)
+        for wait in world.ticket.waits
+        if wait.since < end
+    ]
+    running = clocks.set_due(world.clock, world.timetable, waits)
+    stopped = clocks.stop(running, end, world.timetable, waits)
 
     used = MINUTE * sum(world.counts(world.clock.started_at + n * MINUTE) for n in range(minutes))
     assert clocks.used(stopped, waits, world.timetable, end) == used
@@ -261,6 +266,33 @@ def test_trap_a_held_ticket_past_its_old_deadline_is_not_failed() -> None:
     assert clocks.late_at(solution) is None
     timetable = POLICY.timetable(solution.hours)
     assert clocks.due_as_of(solution, ticket.waits, timetable, at(hours=50)) == at(hours=58)
+
+
+def test_trap_a_promise_that_is_kept_while_it_is_paused_is_kept() -> None:
+    def generous(_: datetime) -> InForce:
+        return InForce(GENEROUS, "test")
+
+    events = [fault(at(), reference="r"), pause(at(hours=1), "r"), answer(at(hours=3), "r")]
+    [ticket] = Reading([event.fact for event in events], generous).tickets
+    first = the_clock(ticket, "first_response")
+
+    assert (first.within, first.due_at) == (timedelta(hours=2), at(hours=4))
+    assert clocks.verdict(first, at(days=1)) == "met"
+
+
+def test_trap_a_priority_that_is_raised_in_a_pause_counts_what_was_left() -> None:
+    events = [fault(at(), reference="r"), pause(at(hours=1), "r")]
+    raised = the_ticket(*events, priority(at(days=9), "r", "L1"))
+
+    # 47 of 48 hours were left, a system that is down gets 24
+    assert the_clock(raised, "resolution").due_at == at(days=10)
+
+
+def test_trap_a_pause_past_the_old_deadline_is_no_breach_that_a_milder_level_keeps() -> None:
+    events = [fault(at(), reference="r"), pause(at(hours=1), "r")]
+    milder = the_ticket(*events, priority(at(days=9), "r", "L3"))
+
+    assert the_clock(milder, "resolution").given_at == at(days=9)
 
 
 def test_trap_a_pause_after_the_breach_does_not_undo_it() -> None:

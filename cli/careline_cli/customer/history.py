@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from careline_cli.console import local_minute, stdout
 from careline_cli.customer.profile_api import ask, number_of
@@ -32,16 +32,18 @@ def history(
 
 
 def _table(changes: list[dict[str, Any]]) -> Table:
-    table = Table("field", "from", "to", "by", "true since", "known since", box=None)
+    by_whom = Column("by", overflow="fold")
+    table = Table("field", "from", "to", by_whom, "true since", "known since", box=None)
     for change in changes:
         by = change["by"]
-        before, after = _shown(change, "before"), _shown(change, "after")
+        before = _shown(change, "before", is_none=change["is_new"])
+        after = _shown(change, "after", is_none=change["is_gone"])
         since = (local_minute(by["occurred_at"]), local_minute(by["known_at"]))
         table.add_row(change["field"], before, after, by["source"], *since)
     return table
 
 
-def _shown(change: dict[str, Any], side: str) -> str:
-    if change["is_personal"]:
-        return "–" if side == "after" and change["is_gone"] else "(protected)"
-    return change[side] or "–"
+def _shown(change: dict[str, Any], side: str, *, is_none: bool) -> str:
+    if is_none:
+        return "–"
+    return "(protected)" if change["is_personal"] else str(change[side])

@@ -1,5 +1,6 @@
 """Profile, wired: policy and keys, what it hears, what it answers."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
@@ -56,6 +57,9 @@ def build(settings: ServiceSettings) -> Service:
     def in_force() -> Rules:
         return in_force_at(now())
 
+    def policy_version() -> str:
+        return followed.timeline.edition_at(now()).version
+
     def connect() -> AbstractAsyncContextManager[AsyncConnection]:
         return service.engine.connect()
 
@@ -65,7 +69,7 @@ def build(settings: ServiceSettings) -> Service:
     def now() -> datetime:
         return service.clock.now()
 
-    cache = _cache(settings)
+    cache = _cache(settings, policy_version)
     protection = Protection(keyring, load_access_policy(settings).policy, in_force)
     cards = Cards(connect, work, in_force_at, now)
     editor = Editor(in_force)
@@ -119,11 +123,12 @@ def _followed_policy(
     )
 
 
-def _cache(settings: ServiceSettings) -> CardCache:
+def _cache(settings: ServiceSettings, policy_version: Callable[[], str]) -> CardCache:
     return CardCache(
         Valkey(
             settings.valkey_url,
             timeout_milliseconds=TIMEOUT_MILLISECONDS,
             pause_seconds=PAUSE_SECONDS,
-        )
+        ),
+        policy_version,
     )

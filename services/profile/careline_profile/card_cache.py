@@ -5,6 +5,9 @@ things make that so. Whoever commits takes the cards away of all customers that 
 about, and moves a counter; and a card that was read at an older count, so perhaps before the
 commit, is not kept. Without Valkey, or with an empty one, the database answers.
 
+A card names the policy that made it: under another one it counts as missing. It does so inside, not
+in its key, for whoever commits doesn't know which policies other instances have heard of.
+
 Which number an identity led to is kept, too, and never believed: the card, which is as true as
 above, says whether it has the identity. If not, the database is asked.
 """
@@ -43,27 +46,30 @@ Find = Callable[[], Awaitable[str | None]]
 
 
 class CardCache:
-    """Cards as JSON, by customer number."""
+    """Cards as JSON, by customer number; `policy_version` tells which policy is in force."""
 
-    def __init__(self, valkey: Valkey) -> None:
-        self._valkey = valkey
+    def __init__(self, valkey: Valkey, policy_version: Callable[[], str]) -> None:
+        self._valkey, self._policy_version = valkey, policy_version
         self._keep = valkey.client.register_script(_KEEP)
         self._changed: set[str] = set()
         self._forgetting: asyncio.Task[None] | None = None
 
     async def card(self, number: str, read: Read) -> str | None:
         """The card of a customer, as it is kept or as `read` gives it."""
-        key = PREFIX + number
+        key, version = PREFIX + number, self._policy_version()
         kept = await self._valkey.attempt(lambda: self._valkey.client.mget(key, COUNTER))
         if kept and kept[0] is not None:
-            return cast(bytes, kept[0]).decode()
+            made_by, card = _taken_apart(cast(bytes, kept[0]).decode())
+            if made_by == version:
+                return card
         customer = await read()
         if customer is None:
             return None
         card = customer.model_dump_json()
-        # an absorbed number's card would have to go whenever its customer's does
-        if kept and customer.merged_into is None:
-            arguments = [kept[1] or b"0", card, KEPT_SECONDS]
+        # an absorbed number's card would have to go whenever its customer's does; and which of
+        # two policies made a card while the one followed the other, nobody can say
+        if kept and customer.merged_into is None and version == self._policy_version():
+            arguments = [kept[1] or b"0", _put_together(version, card), KEPT_SECONDS]
             await self._valkey.attempt(lambda: self._keep(keys=[COUNTER, key], args=arguments))
         return card
 
@@ -103,6 +109,16 @@ class CardCache:
             pipeline.incr(COUNTER)
             pipeline.unlink(*(PREFIX + number for number in changed))
             await self._valkey.attempt(pipeline.execute)
+
+
+def _put_together(version: str, card: str) -> str:
+    return f"{version}\n{card}"
+
+
+def _taken_apart(kept: str) -> tuple[str, str]:
+    """The version of the policy, which may be of several lines, and the card, which is of one."""
+    version, _, card = kept.rpartition("\n")
+    return version, card
 
 
 def _is_of(card: str, ref: Ref) -> bool:

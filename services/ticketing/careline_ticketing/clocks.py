@@ -50,11 +50,10 @@ def given_at(clock: Clock, at: datetime) -> Clock:
     return replace(clock, given_at=at)
 
 
-def stop(clock: Clock, at: datetime) -> Clock:
-    """The clock stopped at `at`, unless it was before."""
-    if clock.stopped_at is not None:
-        return clock
-    return replace(clock, stopped_at=at, paused_since=None)
+def stop(clock: Clock, at: datetime, timetable: Timetable, waits: Iterable[Wait]) -> Clock:
+    """The clock stopped at `at`, which an open pause moved its due instant up to."""
+    due_at = due_as_of(clock, waits, timetable, at)
+    return replace(clock, due_at=due_at, stopped_at=at, paused_since=None)
 
 
 def verdict(clock: Clock, as_of: datetime) -> Verdict:

@@ -66,6 +66,8 @@ class ChangeView(BaseModel):
     after: str | None
     """None where there is no value, and where the field is personal."""
     is_personal: bool
+    is_new: bool
+    """There was no value before."""
     is_gone: bool
     """The value was taken away."""
     by: Origin
@@ -114,6 +116,7 @@ def _change_view(change: FieldChange, rules: FieldRules) -> ChangeView:
         before=None if personal or change.before is None else change.before.value,
         after=None if personal or change.after is None else change.after.value,
         is_personal=personal,
+        is_new=change.before is None,
         is_gone=change.after is None,
         by=Origin(**_origin(change.cause)),
     )

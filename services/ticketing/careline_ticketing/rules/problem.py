@@ -7,6 +7,7 @@ no trace. A promise is judged by the policy that was in force when it was given.
 from datetime import datetime
 from typing import assert_never
 
+from careline_calendar.working import Timetable
 from careline_ticketing import clocks
 from careline_ticketing.model import (
     DONE,
@@ -152,7 +153,7 @@ class Problem:
         self.state = state
         for name, clock in self._clocks.items():
             if clock.stopped_at is None:
-                timetable = self._given_by[name].timetable(clock.hours)
+                timetable = self._timetable(clock)
                 self._clocks[name] = clocks.set_due(clock, timetable, self._waits)
 
     def _reopen(self, at: datetime, policy: Policy) -> None:
@@ -194,7 +195,7 @@ class Problem:
                 self._start(promised, at, self._round, policy)
             elif current.stopped_at is None:
                 sooner = clocks.start(promised, at, current.round, policy, self._waits)
-                if sooner.due_at < current.due_at:
+                if sooner.due_at < self._due_as_of(current, at):
                     self._keep(sooner, policy)
 
     def _relax(self, at: datetime, policy: Policy) -> None:
@@ -204,7 +205,7 @@ class Problem:
         """
         milder = {promised.target: promised for promised in self._promises}
         for name, clock in list(self._clocks.items()):
-            if clock.stopped_at is not None or clock.due_at < at:
+            if clock.stopped_at is not None or self._due_as_of(clock, at) < at:
                 continue
             if promised := milder.get(clock.target):
                 again = clocks.start(promised, clock.started_at, clock.round, policy, self._waits)
@@ -223,10 +224,17 @@ class Problem:
         self._clocks[clock.target, clock.round] = clock
         self._given_by[clock.target, clock.round] = policy
 
+    def _timetable(self, clock: Clock) -> Timetable:
+        return self._given_by[clock.target, clock.round].timetable(clock.hours)
+
+    def _due_as_of(self, clock: Clock, at: datetime) -> datetime:
+        return clocks.due_as_of(clock, self._waits, self._timetable(clock), at)
+
     def _stop(self, at: datetime, *kept: KeptBy) -> None:
         for name, clock in self._clocks.items():
-            if clock.kept_by in kept:
-                self._clocks[name] = clocks.stop(clock, at)
+            if clock.kept_by in kept and clock.stopped_at is None:
+                timetable = self._timetable(clock)
+                self._clocks[name] = clocks.stop(clock, at, timetable, self._waits)
 
     def _step(self, act: Act, at: datetime, fact: Fact) -> None:
         self._steps.append(Step(act, at, fact.key, fact.agent, fact.team, fact.detail))
