@@ -58,9 +58,9 @@ def show(
 
     [bold]Examples[/]
 
-    careline calendar C-7F3K2M
+    careline calendar C7F3K2M9QX4TB
 
-    careline calendar show C-7F3K2M --json
+    careline calendar show C7F3K2M9QX4TB --json
     """
     found = service_api.ask("engagement", "GET", f"/v1/customers/{number_of(customer)}/calendar")
     if as_json:

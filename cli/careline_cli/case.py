@@ -40,7 +40,7 @@ def list_cases(
 
     careline case list --status open --playbook retention
 
-    careline case list --customer C-7F3K2M --json
+    careline case list --customer C7F3K2M9QX4TB --json
 
     careline case list --owner li.na --status open
     """
@@ -76,7 +76,7 @@ def show(case: Annotated[str, typer.Argument(metavar="CASE")], as_json: AsJson =
 
     [bold]Examples[/]
 
-    careline case show C-7F3K2M-retention-12 --json
+    careline case show C7F3K2M9QX4TB-retention-12 --json
     """
     found: dict[str, Any] = ask("GET", f"/v1/cases/{case}")
     if as_json:

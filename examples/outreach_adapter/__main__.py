@@ -1,7 +1,7 @@
 """Follows the requests of its channels and answers: `python -m outreach_adapter people.json sms`.
 
 Environment: KAFKA_BOOTSTRAP_SERVERS, INGEST, CARELINE_KEY, SMTP (`host:port`), WEBHOOK.
-`people.json`: `{"C-7F3K2M": {"name": "…", "email": "…"}}`.
+`people.json`: `{"C7F3K2M9QX4TB": {"name": "…", "email": "…"}}`.
 """
 
 import asyncio

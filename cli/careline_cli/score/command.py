@@ -17,7 +17,7 @@ from careline_cli.score.view import explained
 
 app = typer.Typer(
     help="Scores: taken apart to the point, with what changes next.\n\n[bold]Examples[/]\n\n"
-    "careline score explain C-7F3K2M",
+    "careline score explain C7F3K2M9QX4TB",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -59,11 +59,11 @@ def explain(
 
     [bold]Examples[/]
 
-    careline score explain C-7F3K2M
+    careline score explain C7F3K2M9QX4TB
 
     careline score explain phone:+8613912345678 --as-of 2026-07-01 --language zh
 
-    careline score explain C-7F3K2M --events --json
+    careline score explain C7F3K2M9QX4TB --events --json
     """
     asked: dict[str, str] = {"language": language}
     if as_of is not None:
