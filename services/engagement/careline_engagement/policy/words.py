@@ -11,6 +11,8 @@ from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswer
 OUTREACH = "outreach.answered"
 UNDELIVERED = f"{OUTREACH}/failed"
 """The kind of fact that an outreach reached nobody."""
+ELSEWHERE = f"{OUTREACH}/elsewhere"
+"""Evidence that the customer answered an outreach by what its step is `replied_by`."""
 _RESULTS: tuple[str, ...] = get_args(OutreachAnswered.model_fields["result"].annotation)
 
 TOUCHPOINTS = {
@@ -31,6 +33,7 @@ _FOLLOW_UPS: tuple[str, ...] = get_args(FollowUpRecorded.model_fields["result"].
 _EVIDENCE = {
     *TOUCHPOINTS,
     *(f"{OUTREACH}/{name}" for name in (*_RESULTS, "cause", "offer")),
+    ELSEWHERE,
     *(f"{FOLLOW_UP}/{name}" for name in _FOLLOW_UPS),
 }
 TICKETS = ("ticket.opened", "ticket.resolved", "ticket.breached")
@@ -53,6 +56,12 @@ def _known_evidence(kind: str) -> str:
     return kind
 
 
+def _known_touchpoint(kind: str) -> str:
+    if kind not in TOUCHPOINTS:
+        raise ValueError(f"{kind!r} is no touchpoint")
+    return kind
+
+
 def _known_trigger(trigger: str) -> str:
     if trigger not in _TRIGGERS and not trigger.startswith(f"{MOMENT}/"):
         raise ValueError(
@@ -62,6 +71,7 @@ def _known_trigger(trigger: str) -> str:
 
 
 Evidence = frozenset[Annotated[str, AfterValidator(_known_evidence)]]
+Touchpoints = frozenset[Annotated[str, AfterValidator(_known_touchpoint)]]
 Trigger = Annotated[str, AfterValidator(_known_trigger)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^/\s]+$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
