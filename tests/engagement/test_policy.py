@@ -60,7 +60,7 @@ def test_only_touchpoints_that_a_rule_looks_at_are_heard() -> None:
         ),
         pytest.param(
             ("trigger: risk/high", "trigger: risk/huge"),
-            "'risk/huge' is no touchpoint, verdict of scoring, change of a ticket or moment",
+            "'risk/huge' is no touchpoint, verdict or tag of scoring, change of a ticket or moment",
             id="unknown trigger",
         ),
         pytest.param(("step: cause", "step: contact"), "step contact is there twice", id="twice"),

@@ -5,7 +5,7 @@ from typing import Annotated, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from careline_contracts.events.engagement import FollowUpRecorded
-from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
 
 OUTREACH = "outreach.answered"
@@ -27,6 +27,9 @@ VERDICTS: dict[str, tuple[str, ...]] = {
     "risk": get_args(Risk),
 }
 """What scoring says of a customer, and the values of each."""
+
+TAGS: frozenset[str] = frozenset(get_args(TagName))
+"""What else it says, in values that nobody lists: regions, products, whom the record calls vip."""
 
 FOLLOW_UP = "follow-up"
 _FOLLOW_UPS: tuple[str, ...] = get_args(FollowUpRecorded.model_fields["result"].annotation)
@@ -63,11 +66,12 @@ def _known_touchpoint(kind: str) -> str:
 
 
 def _known_trigger(trigger: str) -> str:
-    if trigger not in _TRIGGERS and not trigger.startswith(f"{MOMENT}/"):
-        raise ValueError(
-            f"{trigger!r} is no touchpoint, verdict of scoring, change of a ticket or moment"
-        )
-    return trigger
+    kind, _, value = trigger.partition("/")
+    if trigger in _TRIGGERS or kind == MOMENT or (kind in TAGS and value):
+        return trigger
+    raise ValueError(
+        f"{trigger!r} is no touchpoint, verdict or tag of scoring, change of a ticket or moment"
+    )
 
 
 Evidence = frozenset[Annotated[str, AfterValidator(_known_evidence)]]
