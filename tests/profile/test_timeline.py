@@ -114,8 +114,11 @@ async def test_what_is_too_old_is_forgotten_and_counts_for_ever(
     assert await minutes(client) == [4]
     assert await counted(profile) == ({"app": 3}, "09:01", "09:04")
     # late ones, and in another channel
-    late = [(0, "app"), (3, "phone")]
-    await profile.hear([profile.touchpoint(ANN, minutes=n, channel=c) for n, c in late])
+    late = [
+        profile.touchpoint(ANN, minutes=0),
+        profile.touchpoint(ANN, minutes=3, channel="phone"),
+    ]
+    await profile.hear(late)
     await forget_before(profile, 5, gone=3)
     assert await minutes(client) == []
     assert await counted(profile) == ({"app": 4, "phone": 1}, "09:00", "09:04")
