@@ -83,5 +83,7 @@ def build(settings: ServiceSettings) -> Service:
         ).refresh,
         policy=followed,
     )
-    metrics.show(in_force_at(now()).policy, now=now())
+    policy = in_force_at(now()).policy
+    metrics.show_calendars(policy)
+    metrics.warn_of_the_end(policy, now())
     return service
