@@ -55,17 +55,18 @@ def list_cases(
     if as_json:
         stdout.print_json(data=found)
         return
-    # a case's name says whose and of which playbook
-    table = Table(copied("case"), "opened", "version", "status", "missed", "now of", box=None)
+    # a case's name says whose and of which playbook, but for a customer who was merged into another
+    table = Table(copied("case"), copied("opened"), "v.", "status", "missed", "now of", box=None)
     for case in found["cases"]:
         missed = sum(step["verdict"] in ("missed", "late") for step in case["steps"])
+        is_absorbed = not case["case"].startswith(case["customer"])
         table.add_row(
             case["case"],
             local_minute(case["opened_at"]),
             str(case.get("playbook_version", "")),
             case["status"],
             str(missed or ""),
-            case["customer"],
+            case["customer"] if is_absorbed else "",
         )
     stdout.print(table if table.rows else "no cases")
 
@@ -83,10 +84,9 @@ def show(case: Annotated[str, typer.Argument(metavar="CASE")], as_json: AsJson =
         stdout.print_json(data=found)
         return
     stdout.print(
-        f"[bold]{found['case']}[/] of {found['customer']} ({found.get('tier', 'no tier')}), "
-        f"looked after by {found.get('owner', 'nobody')}: "
-        f"{found['status']}, opened {local_minute(found['opened_at'])} "
-        f"for {'; '.join(found['reasons'])}",
+        f"[bold]{found['case']}[/] of {found['customer']} ({found.get('tier', 'no tier')})"
+        f"{_owner(found)}: {found['status']}, opened {local_minute(found['opened_at'])} "
+        f"for {'; '.join(found['reasons'])}{_end(found)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -101,3 +101,14 @@ def show(case: Annotated[str, typer.Argument(metavar="CASE")], as_json: AsJson =
             step.get("detail", ""),
         )
     stdout.print(table)
+
+
+def _owner(case: dict[str, Any]) -> str:
+    """Whose work it is, if it is an account manager's at all."""
+    return f", looked after by {case['owner']}" if "owner" in case else ""
+
+
+def _end(case: dict[str, Any]) -> str:
+    if "closed_at" not in case:
+        return ""
+    return f", closed {local_minute(case['closed_at'])} by {case['closed_reason']}"
