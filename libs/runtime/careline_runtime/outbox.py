@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from careline_contracts.envelope import Record
 from careline_runtime import metrics
 from careline_runtime.errors import is_infrastructure
+from careline_runtime.lanes import LANES
 from careline_runtime.publisher import Publisher
 
 log = structlog.get_logger(__name__)
@@ -40,8 +41,8 @@ _MEASURE = text("""
 _LEAD = text("SELECT pg_try_advisory_lock(hashtext('careline.outbox'))")
 
 ROWS_A_READ = 8
-UNITS_IN_MEMORY = 2
-"""Committed and not published yet: the one on its way and the next, 10 MB each in scoring."""
+UNITS_IN_MEMORY = 2 * LANES
+"""Committed and not published yet: those of one poll on their way and those of the next."""
 ZSTD_LEVEL = 1
 """A tenth of the bytes for 0.4 µs a record; PostgreSQL's own pglz takes 9 µs, and finds nothing
 left to do in what is compressed already."""
@@ -141,6 +142,7 @@ class Relay:
                 await connection.invalidate()
 
     async def _publish_some(self, connection: AsyncConnection) -> bool:
+        handed_over = list(self._committed)
         ids = (await connection.execute(_NEXT, {"limit": ROWS_A_READ})).scalars().all()
         if not ids:
             _report(0, 0)
@@ -152,8 +154,10 @@ class Relay:
             units |= {id: unpack(packed) for id, packed in rows}
         await self._publisher.publish([record for id in ids for record in units[id]])
         await connection.execute(_DELETE, {"ids": ids})
-        # also what was handed over too late, when its row had been read
-        self._committed = {id: unit for id, unit in self._committed.items() if id > ids[-1]}
+        # and what was handed over too late, when its row had been read. A lower row that comes only
+        # now is another lane's, which has just committed
+        gone = {*ids, *(id for id in handed_over if id < ids[-1])}
+        self._committed = {id: unit for id, unit in self._committed.items() if id not in gone}
         return True
 
     async def _measure(self, connection: AsyncConnection) -> None:

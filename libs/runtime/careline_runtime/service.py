@@ -57,7 +57,7 @@ TIMER_POLL_SECONDS = 1.0
 BUSY_TIMER_POLL_SECONDS = 0.1
 """Where timers were due just now, more are soon: of 20,000 in a minute none waits for a second."""
 EVENTS_FIRST_SECONDS = 1.0
-"""How long a unit of timers lets events go first that come in full polls.
+"""How long a unit of timers lets events go first that come by whole units.
 
 A customer of whom more is heard meanwhile is looked at once for all of it: where engagement worked
 off a backlog, 39 units of timers did what 68 had done.
@@ -117,6 +117,7 @@ class Service:
                 hears=hears,
                 handle=handle,
                 fire=fire,
+                most_events=settings.batch_max_records,
                 attempts=settings.attempts,
                 measure_latency=not self.clock.is_replay,
                 streak=Streak(settings.dead_letters_in_a_row, self.fail),
@@ -369,7 +370,7 @@ def run(build: Callable[[ServiceSettings], Service], *, service: str) -> None:
         settings = ServiceSettings.for_service(service)
         telemetry.configure(settings, service=service)
         built = build(settings)
-        # a batch of 2,000 holds 70,000 objects at once, and none in a cycle: the default thresholds
+        # units of 2,000 events hold 70,000 objects at once, and none in a cycle: default thresholds
         # would walk all of them again and again (16 µs an event were measured), this one never
         # does; what a cycle may hold until then was measured as 0.16 kB an object: 50 MB
         gc.collect()

@@ -114,12 +114,15 @@ def play(
     directory: Path,
     keyring: Path,
     faults: Sequence[Fault] = (),
+    events_a_unit: int | None = None,
 ) -> Evidence:
     """Starts a stack, lets the load and the silence after it happen, and reads what came of it.
 
     All runs share a keyring, so that an identity has the same token in each.
     """
     environment = {**os.environ, "CARELINE_KEYRING": str(keyring)}
+    if events_a_unit is not None:
+        environment["CARELINE_BATCH_MAX_RECORDS"] = str(events_a_unit)
 
     async def run() -> Evidence:
         stack = LinkedStack(directory / name, environment=environment)
