@@ -25,6 +25,7 @@ from careline_contracts.topics import (
     TOUCHPOINTS,
     Topic,
 )
+from careline_profile.rules import token_of
 from careline_runtime.keyring import Keyring
 from tests.journeys.faults.answers import SOURCE, answers_to, ref
 from tests.journeys.faults.differences import differ, unequal
@@ -116,13 +117,16 @@ class Input:
             money[self.owner(loaded)] += getattr(loaded.event, "amount_minor", 0)
         return {ref: (times, money[ref]) for ref, times in found.items()}
 
-    def contacts(self) -> dict[tuple[str, str], tuple[int, datetime, datetime]]:
-        """Per identity and channel, how many events, the first and the last."""
-        instants = defaultdict(list)
-        for loaded in self.accepted:
-            channel = getattr(loaded.event, "via", loaded.event.channel)
-            instants[self.owner(loaded), channel].append(loaded.occurred_at)
-        return {name: (len(all), min(all), max(all)) for name, all in instants.items()}
+    def timeline(self) -> Counter[tuple[str, str, datetime]]:
+        """Whose, in which channel and when each event was."""
+        return Counter(
+            (
+                token_of(self.owner(loaded)),
+                getattr(loaded.event, "via", loaded.event.channel),
+                loaded.occurred_at,
+            )
+            for loaded in self.accepted
+        )
 
 
 def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
@@ -146,10 +150,10 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
         | _keys("ticketing", evidence.said[TICKETS.name])
         | answers
     )
-    contacts = {
-        (row["ref"], row["channel"]): (row["touchpoints"], row["first_at"], row["last_at"])
-        for row in evidence.tables["profile"]["contacts"]
-    }
+    timeline = Counter(
+        (row["token"].hex, row["channel"], row["occurred_at"])
+        for row in evidence.tables["profile"]["timeline"]
+    )
     return [
         *differ("touchpoints", ids, touchpoints),
         *differ("profile's inbox", sent.event_keys, inbox),
@@ -159,7 +163,7 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
         *differ("what scoring counts", sent.answers, _answers(evidence)),
         *differ("engagement's inbox", answers, answers.keys() & _inbox(evidence, "engagement")),
         *unequal("scoring's buckets", sent.sums(), {r: (n, money[r]) for r, n in times.items()}),
-        *unequal("profile's contacts", sent.contacts(), contacts),
+        *unequal("profile's timeline", sent.timeline(), timeline),
     ]
 
 
