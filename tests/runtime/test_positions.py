@@ -126,7 +126,7 @@ async def test_who_passes_offsets_learns_what_another_instance_had_handled_meanw
 class Settles:
     """A stage that does nothing, or fails."""
 
-    units_a_poll = 4
+    units_a_poll = 1
 
     def __init__(self, failure: Exception | None = None) -> None:
         self._failure = failure
@@ -188,7 +188,7 @@ async def test_a_batch_that_no_stage_can_settle_is_told_before_it_is_read_again(
     assert [line["event"] for line in logs if line["log_level"] == "error"] == ["batch.failed"]
 
 
-async def test_timers_wait_while_polls_fill_a_unit_but_no_longer_than_told(
+async def test_timers_wait_while_polls_come_full_but_no_longer_than_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("CARELINE_BATCH_MAX_RECORDS", "2")

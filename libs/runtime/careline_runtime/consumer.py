@@ -79,7 +79,7 @@ class Consumer:
         self._committed: inbox.Offsets = {}
         """What Kafka was told of `positions`, or need not be told."""
         self._is_leaving = False
-        self._records_a_unit = settings.batch_max_records
+        self._most_records = settings.batch_max_records * stage.units_a_poll
         self._caught_up = asyncio.Event()
         self._caught_up.set()
         self._subscriber = broker.subscriber(
@@ -87,7 +87,7 @@ class Consumer:
             batch=True,
             group_id=group,
             group_instance_id=settings.instance,
-            max_records=self._records_a_unit * stage.units_a_poll,
+            max_records=self._most_records,
             batch_timeout_ms=settings.poll_milliseconds,
             max_partition_fetch_bytes=FETCH_BYTES_A_PARTITION,
             auto_offset_reset="earliest",
@@ -105,7 +105,7 @@ class Consumer:
             raise AssertionError("ACK_FIRST loses events")
 
     async def caught_up(self, *, within_seconds: float) -> None:
-        """Waits while polls fill a unit, as those of a backlog do; but not for longer."""
+        """Waits while polls come full, which means that more is waiting; but not for longer."""
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._caught_up.wait(), within_seconds)
 
@@ -203,7 +203,7 @@ class Consumer:
     async def settle(self, records: Any) -> None:
         for topic, count in Counter(record.topic for record in records).items():
             metrics.events_received.labels(topic).inc(count)
-        if len(records) < self._records_a_unit:
+        if len(records) < self._most_records:
             self._caught_up.set()
         else:
             self._caught_up.clear()

@@ -57,7 +57,7 @@ TIMER_POLL_SECONDS = 1.0
 BUSY_TIMER_POLL_SECONDS = 0.1
 """Where timers were due just now, more are soon: of 20,000 in a minute none waits for a second."""
 EVENTS_FIRST_SECONDS = 1.0
-"""How long a unit of timers lets events go first that come by whole units.
+"""How long a unit of timers lets events go first that come in full polls.
 
 A customer of whom more is heard meanwhile is looked at once for all of it: where engagement worked
 off a backlog, 39 units of timers did what 68 had done.
