@@ -1,7 +1,7 @@
 """What must hold after a run, said as what differs: an empty list is what every check wants."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 
@@ -25,12 +25,23 @@ from careline_contracts.topics import (
     TOUCHPOINTS,
     Topic,
 )
+from careline_engagement.policy import EngagementPolicy
 from careline_runtime.keyring import Keyring
+from careline_runtime.policy import load_policy
+from careline_runtime.settings import ServiceSettings
+from careline_ticketing.policy import Policy as TicketingPolicy
 from tests.journeys.faults.answers import SOURCE, answers_to, ref
 from tests.journeys.faults.differences import differ, unequal
 from tests.journeys.faults.evidence import Evidence
 from tests.journeys.faults.said import Said
 
+SHIPPED = ServiceSettings(policies=None)
+TICKETED = load_policy(TicketingPolicy, package="careline_ticketing", settings=SHIPPED).policy.types
+"""What makes or moves tickets."""
+CARED_ABOUT = load_policy(
+    EngagementPolicy, package="careline_engagement", settings=SHIPPED
+).policy.touchpoint_types
+"""What some playbook looks at."""
 SHOWN = 5
 """So many differences are shown, and the number of the others."""
 
@@ -102,6 +113,11 @@ class Input:
         """The events that come over HTTP."""
         return {loaded.id for loaded in self.accepted if loaded.is_over_http}
 
+    def of_types(self, types: Collection[str]) -> set[str]:
+        """Ids of the activities that are made of accepted events of these types."""
+        source = self._load.source
+        return {event_key(source, one.id) for one in self.accepted if one.event.type in types}
+
     @cached_property
     def customers(self) -> int:
         """How many the load has."""
@@ -157,7 +173,10 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
         *differ("answers", sent.answers, evidence.said[OUTREACH_RESULTS.name]),
         *differ("scoring's inbox", heard_by_scoring, _inbox(evidence, "scoring")),
         *differ("what scoring counts", sent.answers, _answers(evidence)),
-        *differ("engagement's inbox", answers, answers.keys() & _inbox(evidence, "engagement")),
+        *_unheard(
+            evidence, "engagement", answers | _keys("profile", merges | sent.of_types(CARED_ABOUT))
+        ),
+        *_unheard(evidence, "ticketing", _keys("profile", merges | sent.of_types(TICKETED))),
         *unequal("scoring's buckets", sent.sums(), {r: (n, money[r]) for r, n in times.items()}),
         *unequal("profile's contacts", sent.contacts(), contacts),
     ]
@@ -288,6 +307,11 @@ def _answers(evidence: Evidence) -> set[str]:
 
 def _id(record: Record) -> str:
     return from_headers(record.headers).id
+
+
+def _unheard(evidence: Evidence, service: str, keys: Mapping[str, str]) -> Iterator[str]:
+    """Of these keys, what is not in a service's inbox, which has others, too."""
+    return differ(f"{service}'s inbox", keys, keys.keys() & _inbox(evidence, service))
 
 
 def _inbox(evidence: Evidence, service: str) -> set[str]:
