@@ -33,6 +33,7 @@ from careline_ticketing.policy import Policy as TicketingPolicy
 from tests.journeys.faults.answers import SOURCE, answers_to, ref
 from tests.journeys.faults.differences import differ, unequal
 from tests.journeys.faults.evidence import Evidence
+from tests.journeys.faults.recovery import LONGEST_RECOVERY_SECONDS, LONGEST_UNPUBLISHED_SECONDS
 from tests.journeys.faults.said import Said
 
 SHIPPED = ServiceSettings(policies=None)
@@ -142,7 +143,7 @@ class Input:
 
 
 def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
-    """Every accepted event has exactly one effect in each service that heard it."""
+    """Every accepted event has exactly one effect in each service that heard it (I1, I4)."""
     inbox = _inbox(evidence, "profile")
     touchpoints = evidence.said[TOUCHPOINTS.name]
     activities = evidence.said[ACTIVITIES.name]
@@ -183,7 +184,7 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
 
 
 def answered(evidence: Evidence, sent: Input) -> list[str]:
-    """Ingest took every event that came over HTTP, and what it has taken is not lost."""
+    """Ingest took every event that came over HTTP, and what it has taken is not lost (I1)."""
     refused = [
         f"{loaded.id}: {verdict}"
         for loaded, verdict in evidence.answers
@@ -201,7 +202,7 @@ def answered(evidence: Evidence, sent: Input) -> list[str]:
 
 
 def dead_letters(evidence: Evidence, sent: Input) -> list[str]:
-    """Poison was put aside with its reason, each record that was sent; nothing else was."""
+    """Poison was put aside with its reason, each record that was sent; nothing else was (I4)."""
     expected = Counter(
         (place, id, sent.refused[id]) for place, id in evidence.raw.items() if id in sent.refused
     )
@@ -225,7 +226,7 @@ _CHAINED = (TIER_CHANGES, TAG_CHANGES, RISK_CHANGES)
 
 
 def order(evidence: Evidence) -> list[str]:
-    """Changes are numbered without a gap, and come in order under each key."""
+    """Changes are numbered without a gap, and come in order under each key (I2)."""
     problems = [f"another content: {flaw}" for flaw in evidence.repeated_otherwise]
     for whose, topics in _NUMBERED:
         versions: defaultdict[str, list[int]] = defaultdict(list)
@@ -269,7 +270,7 @@ def _not_ascending(evidence: Evidence, topic: Topic) -> Iterator[str]:
 
 
 def published(evidence: Evidence, other: Evidence, sent: Input) -> list[str]:
-    """Both runs said the same of every steady customer: ids, times and content."""
+    """Both runs said the same of every steady customer: ids, times and content (I2)."""
     problems: list[str] = []
     for topic in sorted({*evidence.said, *other.said}):
         here, there = (_of(each, topic, sent.steady) for each in (evidence, other))
@@ -290,8 +291,37 @@ def _of(evidence: Evidence, topic: str, steady: frozenset[str]) -> dict[str, Sai
     return found
 
 
+def valkey(evidence: Evidence) -> list[str]:
+    """What Valkey keeps is what the databases have: without it, nothing would be different (I8)."""
+    known = {
+        *_inbox(evidence, "profile"),
+        *(event_key(SOURCE, id) for id in evidence.said[OUTREACH_RESULTS.name]),
+    }
+    return [
+        *evidence.stale_cards,
+        # what it took for a duplicate though nobody has heard it would be lost
+        *(f"taken, says Valkey, and not heard: {key}" for key in sorted(evidence.taken - known)),
+    ]
+
+
+def liveness(evidence: Evidence) -> list[str]:
+    """Work fell again soon after each fault; nothing that was said waited for long (I6, I10)."""
+    return [
+        *(
+            f"{strike}: longer than {longest:.0f} s"
+            for strike in evidence.strikes
+            if strike.recovered_seconds > (longest := LONGEST_RECOVERY_SECONDS[strike.fault.target])
+        ),
+        *(
+            f"{service}: a unit waited for {seconds:.0f} s to be published while all was up"
+            for service, seconds in evidence.longest_unpublished.items()
+            if seconds > LONGEST_UNPUBLISHED_SECONDS
+        ),
+    ]
+
+
 def left_over(evidence: Evidence) -> list[str]:
-    """Nothing waits to be published, and no promise that is due has been left."""
+    """Nothing waits to be published, and no promise that is due has been left (I5, I6)."""
     problems = []
     for service, tables in evidence.tables.items():
         if tables["outbox"]:

@@ -20,6 +20,20 @@ overtook another (four of ten): what is decided depends on what was known when. 
 the load's late events come on their own day and not after a later complaint (`careline_cli.load`);
 within the day they overtake at will.
 
+The ten invariants that are held afterwards, each named where it is checked:
+
+- I1 every accepted event has one mark in each inbox and one effect: `lost_and_double`, `answered`
+- I2 a customer's changes come in order, whatever came late: `order`, `published`
+- I3 the topics heard again, from their first record on, give the same: `replayed`
+- I4 accepted = handled + put aside, and nothing is left: `lost_and_double`, `dead_letters`
+- I5 what time brings about happens once, not early, at its instant: `instants.timers`, `left_over`
+- I6 outboxes are empty, and nothing waited there for 30 s while all was up: `left_over`, `liveness`
+- I7 state topics end with what the databases have: `state_topics`
+- I8 what Valkey keeps, built anew, is what the databases have: `valkey`
+- I9 personal data is nowhere in clear: `privacy`
+- I10 work falls again within 15 s of the kill of a service, within 5 s of the return of Kafka or
+  PostgreSQL, and doesn't stop for Valkey: `liveness`
+
 A failure names its numbers: put them before pytest to see it again. The load and the faults are
 then the same; how far each server had come is not, so it may need several runs. For a long run only
 numbers change (CONTRIBUTING.md, "The fault run").
@@ -156,6 +170,17 @@ def test_a_database_that_is_lost_comes_back_from_the_topics(runs: Runs, service:
 @pytest.mark.parametrize("name", ["disturbed", "calm", "ordered"])
 def test_nothing_waits_to_be_published_and_no_timer_is_overdue(runs: Runs, name: str) -> None:
     runs.refute(checks.left_over(getattr(runs, name)))
+
+
+def test_work_goes_on_soon_after_every_fault(runs: Runs) -> None:
+    runs.refute(checks.liveness(runs.disturbed))
+
+
+@pytest.mark.parametrize("name", ["disturbed", "calm", "ordered"])
+def test_what_valkey_keeps_is_what_the_databases_have(runs: Runs, name: str) -> None:
+    evidence: Evidence = getattr(runs, name)
+    assert evidence.taken
+    runs.refute(checks.valkey(evidence))
 
 
 @pytest.mark.parametrize("name", ["disturbed", "calm", "ordered"])
