@@ -20,6 +20,7 @@ from careline_contracts.topics import (
     SCORES,
     TAG_CHANGES,
     TICKET_CHANGES,
+    TICKET_DIGESTS,
     TICKETS,
     TIER_CHANGES,
     TOUCHPOINTS,
@@ -275,7 +276,21 @@ def published(evidence: Evidence, other: Evidence, sent: Input) -> list[str]:
     for topic in sorted({*evidence.said, *other.said}):
         here, there = (_of(each, topic, sent.steady) for each in (evidence, other))
         problems += unequal(topic, there, here)
+    problems += unequal(
+        TICKET_DIGESTS.name, _told(other, sent.steady), _told(evidence, sent.steady)
+    )
     return problems
+
+
+def _told(evidence: Evidence, steady: frozenset[str]) -> Counter[tuple[str, str, str]]:
+    """What people heard in digests about steady customers: one tells of many, of others, too."""
+    return Counter(
+        (said.key, digest["due_at"], repr(entry))
+        for said in evidence.said[TICKET_DIGESTS.name].values()
+        for digest in [said.payload]
+        for entry in digest["entries"]
+        if evidence.components.get(entry["customer"]) in steady
+    )
 
 
 def _of(evidence: Evidence, topic: str, steady: frozenset[str]) -> dict[str, Said]:

@@ -48,6 +48,7 @@ import orjson
 import pytest
 
 from careline_cli.load import Load
+from careline_contracts.topics import TICKET_DIGESTS
 from careline_localstack.home import Home
 from careline_runtime.keyring import Keyring
 from tests.journeys.faults import checks, final_states, instants
@@ -213,5 +214,7 @@ def test_the_story_has_something_of_everything(runs: Runs) -> None:
     assert {row["tier"] for row in tables["scoring"]["customers"]} >= {"potential", "basic", "edge"}
     assert any(row["breaches"] for row in tables["ticketing"]["tickets"])
     assert tables["engagement"]["aliases"], "customers were merged"
+    managers = {"li-na", "wang-wei"}
+    assert managers <= {said.key for said in runs.ordered.said[TICKET_DIGESTS.name].values()}
     assert any(orjson.loads(row["record"]) for row in tables["scoring"]["customers"])
     assert runs.sent.answers
