@@ -8,10 +8,10 @@ import typer
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import CommandError, stdout
+from careline_cli.console import CommandError, local_minute, stdout
 
 app = typer.Typer(
-    help="Who is away, and who has their open work then. Who hands a customer over for good "
+    help="Who is away, and who has their open work then.\n\nWho hands a customer over for good "
     "names the new account manager in the record (careline customer edit).\n\n"
     "[bold]Examples[/]\n\ncareline absence list li.na",
     no_args_is_help=True,
@@ -39,8 +39,9 @@ def list_absences(owner: Owner, as_json: AsJson = False) -> None:
         return
     table = Table("absence", "from", "until", "deputy", box=None)
     for one in found["absences"]:
-        table.add_row(one["absence"], one["begins_at"], one["ends_at"], one["deputy"])
-    stdout.print(table)
+        until = local_minute(one["ends_at"])
+        table.add_row(one["absence"], local_minute(one["begins_at"]), until, one["deputy"])
+    stdout.print(table if table.rows else f"{owner} is never away")
 
 
 @app.command()

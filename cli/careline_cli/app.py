@@ -1,40 +1,54 @@
 """The `careline` command: the list of everything it can do."""
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-COMMANDS = {
-    "up": "careline_cli.up:up",
-    "down": "careline_cli.down:down",
-    "status": "careline_cli.status:status",
-    "run": "careline_cli.run:run",
-    "import": "careline_cli.importing:import_file",
-    "channel": "careline_cli.channel:app",
-    "customer": "careline_cli.customer.command:app",
-    "ticket": "careline_cli.ticket.command:app",
-    "crisis": "careline_cli.crisis:app",
-    "calendar": "careline_cli.calendar:app",
-    "score": "careline_cli.score.command:app",
-    "playbook": "careline_cli.playbook.command:app",
-    "case": "careline_cli.case:app",
-    "absence": "careline_cli.absence:app",
-    "uplift": "careline_cli.uplift:uplift",
-    "deadletter": "careline_cli.deadletter.command:app",
-    "contracts": "careline_cli.contracts:app",
-    "keys": "careline_cli.keys:app",
-    "token": "careline_cli.token:token",
-    "access": "careline_cli.access:app",
-    "policy": "careline_cli.policy.command:app",
-    "totp": "careline_cli.totp:app",
-    "audit": "careline_cli.audit:app",
-    "demo": "careline_cli.demo.command:demo",
-    "bench": "careline_cli.bench.command:bench",
-    "check": "careline_cli.check:check",
-    "test": "careline_cli.test:test",
+PANELS = {
+    "The stack": {
+        "demo": "careline_cli.demo.command:demo",
+        "up": "careline_cli.up:up",
+        "status": "careline_cli.status:status",
+        "down": "careline_cli.down:down",
+        "run": "careline_cli.run:run",
+        "import": "careline_cli.importing:import_file",
+    },
+    "Customers and their care": {
+        "customer": "careline_cli.customer.command:app",
+        "score": "careline_cli.score.command:app",
+        "case": "careline_cli.case:app",
+        "ticket": "careline_cli.ticket.command:app",
+        "crisis": "careline_cli.crisis:app",
+        "calendar": "careline_cli.calendar:app",
+        "absence": "careline_cli.absence:app",
+    },
+    "Rules": {
+        "policy": "careline_cli.policy.command:app",
+        "playbook": "careline_cli.playbook.command:app",
+        "uplift": "careline_cli.uplift:uplift",
+    },
+    "Channels and events": {
+        "channel": "careline_cli.channel:app",
+        "contracts": "careline_cli.contracts:app",
+        "deadletter": "careline_cli.deadletter.command:app",
+    },
+    "Who may see what": {
+        "token": "careline_cli.token:token",
+        "access": "careline_cli.access:app",
+        "totp": "careline_cli.totp:app",
+        "audit": "careline_cli.audit:app",
+        "keys": "careline_cli.keys:app",
+    },
+    "This checkout": {
+        "check": "careline_cli.check:check",
+        "test": "careline_cli.test:test",
+        "bench": "careline_cli.bench.command:bench",
+    },
 }
+COMMANDS = {name: place for panel in PANELS.values() for name, place in panel.items()}
 _PASSES_ARGUMENTS_ON = {"test"}
 
 
@@ -46,20 +60,31 @@ class _Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
-            return None
+            similar = get_close_matches(cmd_name, COMMANDS)
+            ctx.fail(
+                f"No such command {cmd_name!r}."
+                + (f" Did you mean {' or '.join(similar)}?" if similar else "")
+            )
         module, _, name = COMMANDS[cmd_name].partition(":")
-        found = getattr(import_module(module), name)
-        if isinstance(found, typer.Typer):
-            group = typer.main.get_group(found)
-            group.name = cmd_name
-            return group
-        passes_on = cmd_name in _PASSES_ARGUMENTS_ON
-        single = typer.Typer(rich_markup_mode="rich", add_completion=False)
-        single.command(
-            cmd_name,
-            context_settings={"allow_extra_args": passes_on, "ignore_unknown_options": passes_on},
-        )(found)
-        return typer.main.get_command(single)
+        command = _command(cmd_name, getattr(import_module(module), name))
+        command.rich_help_panel = next(
+            panel for panel, commands in PANELS.items() if cmd_name in commands
+        )
+        return command
+
+
+def _command(name: str, found: Any) -> Any:
+    if isinstance(found, typer.Typer):
+        group = typer.main.get_group(found)
+        group.name = name
+        return group
+    passes_on = name in _PASSES_ARGUMENTS_ON
+    single = typer.Typer(rich_markup_mode="rich", add_completion=False)
+    single.command(
+        name,
+        context_settings={"allow_extra_args": passes_on, "ignore_unknown_options": passes_on},
+    )(found)
+    return typer.main.get_command(single)
 
 
 app = typer.Typer(
@@ -76,6 +101,10 @@ app = typer.Typer(
 def careline() -> None:
     """Careline: one live record per customer, over Kafka.
 
-    Start everything with [bold]careline up[/], look with [bold]careline status[/], stop with
-    [bold]careline down[/]. State lies in CARELINE_HOME (default: .careline in the checkout).
+    See it work with [bold]careline demo[/]. Start it with [bold]careline up[/], look with
+    [bold]careline status[/], stop it with [bold]careline down[/]. Every command shows examples:
+    [bold]careline import --help[/].
+
+    State lies in CARELINE_HOME (default: .careline in the checkout). Exit codes: 0 done, 1 not
+    done and said why, 2 a command that is not understood.
     """

@@ -14,7 +14,7 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_cli.console import local_minute, stdout
-from careline_cli.endpoints import running_endpoints
+from careline_cli.endpoints import running_servers
 from careline_cli.service_api import ask
 from careline_contracts.events.profile import AuditExtended
 from careline_contracts.topics import AUDIT
@@ -72,7 +72,7 @@ def show(
             reason,
             entry["outcome"],
         )
-    stdout.print(table)
+    stdout.print(table if found else "nobody looked at anything")
 
 
 @app.command()
@@ -85,7 +85,7 @@ def verify(as_json: AsJson = False) -> None:
 
     careline audit verify --json
     """
-    verdict = asyncio.run(_verified(running_endpoints()))
+    verdict = asyncio.run(_verified(running_servers()))
     if as_json:
         stdout.print_json(data=verdict)
     else:

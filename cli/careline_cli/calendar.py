@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from careline_calendar.definition import Calendar
 from careline_calendar.icalendar_file import NotICalendar, years_of
 from careline_cli import service_api
-from careline_cli.console import CommandError, stderr, stdout
+from careline_cli.console import CommandError, local_minute, stderr, stdout
 from careline_cli.customer.profile_api import number_of
 from careline_runtime.checked_yaml import read_checked
 from careline_runtime.errors import Misconfigured
@@ -66,21 +66,27 @@ def show(
     if as_json:
         stdout.print_json(data=found)
         return
-    due = found.get("next_contact_at", "nobody has to")
+    last, due = found.get("last_contact_at"), found.get("next_contact_at")
     overdue = " [red]overdue[/]" if found["is_overdue"] else ""
     stdout.print(
         f"[bold]{found['customer']}[/] ({found.get('tier', 'no tier')}), "
         f"looked after by {found.get('owner', 'nobody')}, "
-        f"last contact {found.get('last_contact_at', 'never')}, next {due}{overdue}",
+        f"last contact {local_minute(last) if last else 'never'}, "
+        f"next {local_minute(due) if due else 'nobody has to'}{overdue}",
         highlight=False,
         soft_wrap=True,
     )
     if found["handling"]:
         stdout.print(f"    special care: {', '.join(found['handling'])}", highlight=False)
     for task in found["open"]:
-        stdout.print(f"    {task['due_at']} {task['playbook']}: {task['step']}", highlight=False)
+        stdout.print(
+            f"    {local_minute(task['due_at'])} {task['playbook']}: {task['step']}",
+            highlight=False,
+        )
     for coming in found["coming"]:
-        stdout.print(f"    {coming['at']} {coming['playbook']} begins", highlight=False)
+        stdout.print(
+            f"    {local_minute(coming['at'])} {coming['playbook']} begins", highlight=False
+        )
 
 
 @app.command()

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import stdout
+from careline_cli.console import copied, local_minute, stdout
 from careline_cli.customer.profile_api import number_of
 
 app = typer.Typer(
@@ -55,19 +55,19 @@ def list_cases(
     if as_json:
         stdout.print_json(data=found)
         return
-    table = Table("opened", "case", "customer", "playbook", "version", "status", "missed", box=None)
+    # a case's name says whose and of which playbook
+    table = Table(copied("case"), "opened", "version", "status", "missed", "now of", box=None)
     for case in found["cases"]:
         missed = sum(step["verdict"] in ("missed", "late") for step in case["steps"])
         table.add_row(
-            case["opened_at"],
             case["case"],
-            case["customer"],
-            case["playbook"],
+            local_minute(case["opened_at"]),
             str(case.get("playbook_version", "")),
             case["status"],
             str(missed or ""),
+            case["customer"],
         )
-    stdout.print(table)
+    stdout.print(table if table.rows else "no cases")
 
 
 @app.command()
@@ -85,14 +85,19 @@ def show(case: Annotated[str, typer.Argument(metavar="CASE")], as_json: AsJson =
     stdout.print(
         f"[bold]{found['case']}[/] of {found['customer']} ({found.get('tier', 'no tier')}), "
         f"looked after by {found.get('owner', 'nobody')}: "
-        f"{found['status']}, opened {found['opened_at']} for {'; '.join(found['reasons'])}",
+        f"{found['status']}, opened {local_minute(found['opened_at'])} "
+        f"for {'; '.join(found['reasons'])}",
         highlight=False,
         soft_wrap=True,
     )
     table = Table("step", "due", "done", "verdict", "", box=None)
     for step in found["steps"]:
-        done = step.get("done_at") or step.get("sent_at") or ""
+        due, done = step.get("due_at"), step.get("done_at") or step.get("sent_at")
         table.add_row(
-            step["step"], step.get("due_at", ""), done, step["verdict"], step.get("detail", "")
+            step["step"],
+            local_minute(due),
+            local_minute(done),
+            step["verdict"],
+            step.get("detail", ""),
         )
     stdout.print(table)

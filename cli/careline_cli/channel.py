@@ -16,7 +16,7 @@ from rich.table import Table
 
 from careline_cli.checkout import local_stack
 from careline_cli.console import CommandError, progress, stdout
-from careline_cli.endpoints import running_endpoints
+from careline_cli.endpoints import running_servers
 from careline_contracts.envelope import Envelope, Record, to_headers, to_text
 from careline_contracts.events.operations import ChannelKey, ChannelRegistered
 from careline_contracts.events.touchpoints import Channel
@@ -83,7 +83,7 @@ def create(
             f"{', '.join(unknown)}: the channel {channel} has no such event.",
             fix="careline contracts lists what each channel may say.",
         )
-    endpoints = running_endpoints()
+    endpoints = running_servers()
     if name in asyncio.run(_read(endpoints.kafka)):
         raise CommandError(
             f"There is a channel system {name} already.",
@@ -116,7 +116,7 @@ def list_channels(as_json: AsJson = False) -> None:
 
     careline channel list --json
     """
-    found = asyncio.run(_read(running_endpoints().kafka))
+    found = asyncio.run(_read(running_servers().kafka))
     if as_json:
         stdout.print_json(data=[_described(channel) for _, channel in sorted(found.items())])
         return
@@ -125,7 +125,7 @@ def list_channels(as_json: AsJson = False) -> None:
         keys = ", ".join(_key_in_words(key) for key in channel.keys)
         sources, types = ", ".join(channel.sources), len(channel.event_types)
         table.add_row(name, channel.channel, sources, str(types), keys)
-    stdout.print(table)
+    stdout.print(table if found else "no channel system is registered")
 
 
 @app.command()
@@ -144,7 +144,7 @@ def rotate(
 
     careline channel rotate hotline --overlap-hours 0   # the old key is lost or stolen
     """
-    endpoints = running_endpoints()
+    endpoints = running_servers()
     before = _existing(endpoints, name)
     now = datetime.now(UTC)
     made = _new_key(before.keys[-1].kind)
@@ -172,7 +172,7 @@ def revoke(
 
     careline channel revoke hotline --key 3f9a01bc
     """
-    endpoints = running_endpoints()
+    endpoints = running_servers()
     before = _existing(endpoints, name)
     after: ChannelRegistered | None = None
     if key is not None:

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Column
 
 stdout = Console()
 stderr = Console(stderr=True)
@@ -46,7 +48,7 @@ def writable(path: Path | None) -> Path | None:
 
 
 def progress(message: str) -> None:
-    stderr.print(f"[dim]·[/] {escape(message)}")
+    stderr.print(f"[dim]·[/] {escape(message)}", soft_wrap=True)
 
 
 def show_error(error: Explained) -> None:
@@ -58,6 +60,16 @@ def show_error(error: Explained) -> None:
     stderr.print(
         Panel("\n\n".join(parts), title="careline", title_align="left", border_style="red")
     )
+
+
+def show_yaml(text: str) -> None:
+    """The text itself, in colours on a terminal: whole lines, which a file may be made of."""
+    stdout.print(Syntax(text.rstrip(), "yaml", background_color="default"), soft_wrap=True)
+
+
+def copied(header: str) -> Column:
+    """A column of what people copy into the next command: never cut, however narrow the screen."""
+    return Column(header, no_wrap=True, overflow="ignore")
 
 
 def local_minute(instant: str | None) -> str:

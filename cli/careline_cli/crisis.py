@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import stdout
+from careline_cli.console import copied, local_minute, stdout
 
 app = typer.Typer(
     help="Crises: problems that many customers have at once.\n\n[bold]Examples[/]\n\n"
@@ -42,15 +42,11 @@ def list_crises(
     if as_json:
         stdout.print_json(data=found)
         return
-    table = Table(
-        "crisis", "grade", "status", "owner", "customers", "tickets", "about", "since", box=None
-    )
-    # a number is to be copied
-    table.columns[0].no_wrap = True
-    table.columns[0].overflow = "ignore"
+    others = ("grade", "status", "owner", "customers", "tickets", "about", "since")
+    table = Table(copied("crisis"), *others, box=None)
     for one in found["crises"]:
         numbers = (str(one["customers"]), str(len(one["tickets"])))
         about = ", ".join(one["labels"])
         row = (one["crisis"], str(one["grade"]), one["status"], one["owner"], *numbers, about)
-        table.add_row(*row, one["opened_at"][:16])
-    stdout.print(table)
+        table.add_row(*row, local_minute(one["opened_at"]))
+    stdout.print(table if table.rows else "no crises")

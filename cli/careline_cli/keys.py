@@ -16,7 +16,7 @@ from rich.table import Table
 
 from careline_cli.checkout import local_stack
 from careline_cli.console import CommandError, progress, stdout
-from careline_cli.endpoints import running_endpoints
+from careline_cli.endpoints import running_servers
 from careline_contracts.topics import CATALOGUE, RAW
 from careline_localstack import Endpoints
 from careline_profile.protection.resealing import left_under, reseal
@@ -112,7 +112,7 @@ def reencrypt(as_json: AsJson = False) -> None:
 
     careline keys reencrypt --json
     """
-    keyring, endpoints = Keyring(_read()), running_endpoints()
+    keyring, endpoints = Keyring(_read()), running_servers()
     # whoever still seals under the key that was current a moment ago has looked again by then
     time.sleep(2 * LOOK_EVERY_SECONDS)
     try:
@@ -144,7 +144,7 @@ def retire(id: KeyId) -> None:
     """
     keys = _read()
     if id in keys.seal_keys and id != keys.current_seal_key:
-        endpoints = running_endpoints()
+        endpoints = running_servers()
         # whoever still seals under the key that was current a moment ago has looked again by then
         time.sleep(2 * LOOK_EVERY_SECONDS)
         places = asyncio.run(_sealed_under(id, endpoints))

@@ -36,7 +36,7 @@ def ask(
         raise CommandError(
             f"{service.capitalize()} does not answer.",
             why=str(error),
-            fix="careline status shows what runs.",
+            fix="careline status shows what runs, careline up starts it.",
         ) from error
     if answer.is_error:
         raise CommandError(_words(service, answer))

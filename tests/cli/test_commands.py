@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,13 +13,15 @@ from pathlib import Path
 import psutil
 import pytest
 import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from careline_cli import check
 from careline_cli.app import COMMANDS, app
 from careline_cli.checkout import stack_of_its_own
-from careline_cli.console import writable
-from careline_localstack import LocalStack
+from careline_cli.console import CommandError, writable
+from careline_contracts.topics import SERVICES, WITH_DATABASE
+from careline_localstack import Endpoints, LocalStack
 from tests.foreground import in_the_foreground
 
 
@@ -72,10 +75,64 @@ def test_exit_codes(careline: Command, line: str, exit_code: int) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", list(COMMANDS))
-def test_every_command_teaches_by_example(command: str) -> None:
-    help_text = CliRunner().invoke(app, [command, "--help"]).stdout
-    assert f"careline {command}" in help_text.replace("\n", " ")
+def every_command() -> Iterator[str]:
+    """Each command and each of its subcommands, as one types it."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    waiting = [(name, group.get_command(typer.Context(group), name)) for name in COMMANDS]
+    while waiting:
+        line, command = waiting.pop()
+        yield line
+        if isinstance(command, TyperGroup):
+            waiting += [(f"{line} {name}", one) for name, one in command.commands.items()]
+
+
+@pytest.mark.parametrize("line", sorted(every_command()))
+def test_every_command_teaches_by_example(line: str) -> None:
+    help_text = CliRunner().invoke(app, [*line.split(), "--help"]).stdout
+    assert f"careline {line.split()[0]}" in help_text.partition("Examples")[2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("statsu", "Did you mean status?"), ("tickets", "Did you mean ticket?"), ("xyzzy", "xyzzy")],
+)
+def test_a_misspelt_command_is_told_what_was_meant(typed: str, meant: str) -> None:
+    assert meant in CliRunner().invoke(app, [typed]).stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "deadletter list",
+        "channel list",
+        "channel create hotline --channel phone --source /phone",
+        "policy history",
+        "policy publish services/scoring/careline_scoring/policy.yaml",
+        "policy backtest services/scoring/careline_scoring/policy.yaml",
+        "playbook dry-run services/engagement/careline_engagement/policy.yaml",
+        "audit verify",
+        "case list",
+    ],
+)
+def test_a_stack_that_was_stopped_is_not_waited_for(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        silent = f"127.0.0.1:{once.getsockname()[1]}"
+    stopped = Endpoints(
+        services=dict.fromkeys(SERVICES, f"http://{silent}"),
+        kafka=silent,
+        databases=dict.fromkeys(WITH_DATABASE, f"postgresql://{silent}/any"),
+        valkey=f"redis://{silent}/0",
+    )
+    (tmp_path / "endpoints.json").write_text(json.dumps(stopped.as_json()))
+    monkeypatch.setenv("CARELINE_HOME", str(tmp_path))
+
+    stopped_with = CliRunner().invoke(app, line.split()).exception
+
+    assert isinstance(stopped_with, CommandError)
+    assert "does not answer" in stopped_with.what and "careline up" in stopped_with.fix
 
 
 @pytest.mark.parametrize(

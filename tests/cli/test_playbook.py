@@ -85,6 +85,10 @@ def test_playbooks_in_force_are_shown_and_one_of_them_whole() -> None:
     wording = run("playbook", "show", "retention")
     assert "# nobody is asked to stay twice in a month" in wording, "the reasons, too"
     assert "wake-up" not in wording
+    above_and_last = run("playbook", "show", "account-call").splitlines()
+    assert above_and_last[0].startswith("  # CARE-1, CARE-2: who is worth a person")
+    assert wording.splitlines()[-1].strip() == "- outreach.answered/replied"
+    assert {*wording.splitlines()} <= {*POLICY.read_text("utf-8").splitlines()}, "whole lines"
     with pytest.raises(CommandError, match="no playbook 'retain'"):
         run("playbook", "show", "retain")
 

@@ -108,6 +108,7 @@ def test_every_service_ships_a_policy_that_holds_and_differs_from_itself_in_noth
 ) -> None:
     shown = json.loads(run("show", "--service", service, "--json"))
     assert Path(shown["path"]).read_text("utf-8") == shown["text"] == own(service).text
+    assert run("show", "--service", service).rstrip() == shown["text"].rstrip(), "whole lines"
     assert shown["version"] == own(service).version
 
     checked = json.loads(run("check", shown["path"], "--service", service, "--json"))

@@ -83,10 +83,10 @@ POLICY = shipped_policy().policy
             id="CARE-5 a referral is thanked for",
         ),
         pytest.param(
-            "cross-sell", "order.placed", "message", "cross-sell", id="CARE-5 phone → screen"
+            "cross-sell", "product/phone", "message", "cross-sell", id="CARE-5 phone → screen"
         ),
         pytest.param(
-            "cross-sell", "order.placed", "propose", "maintenance", id="CARE-5 equipment → upkeep"
+            "maintenance", "product/equipment", "propose", "maintenance", id="CARE-5 equipment"
         ),
         pytest.param(
             "core-bundle", "tier/core", "message", "core-bundle", id="CARE-5 bundles for core"

@@ -179,6 +179,7 @@ async def test_a_purchase_heard_before_the_warning_it_follows_still_saves(
         ("A-retention-2-risk", "case-step.breached", "contact"),
         ("A-retention-2-risk", "case-step.breached", "cause"),
         ("A-retention-2-risk", "case-step.breached", "offer"),
+        ("A-retention-2-risk", "case-step.done", "contact"),
         ("A-retention-2-risk", "case.closed", "saved"),
     ]
 

@@ -149,7 +149,9 @@ def lives(draw: st.DrawFn) -> list[Heard]:
         if number == "B" and merge is not None:
             changes = [change for change in changes if change[0] <= merge]
         life += [
-            Heard(at, (number, Change(version, at, *verdict, (), f"{number}s{version}")))
+            Heard(
+                at, (number, Change(version, at, *verdict, verdict[1:], (), f"{number}s{version}"))
+            )
             for version, (at, verdict) in enumerate(changes, start=1)
         ]
     if merge is not None:

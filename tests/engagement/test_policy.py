@@ -30,12 +30,17 @@ def test_the_shipped_retention_is_the_handbooks() -> None:
 
 def test_only_touchpoints_that_a_rule_looks_at_are_heard() -> None:
     assert shipped_with("retention").policy.touchpoint_types == {
+        "careline.answer.given.v1",
         "careline.call.completed.v1",
+        "careline.callback.requested.v1",
         "careline.chat-session.closed.v1",
+        "careline.enquiry.made.v1",
         "careline.order.placed.v1",
+        "careline.post.published.v1",
         "careline.purchase.completed.v1",
         "careline.sms.replied.v1",
         "careline.store.visited.v1",
+        "careline.survey.answered.v1",
     }
 
 
@@ -55,7 +60,7 @@ def test_only_touchpoints_that_a_rule_looks_at_are_heard() -> None:
         ),
         pytest.param(
             ("trigger: risk/high", "trigger: risk/huge"),
-            "'risk/huge' is no touchpoint, verdict of scoring, change of a ticket or moment",
+            "'risk/huge' is no touchpoint, verdict or tag of scoring, change of a ticket or moment",
             id="unknown trigger",
         ),
         pytest.param(("step: cause", "step: contact"), "step contact is there twice", id="twice"),

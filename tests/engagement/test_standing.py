@@ -14,7 +14,8 @@ KEPT = timedelta(days=44)
 
 
 def a_change(version: int, verdict: VerdictName, to: str) -> Change:
-    return Change(version, after(version), verdict, to, (f"reason {version}",), f"e{version}")
+    reasons = (f"reason {version}",)
+    return Change(version, after(version), verdict, to, (to,), reasons, f"e{version}")
 
 
 CHANGES = [

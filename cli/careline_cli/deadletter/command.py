@@ -25,7 +25,7 @@ from careline_cli.deadletter.letters import (
     read_record,
     replay_mark,
 )
-from careline_cli.endpoints import running_endpoints
+from careline_cli.endpoints import running_servers
 from careline_cli.replay import Pipeline
 from careline_contracts.envelope import Record
 from careline_contracts.topics import DEAD_LETTERS, SERVICES
@@ -80,7 +80,7 @@ def list_letters(
             described["reason"],
             described["state"],
         )
-    stdout.print(table)
+    stdout.print(table if found else "no dead letters")
     if len(found) > SHOWN:
         stderr.print(f"… and {len(found) - SHOWN} older ones: --json has all of them")
 
@@ -96,7 +96,7 @@ def show(
     careline deadletter show ingest-3
     """
     service, offset = _parse(name)
-    record = _record(running_endpoints(), service, offset)
+    record = _record(running_servers(), service, offset)
     letter = next(one for one in _letters(service) if one.offset == offset)
     if as_json:
         content = json.loads(readable(record))
@@ -135,7 +135,7 @@ def replay(
 
     EDITOR=nano careline deadletter replay ingest-3 --edit
     """
-    endpoints = running_endpoints()
+    endpoints = running_servers()
     letters = _chosen(names or [], service=service, reason=reason, every=every)
     results = []
     for letter in letters:
@@ -220,7 +220,7 @@ def _letters(service: str | None) -> list[Letter]:
     if service is not None and service not in DEAD_LETTERS:
         raise typer.BadParameter(f"{service!r} is none of {', '.join(SERVICES)}.")
     services = [service] if service else SERVICES
-    return asyncio.run(read_letters(running_endpoints().kafka, services))
+    return asyncio.run(read_letters(running_servers().kafka, services))
 
 
 def _select(letters: Sequence[Letter], *, reason: str | None, waiting: bool) -> list[Letter]:

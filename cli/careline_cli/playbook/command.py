@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.syntax import Syntax
+import yaml
 from rich.table import Table
 
 from careline_cli.case import list_cases
-from careline_cli.console import CommandError, progress, stdout
-from careline_cli.endpoints import running_endpoints
+from careline_cli.console import CommandError, progress, show_yaml, stdout
+from careline_cli.endpoints import running_servers
 from careline_cli.playbook.log import records
 from careline_cli.policy import models, published
 from careline_cli.policy.command import publish as publish_policy
@@ -87,7 +87,7 @@ def show(
     if as_json:
         stdout.print_json(playbooks[name].model_dump_json())
         return
-    stdout.print(Syntax(_wording(described["text"], name), "yaml", background_color="default"))
+    show_yaml(_wording(described["text"], name))
 
 
 @app.command("dry-run")
@@ -107,8 +107,8 @@ def dry_run(
     careline playbook dry-run services/engagement/careline_engagement/policy.yaml --days 7 --json
     """
     loaded = _loaded(file)
-    endpoints = running_endpoints()
-    now = published.clock(endpoints, "engagement")
+    endpoints = running_servers()
+    now = published.clock("engagement")
     book = Book([Edition(ALWAYS, loaded.policy, loaded.version)])
     news = asyncio.run(_rehearsed(endpoints.kafka, book, now))
     report = _report(news, since=now - timedelta(days=days), until=now)
@@ -249,9 +249,18 @@ def _table(playbooks: Sequence[dict[str, Any]]) -> Table:
 
 
 def _wording(text: str, name: str) -> str:
-    """The lines of one playbook, with its reasons."""
+    """The lines of one playbook, with its reasons and what is said above it."""
+    playbooks = _keys(yaml.compose(text))["playbooks"].value
+    place = next(node for node in playbooks if _keys(node)["playbook"].value == name)
     lines = text.splitlines()
-    begins = [n for n, line in enumerate(lines) if line.startswith("  - playbook: ")]
-    first = next(n for n in begins if lines[n] == f"  - playbook: {name}")
-    after = next(n for n in [*begins, len(lines)] if n > first)
+    first, after = place.start_mark.line, place.end_mark.line
+    while lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    # what stands below it is said above the next
+    while not lines[after - 1].strip() or lines[after - 1].lstrip().startswith("#"):
+        after -= 1
     return "\n".join(lines[first:after])
+
+
+def _keys(mapping: Any) -> dict[str, Any]:
+    return {key.value: value for key, value in mapping.value}

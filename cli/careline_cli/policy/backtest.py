@@ -36,7 +36,7 @@ def compare(
     began = time.monotonic()
     database = endpoints.databases["scoring"]
     # a clock that is replayed may stand behind what was decided already
-    seen = [published.clock(endpoints, "scoring"), newest_decision(database)]
+    seen = [published.clock("scoring"), newest_decision(database)]
     now = max(instant for instant in seen if instant is not None)
     last_day = Rulebook(live.policy, version=live.version).calendar.day_of(now)
     question = Question(live.text, candidate.text, last_day - days, last_day, _playbooks())

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.syntax import Syntax
 from rich.table import Table
 
-from careline_cli.console import CommandError, progress, stdout, writable
-from careline_cli.endpoints import running_endpoints
+from careline_cli.console import CommandError, progress, show_yaml, stdout, writable
+from careline_cli.endpoints import running_servers
 from careline_cli.policy import backtest, models, published
 from careline_cli.policy.differences import differences
 from careline_cli.policy.page import page
@@ -72,7 +71,7 @@ def show(service: Service = "scoring", as_json: AsJson = False) -> None:
     for each in described["coming"]:
         progress(f"from {each['effective_at']}: {each['version']}")
     progress(f"a copy to edit: {described['path']}")
-    stdout.print(Syntax(described["text"], "yaml", background_color="default"))
+    show_yaml(described["text"])
 
 
 @app.command()
@@ -131,7 +130,7 @@ def try_on_the_facts(
 
     careline policy backtest services/scoring/careline_scoring/policy.yaml --html backtest.html
     """
-    endpoints = running_endpoints()
+    endpoints = running_servers()
     candidate, live = _candidate("scoring", file)
     found = backtest.compare(endpoints, live, candidate, days=days)
     if html is not None:
@@ -159,7 +158,7 @@ def publish(
 
     careline policy publish services/scoring/careline_scoring/policy.yaml --note "yearly review"
     """
-    endpoints = running_endpoints()
+    endpoints = running_servers()
     described = published.ask(endpoints, service)
     candidate, _ = _candidate(service, file)
     last = (described["coming"] or [described])[-1]
@@ -181,8 +180,8 @@ def history(service: Service = "scoring", as_json: AsJson = False) -> None:
 
     careline policy history --service scoring --json
     """
-    endpoints = running_endpoints()
-    now = published.clock(endpoints, service)
+    endpoints = running_servers()
+    now = published.clock(service)
     records = published.history(endpoints, service)
     applied = rescorings(endpoints) if service == "scoring" else {}
     rows = [
@@ -219,9 +218,9 @@ def rollback(
 
     careline policy rollback --note "too many left core"
     """
-    endpoints = running_endpoints()
+    endpoints = running_servers()
     # one that was published a moment ago is about to be in force
-    soon = published.clock(endpoints, service) + published.LEAD
+    soon = published.clock(service) + published.LEAD
     records = [p for p in published.history(endpoints, service) if p.effective_at <= soon]
     if not records:
         raise CommandError(f"No published policy of {service} is in force.")

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from careline_cli import service_api
 from careline_cli.checkout import home_directory
 from careline_cli.console import CommandError, progress
 from careline_cli.endpoints import running_endpoints
@@ -57,7 +58,7 @@ def ask(endpoints: Endpoints, service: str) -> Described:
         answer.raise_for_status()
     except httpx.HTTPError as error:
         raise CommandError(
-            f"{service} does not answer.", why=str(error), fix="careline status says what runs."
+            f"{service} does not answer.", why=str(error), fix="careline status shows what runs."
         ) from error
     described: Described = answer.json()
     return described
@@ -91,7 +92,7 @@ def publish(
     restores: str | None = None,
 ) -> PolicyPublished:
     """Publishes a policy and returns when the service knows it; raises `CommandError`."""
-    earliest = clock(endpoints, service) + LEAD
+    earliest = clock(service) + LEAD
     if effective_at is not None and effective_at < earliest:
         raise CommandError(
             f"{to_text(effective_at)} is too early.",
@@ -123,11 +124,9 @@ def _free(instant: datetime, taken: Collection[datetime]) -> datetime:
     return instant
 
 
-def clock(endpoints: Endpoints, service: str) -> datetime:
-    """What time it is for the service."""
-    answer = httpx.get(f"{endpoints.services[service]}/status", timeout=10)
-    answer.raise_for_status()
-    return from_text(answer.json()["clock"], name="clock")
+def clock(service: str) -> datetime:
+    """What time it is for the service; raises `CommandError`."""
+    return from_text(service_api.ask(service, "GET", "/status")["clock"], name="clock")
 
 
 async def _say(kafka: str, published: PolicyPublished) -> None:

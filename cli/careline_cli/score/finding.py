@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import stdout
+from careline_cli.console import copied, stdout
 from careline_cli.score.movements import AsJson
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 
@@ -47,9 +47,8 @@ def find(
     if not found["customers"]:
         stdout.print("nobody")
         return
-    table = Table("customer", "points", "tier", "value", "need", "risk", "tags", box=None)
-    # a number is to be copied
-    table.columns[0].no_wrap = True
+    others = ("points", "tier", "value", "need", "risk", "tags")
+    table = Table(copied("customer"), *others, box=None)
     for one in found["customers"]:
         verdicts = (one[name] for name in ("customer", "total", "tier", "value", "need", "risk"))
         table.add_row(*verdicts, escape(_carried(one["tags"])))

@@ -8,12 +8,13 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from careline_cli.console import local_minute
+from careline_cli.console import copied, local_minute
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "title": "{ticket} · {kind} {level} · {status} · customer {customer}",
         "columns": "ticket,kind,level,status,opened,team,promises",
+        "none": "no tickets",
         "clock": "{target}: {verdict}, due {due_at}",
         "late": ", {late} late",
         "doubtful": "doubtful pause: begun {left} before {target} was due, ended {until}",
@@ -24,6 +25,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "title": "{ticket} · {kind} {level} · {status} · 客户 {customer}",
         "columns": "工单,类型,级别,状态,创建时间,团队,承诺",
+        "none": "没有工单",
         "clock": "{target}：{verdict}，截止 {due_at}",
         "late": "，超时 {late}",
         "doubtful": "可疑暂停：距 {target} 截止 {left} 时开始，{until} 结束",
@@ -37,10 +39,8 @@ _COLOURS = {"met": "green", "missed": "red", "running": "default", "paused": "ye
 
 def listed(tickets: Iterable[Mapping[str, Any]], language: str) -> RenderableType:
     """A line a ticket, with the verdict of each promise."""
-    table = Table(*WORDS[language]["columns"].split(","), box=None)
-    # a number is to be copied
-    table.columns[0].no_wrap = True
-    table.columns[0].overflow = "ignore"
+    number, *others = WORDS[language]["columns"].split(",")
+    table = Table(copied(number), *others, box=None)
     for one in tickets:
         table.add_row(
             one["ticket"],
@@ -51,7 +51,7 @@ def listed(tickets: Iterable[Mapping[str, Any]], language: str) -> RenderableTyp
             escape(one["team"] or one["agent"] or "–"),
             " ".join(_coloured(clock["target"], clock["verdict"]) for clock in one["clocks"]),
         )
-    return table
+    return table if table.rows else WORDS[language]["none"]
 
 
 def shown(ticket: Mapping[str, Any], language: str) -> RenderableType:

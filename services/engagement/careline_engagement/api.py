@@ -25,7 +25,8 @@ Limit = Annotated[int, Query(ge=1, le=MOST)]
 
 
 class StepView(BaseModel):
-    """One step of a case; `detail` is what was found or offered, or stood against a contact."""
+    """One step of a case; `detail` is what was found or offered, by what the customer replied, or
+    what stood against a contact."""
 
     step: str
     due_at: datetime | None = None

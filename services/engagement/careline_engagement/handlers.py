@@ -280,16 +280,17 @@ def entries_of(changes: Mapping[str, Sequence[Change]], book: Book) -> Iterator[
             if change.verdict in policy.cadence.goes_by and change.at not in looked:
                 looked.add(change.at)
                 yield from moments.contact_look(number, change.at, policy)
-            yield from rules.entries(
-                f"{change.verdict}/{change.to}",
-                policy,
-                number=number,
-                at=change.at,
-                event_id=change.event_id,
-                version=change.version,
-                reasons=change.reasons,
-                traceparent=change.traceparent,
-            )
+            for value in change.gained:
+                yield from rules.entries(
+                    f"{change.verdict}/{value}",
+                    policy,
+                    number=number,
+                    at=change.at,
+                    event_id=change.event_id,
+                    version=change.version,
+                    reasons=change.reasons,
+                    traceparent=change.traceparent,
+                )
 
 
 def _asked(news: News, family: Family, playbook: Playbook) -> Iterator[Asked]:

@@ -15,7 +15,7 @@ from careline_contracts.events.profile import (
     CustomerState,
     Move,
 )
-from careline_contracts.events.scoring import VerdictsChanged
+from careline_contracts.events.scoring import Became, VerdictsChanged
 from careline_contracts.events.ticketing import (
     TicketBreached,
     TicketChange,
@@ -310,7 +310,14 @@ def _changes(envelope: Envelope, decision: VerdictsChanged) -> Iterator[Change]:
             decision.as_of,
             verdict,
             became.to if isinstance(became.to, str) else TAG_SEPARATOR.join(became.to),
+            _gained(became),
             became.reasons,
             envelope.id,
             envelope.traceparent,
         )
+
+
+def _gained(became: Became) -> tuple[str, ...]:
+    if isinstance(became.to, str):
+        return (became.to,)
+    return tuple(value for value in became.to if value not in (became.from_ or ()))

@@ -15,6 +15,8 @@ class Change(NamedTuple):
     at: datetime
     verdict: VerdictName
     to: str
+    gained: tuple[str, ...]
+    """The values that are new: each may begin a case."""
     reasons: tuple[str, ...]
     event_id: str
     traceparent: str = ""

@@ -1,9 +1,10 @@
 """What tests need: the policy as shipped, events as others say them, a stage to hear them."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, cast
 
 import yaml
@@ -184,12 +185,20 @@ class Engagement(StageInTest):
         return self.decision(customer, hours, *reasons, risk=to)
 
     def decision(
-        self, customer: str, hours: float, *reasons: str, **to: str | tuple[str, ...]
+        self,
+        customer: str,
+        hours: float,
+        *reasons: str,
+        before: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+        **to: str | tuple[str, ...],
     ) -> ConsumerRecord:
-        """What one decision of scoring changed, and into what."""
+        """What one decision of scoring changed, into what, and which tags had values before."""
         version = self._decisions[customer] = self._decisions.get(customer, 0) + 1
         changes = {
-            cast(VerdictName, verdict): Became(to=to[verdict], reasons=reasons) for verdict in to
+            cast(VerdictName, verdict): Became(
+                from_=before.get(verdict), to=to[verdict], reasons=reasons
+            )
+            for verdict in to
         }
         decided = VerdictsChanged(
             customer=customer,

@@ -78,7 +78,7 @@ class CaseStepDone(CaseChange):
     type: ClassVar[str] = "careline.case-step.done.v1"
     step: str
     detail: ShortText | None = None
-    """The cause that was found, or the offer that was made."""
+    """The cause that was found, the offer that was made, or what the customer did for a reply."""
 
 
 class CaseStepBreached(CaseChange):

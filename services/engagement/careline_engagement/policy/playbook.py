@@ -24,7 +24,7 @@ from careline_engagement.policy.steps import (
     Wait,
     When,
 )
-from careline_engagement.policy.words import Evidence, Flaw, Name, Part, Trigger
+from careline_engagement.policy.words import ELSEWHERE, Evidence, Flaw, Name, Part, Trigger
 
 
 class Entry(Part):
@@ -110,6 +110,7 @@ class Playbook(Part):
             self.exit.by if self.exit else (),
             *(step.done_by for step in self.steps if isinstance(step, Obligation)),
             *(step.for_ for step in self.steps if isinstance(step, Wait)),
+            *(step.replied_by for step in self.steps if isinstance(step, OutreachStep)),
         )
 
     @cached_property
@@ -139,6 +140,7 @@ class Playbook(Part):
     def _flaws(self) -> Iterator[Flaw]:
         """What is wrong with the steps, first things first."""
         place = {step.step: n for n, step in enumerate(self.steps)}
+        listens = ELSEWHERE in self.evidence
         for n, step in enumerate(self.steps):
             if place[step.step] != n:
                 yield Flaw(f"step {step.step} is there twice", "steps", n)
@@ -151,6 +153,10 @@ class Playbook(Part):
                 step.limit_minor.values(), default=0
             ):
                 yield Flaw(f"step {step.step} asks approval above its limit", "steps", n)
+            if isinstance(step, OutreachStep) and step.replied_by and not listens:
+                yield Flaw(f"nothing looks at {ELSEWHERE} of step {step.step}", "steps", n)
+        if listens and not any(isinstance(s, OutreachStep) and s.replied_by for s in self.steps):
+            yield Flaw(f"{ELSEWHERE} can't come: no outreach is replied_by anything")
         reached = self.reached
         for n, step in enumerate(self.steps):
             if step.step not in reached:

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt, model_validator
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
-from careline_engagement.policy.words import VERDICTS, Evidence, Name, Part, Text
+from careline_engagement.policy.words import VERDICTS, Evidence, Name, Part, Text, Touchpoints
 
 Role = Literal["supervisor", "account_manager", "on_call"]
 Ending = Literal["saved", "lost", "withdrawn", "reached", "ended"]
@@ -132,6 +132,8 @@ class OutreachStep(StepPolicy):
     """By when the channel is to have delivered it; after that it expires."""
     suppressed: Name | None = None
     """Where to go on when it was suppressed; the step below, if none is named."""
+    replied_by: Touchpoints = frozenset()
+    """What the customer may do after it went out that is a reply: `outreach.answered/elsewhere`."""
 
     @property
     def patience(self) -> timedelta:

@@ -5,12 +5,14 @@ from typing import Annotated, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from careline_contracts.events.engagement import FollowUpRecorded
-from careline_contracts.events.scoring import Need, Risk, Tier, Value
+from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
 
 OUTREACH = "outreach.answered"
 UNDELIVERED = f"{OUTREACH}/failed"
 """The kind of fact that an outreach reached nobody."""
+ELSEWHERE = f"{OUTREACH}/elsewhere"
+"""Evidence that the customer answered an outreach by what its step is `replied_by`."""
 _RESULTS: tuple[str, ...] = get_args(OutreachAnswered.model_fields["result"].annotation)
 
 TOUCHPOINTS = {
@@ -26,11 +28,15 @@ VERDICTS: dict[str, tuple[str, ...]] = {
 }
 """What scoring says of a customer, and the values of each."""
 
+TAGS: frozenset[str] = frozenset(get_args(TagName))
+"""What else it says, in values that nobody lists: regions, products, whom the record calls vip."""
+
 FOLLOW_UP = "follow-up"
 _FOLLOW_UPS: tuple[str, ...] = get_args(FollowUpRecorded.model_fields["result"].annotation)
 _EVIDENCE = {
     *TOUCHPOINTS,
     *(f"{OUTREACH}/{name}" for name in (*_RESULTS, "cause", "offer")),
+    ELSEWHERE,
     *(f"{FOLLOW_UP}/{name}" for name in _FOLLOW_UPS),
 }
 TICKETS = ("ticket.opened", "ticket.resolved", "ticket.breached")
@@ -53,15 +59,23 @@ def _known_evidence(kind: str) -> str:
     return kind
 
 
+def _known_touchpoint(kind: str) -> str:
+    if kind not in TOUCHPOINTS:
+        raise ValueError(f"{kind!r} is no touchpoint")
+    return kind
+
+
 def _known_trigger(trigger: str) -> str:
-    if trigger not in _TRIGGERS and not trigger.startswith(f"{MOMENT}/"):
-        raise ValueError(
-            f"{trigger!r} is no touchpoint, verdict of scoring, change of a ticket or moment"
-        )
-    return trigger
+    kind, _, value = trigger.partition("/")
+    if trigger in _TRIGGERS or kind == MOMENT or (kind in TAGS and value):
+        return trigger
+    raise ValueError(
+        f"{trigger!r} is no touchpoint, verdict or tag of scoring, change of a ticket or moment"
+    )
 
 
 Evidence = frozenset[Annotated[str, AfterValidator(_known_evidence)]]
+Touchpoints = frozenset[Annotated[str, AfterValidator(_known_touchpoint)]]
 Trigger = Annotated[str, AfterValidator(_known_trigger)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^/\s]+$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]

@@ -17,7 +17,7 @@ from careline_engagement.policy.words import MOMENT
 from careline_engagement.rules import moments, parting
 from careline_engagement.rules.book import Book, Edition
 from careline_engagement.rules.budget import Spent
-from careline_engagement.rules.course import View, course, evidence_for
+from careline_engagement.rules.course import View, course
 from careline_engagement.rules.entry import (
     decide,
     entries,
@@ -25,6 +25,7 @@ from careline_engagement.rules.entry import (
     open_case,
     says_nothing,
 )
+from careline_engagement.rules.evidence import evidence_for
 
 __all__ = [
     "Book",
@@ -199,7 +200,7 @@ def _courses(family: Family, book: Book) -> Iterator[tuple[Case, Playbook, list[
         playbook = book.playbook_of(case)
         merged = _merged(case, older, family)
         view = views[case.number] = views.get(case.number) or _view(case.number, family, book)
-        view = view._replace(evidence=evidence_for(case, view.facts, family))
+        view = view._replace(evidence=evidence_for(case, playbook, view.facts, family))
         moves = course(case, playbook, view, merged=merged)
         older.append((case, moves[-1].at))
         yield case, playbook, moves

@@ -44,7 +44,7 @@ class View(NamedTuple):
     family: Family
     facts: Sequence[Fact]
     evidence: Sequence[Fact]
-    """Those that count for the case; see `evidence_for`."""
+    """Those that count for the case: `evidence.py`."""
     consents: Sequence[Consent]
     spent: Sequence[budget.Spent]
     book: Book
@@ -84,21 +84,6 @@ def course(case: Case, playbook: Playbook, view: View, *, merged: Move | None = 
 def asks_owner(case: Case, playbook: Playbook) -> bool:
     """Whether there may be work for the account manager in a case."""
     return playbook.asks_manager and not case.held_out
-
-
-def evidence_for(case: Case, facts: Sequence[Fact], family: Family) -> list[Fact]:
-    """Those of the customer's facts that count for a case.
-
-    Strictly after the opening: the event that began the case is not what answers it, nor is what
-    another number had done before. An answer to the outreach of another case is that one's.
-    """
-    asked_by = {contact.request: contact.case for contact in family.contacts}
-    asked_by |= {one.id: one.id for one in family.cases}
-    return [
-        fact
-        for fact in facts
-        if fact.happened_at > case.opened_at and asked_by.get(fact.request, case.id) == case.id
-    ]
 
 
 def _endings(case: Case, playbook: Playbook, evidence: Sequence[Fact]) -> Iterator[Move]:

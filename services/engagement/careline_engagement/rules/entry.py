@@ -8,6 +8,7 @@ from typing import Any
 from careline_engagement.model import Case, Entry, Family, Outcome, Ruling
 from careline_engagement.policy import EngagementPolicy, Playbook
 from careline_engagement.policy.steps import When
+from careline_engagement.policy.words import VERDICTS
 from careline_engagement.rules.owners import owner_of
 
 
@@ -24,8 +25,7 @@ def entries(
     traceparent: str = "",
 ) -> Iterator[Entry]:
     """What an event may begin, named by scoring's decision and verdict, or by the event's id."""
-    verdict, _, _ = trigger.partition("/")
-    name, body = f"{version}-{verdict}" if version else short(event_id), body or {}
+    name, body = _named(trigger, version) if version else short(event_id), body or {}
     for playbook in policy.triggers.get(trigger, ()):
         if not any(
             rule.trigger == trigger and rule.where.items() <= body.items()
@@ -47,6 +47,12 @@ def entries(
             event_id,
             traceparent,
         )
+
+
+def _named(trigger: str, version: int) -> str:
+    """One decision may add several values to a tag, each in any words: their stand-in tells."""
+    verdict, _, value = trigger.partition("/")
+    return f"{version}-{verdict}" if verdict in VERDICTS else f"{version}-{verdict}-{short(value)}"
 
 
 def decide(entry: Entry, family: Family, playbook: Playbook) -> Outcome:

@@ -52,8 +52,9 @@ def unfounded(case: Case, family: Family) -> Move | None:
     parting = family.parting
     if parting is None or not parting.covers(case.opened_at):
         return None
-    name, _, verdict = case.trigger.partition("/")
-    if family.verdict(case.number, name, parting.at) in (None, verdict):
+    name, _, value = case.trigger.partition("/")
+    said_alone = family.verdict(case.number, name, parting.at)
+    if said_alone is None or value in family.tag(case.number, name, parting.at):
         return None
     return Move(parting.at, "closed", "withdrawn", f"{case.trigger} was said of two customers")
 
