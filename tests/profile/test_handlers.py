@@ -53,7 +53,9 @@ async def kept(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
         ),
         "held": await rows(profile, "SELECT a, b, reason, kind FROM reviews ORDER BY a, b"),
         "links": await rows(profile, "SELECT * FROM links ORDER BY a, b, source, month"),
-        "contacts": await rows(profile, "SELECT * FROM contacts ORDER BY ref, channel"),
+        "timeline": await rows(
+            profile, "SELECT * FROM timeline ORDER BY occurred_at, event_key, token"
+        ),
     }
 
 
@@ -206,22 +208,6 @@ async def test_personal_values_are_kept_sealed_and_said_nowhere(profile: Profile
     sealed = await rows(profile, "SELECT ref, sealed FROM identities ORDER BY ref DESC")
     assert profile.keyring.open("phone", str(sealed[0][1])) == "+8613911112222"
     assert profile.keyring.open("email", str(sealed[1][1])) == "ann@example.org"
-
-
-async def test_contacts_are_counted_by_identity_and_channel(profile: Profile) -> None:
-    await profile.hear(
-        [
-            profile.touchpoint(ANN, channel="phone", minutes=30),
-            profile.touchpoint(ANN, ANNS_MAIL, channel="phone", minutes=10),
-            profile.touchpoint(ANNS_MAIL, channel="app", minutes=20),
-        ],
-        batch=2,
-    )
-    assert await rows(
-        profile,
-        """SELECT ref, channel, touchpoints, to_char(first_at, 'MI'), to_char(last_at, 'MI')
-        FROM contacts ORDER BY channel DESC""",
-    ) == [(ref(ANN), "phone", 2, "10", "30"), (ref(ANNS_MAIL), "app", 1, "20", "20")]
 
 
 async def test_the_first_event_of_each_source_and_month_is_the_evidence_of_a_link(

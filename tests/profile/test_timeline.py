@@ -105,13 +105,37 @@ async def test_the_same_event_twice_is_on_the_timeline_once(
 
 
 @pytest.mark.stack
-async def test_what_is_too_old_is_forgotten(profile: Profile, client: httpx.AsyncClient) -> None:
-    await profile.hear([profile.touchpoint(ANN, minutes=n) for n in (1, 2, 3)])
-    a_week_later = MONDAY + timedelta(days=7, minutes=3)
+async def test_what_is_too_old_is_forgotten_and_counts_for_ever(
+    profile: Profile, client: httpx.AsyncClient
+) -> None:
+    await profile.hear([profile.touchpoint(ANN, minutes=n) for n in (1, 2, 4)])
+    for at, gone in ((3, 2), (3, 0)):
+        await forget_before(profile, at, gone=gone)
+    assert await minutes(client) == [4]
+    assert await counted(profile) == ({"app": 3}, "09:01", "09:04")
+    # late ones, and in another channel
+    late = [
+        profile.touchpoint(ANN, minutes=0),
+        profile.touchpoint(ANN, minutes=3, channel="phone"),
+    ]
+    await profile.hear(late)
+    await forget_before(profile, 5, gone=3)
+    assert await minutes(client) == []
+    assert await counted(profile) == ({"app": 4, "phone": 1}, "09:00", "09:04")
+
+
+async def forget_before(profile: Profile, minute: int, *, gone: int) -> None:
+    """As a week after this minute, where the timeline keeps a week."""
     async with profile.engine.begin() as connection:
-        assert await forget(connection, a_week_later, kept_days=7) == 2
-        assert await forget(connection, a_week_later, kept_days=7) == 0
-    assert await minutes(client) == [3]
+        now = MONDAY + timedelta(days=7, minutes=minute)
+        assert await forget(connection, now, kept_days=7) == gone
+
+
+async def counted(profile: Profile) -> tuple[dict[str, int], str, str]:
+    """How often, since when and until when Ann was in touch, as her card says."""
+    card = await profile.cards.customer(NUMBER)
+    assert card and card.first_contact_at and card.last_contact_at
+    return card.touchpoints, f"{card.first_contact_at:%H:%M}", f"{card.last_contact_at:%H:%M}"
 
 
 @pytest.mark.stack

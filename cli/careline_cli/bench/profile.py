@@ -20,9 +20,10 @@ from aiokafka import AIOKafkaConsumer
 from careline_cli.bench import measure
 from careline_cli.bench.workload import card_number, phone_number, raw_records
 from careline_cli.replay import Pipeline
+from careline_contracts.events.touchpoints import StoreVisited
 from careline_contracts.topics import TOUCHPOINTS
 from careline_localstack import LocalStack, ServiceOptions
-from careline_profile.rules import customer_number
+from careline_profile.rules import customer_number, token_of
 from careline_runtime.keyring import Keyring
 from careline_runtime.setup import migrate
 
@@ -44,12 +45,14 @@ async def measure_profile(
     await measure.fill_ceiling_topic(stack, events)
     ceiling = await measure.ceiling(stack, events, "default")
     keyring = Keyring.load(stack.home.keyring_file)
-    paces = {}
+    paces, database_us = {}, {}
     for size in sizes:
         await _begin_with(stack, keyring, size)
         await _touchpoints(stack, events, customers=size, seed=seed)
         await asyncio.to_thread(stack.start_services, ServiceOptions(), names=["profile"])
+        used_before = measure.cpu_of(stack.postgres)
         paces[size] = await measure.catching_up(stack, "profile")
+        database_us[size] = 1e6 * (measure.cpu_of(stack.postgres) - used_before) / events
         if size != sizes[-1]:
             await asyncio.to_thread(stack.services["profile"].stop)
     lookups = await _lookups(stack, sizes[-1], seed=seed, seconds=seconds)
@@ -62,6 +65,7 @@ async def measure_profile(
                 "events_per_second": round(pace.events_per_second),
                 "ratio": round(pace.events_per_second / ceiling, 2),
                 "cpu_us": round(pace.cpu_us, 1),
+                "database_cpu_us": round(database_us[size], 1),
             }
             for size, pace in paces.items()
         },
@@ -122,9 +126,12 @@ def _rows(
         ),
     )
     yield (
-        "contacts",
-        ["ref", "channel", "touchpoints", "first_at", "last_at"],
-        ((card, "store", 1, BEFORE, BEFORE) for card, _, _ in made_up),
+        "timeline",
+        ["token", "occurred_at", "event_key", "channel", "type", "body"],
+        (
+            (token_of(card), BEFORE, NOBODY, "store", StoreVisited.type, "{}")
+            for card, _, _ in made_up
+        ),
     )
 
 

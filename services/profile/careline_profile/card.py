@@ -22,6 +22,8 @@ from careline_profile.record.rules.fold import changes, fold, known
 from careline_profile.record.views import ChangeView, RecordView, history_view, record_view
 from careline_profile.rules import kind_of
 from careline_profile.rules.past import as_known, owner_of
+from careline_profile.timeline.model import Contacts
+from careline_profile.timeline.queries import touchpoints_by_channel
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 
@@ -124,7 +126,7 @@ class Cards:
             refs = [ref for ref, _ in identities]
             facts = await facts_of(connection, refs)
             reminders = await standing_reminders(connection, refs)
-            contacts = await queries.contacts(connection, customer.number)
+            contacts = await touchpoints_by_channel(connection, refs)
         return CustomerView(
             customer=customer.number,
             requested=number,
@@ -228,7 +230,7 @@ def reminder_view(reminder: Reminder) -> ReminderView:
     )
 
 
-def _contacts(rows: list[queries.ChannelRow]) -> ContactsView:
+def _contacts(rows: list[Contacts]) -> ContactsView:
     earliest = min(rows, key=lambda c: (c.first_at, c.channel), default=None)
     return ContactsView(
         source_channel=earliest.channel if earliest else None,

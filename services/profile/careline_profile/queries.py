@@ -35,13 +35,6 @@ _MEMBERSHIPS = text("""
     FROM ever JOIN identities USING (ref) ORDER BY recorded_at, ref
 """)
 _CREATED_AT = text("SELECT created_at FROM customers WHERE number = :number")
-_CONTACTS = text("""
-    SELECT channel, CAST(sum(touchpoints) AS bigint) AS touchpoints,
-        min(first_at) AS first_at, max(last_at) AS last_at
-    FROM identities JOIN contacts USING (ref)
-    WHERE customer = :number
-    GROUP BY channel ORDER BY channel
-""")
 _SUMMARY = text("""
     SELECT
         (SELECT count(*) FROM customers WHERE merged_into IS NULL) AS customers,
@@ -58,15 +51,6 @@ class CustomerRow(NamedTuple):
     version: int
     created_at: datetime
     aliases: list[str]
-
-
-class ChannelRow(NamedTuple):
-    """A customer's touchpoints in one channel, all identities together."""
-
-    channel: str
-    touchpoints: int
-    first_at: datetime
-    last_at: datetime
 
 
 async def customer_of(connection: AsyncConnection, ref: str) -> str | None:
@@ -100,11 +84,6 @@ async def created_at(connection: AsyncConnection, number: str) -> datetime:
     """Since when there is this number."""
     found: datetime = (await connection.execute(_CREATED_AT, {"number": number})).scalar_one()
     return found
-
-
-async def contacts(connection: AsyncConnection, number: str) -> list[ChannelRow]:
-    """Touchpoints of a customer by channel."""
-    return [ChannelRow(*row) for row in await connection.execute(_CONTACTS, {"number": number})]
 
 
 async def summary(connection: AsyncConnection) -> dict[str, int]:

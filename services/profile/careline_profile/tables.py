@@ -9,6 +9,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -25,7 +26,7 @@ Instant = DateTime(timezone=True)
 identities = Table(
     "identities",
     metadata,
-    Column("ref", Name, primary_key=True),
+    Column("ref", Name),
     Column("sealed", Text, nullable=False),
     Column("customer", Name, nullable=False, index=True),
     Column("recorded_at", Instant, nullable=False),
@@ -33,6 +34,8 @@ identities = Table(
     Column("moves", Integer, nullable=False, server_default="0"),
     Column("is_shared", Boolean, nullable=False, server_default="false"),
     Column("known_at", Instant),
+    # whose an identity is, which each event asks, is answered by the index alone
+    PrimaryKeyConstraint("ref", postgresql_include=["customer"]),
     comment="Every identity ever seen, with its customer; changed under the lock of that customer. "
     "`known_at` is later than `recorded_at` where that instant had been answered for already.",
 )
@@ -107,17 +110,6 @@ reviews = Table(
     comment="The links (a < b) between different customers: held, for a person to decide.",
 )
 
-contacts = Table(
-    "contacts",
-    metadata,
-    Column("ref", Name, primary_key=True),
-    Column("channel", Name, primary_key=True),
-    Column("touchpoints", BigInteger, nullable=False),
-    Column("first_at", Instant, nullable=False),
-    Column("last_at", Instant, nullable=False),
-    comment="Touchpoints by identity and channel: sum, minimum and maximum commute.",
-)
-
 facts = Table(
     "facts",
     metadata,
@@ -170,9 +162,20 @@ timeline = Table(
     Column("channel", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("body", Text, nullable=False),
-    Index("ix_timeline_token", "token", "occurred_at"),
+    # channels are counted without a look at the rows
+    Index("ix_timeline_token", "token", "occurred_at", postgresql_include=["channel"]),
     Index("ix_timeline_occurred_at", "occurred_at", postgresql_using="brin"),
     comment="Every touchpoint, without sealed texts, under the token of its identity.",
+)
+forgotten_touchpoints = Table(
+    "forgotten_touchpoints",
+    metadata,
+    Column("token", Uuid, primary_key=True),
+    Column("channel", Name, primary_key=True),
+    Column("touchpoints", BigInteger, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    comment="What is too old for the timeline, counted: sum, minimum and maximum commute.",
 )
 reminders = Table(
     "reminders",

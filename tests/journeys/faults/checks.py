@@ -27,6 +27,7 @@ from careline_contracts.topics import (
     Topic,
 )
 from careline_engagement.policy import EngagementPolicy
+from careline_profile.rules import token_of
 from careline_runtime.keyring import Keyring
 from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
@@ -134,13 +135,16 @@ class Input:
             money[self.owner(loaded)] += getattr(loaded.event, "amount_minor", 0)
         return {ref: (times, money[ref]) for ref, times in found.items()}
 
-    def contacts(self) -> dict[tuple[str, str], tuple[int, datetime, datetime]]:
-        """Per identity and channel, how many events, the first and the last."""
-        instants = defaultdict(list)
-        for loaded in self.accepted:
-            channel = getattr(loaded.event, "via", loaded.event.channel)
-            instants[self.owner(loaded), channel].append(loaded.occurred_at)
-        return {name: (len(all), min(all), max(all)) for name, all in instants.items()}
+    def timeline(self) -> Counter[tuple[str, str, datetime]]:
+        """Whose, in which channel and when each event was."""
+        return Counter(
+            (
+                token_of(self.owner(loaded)),
+                getattr(loaded.event, "via", loaded.event.channel),
+                loaded.occurred_at,
+            )
+            for loaded in self.accepted
+        )
 
 
 def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
@@ -164,10 +168,10 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
         | _keys("ticketing", evidence.said[TICKETS.name])
         | answers
     )
-    contacts = {
-        (row["ref"], row["channel"]): (row["touchpoints"], row["first_at"], row["last_at"])
-        for row in evidence.tables["profile"]["contacts"]
-    }
+    timeline = Counter(
+        (row["token"].hex, row["channel"], row["occurred_at"])
+        for row in evidence.tables["profile"]["timeline"]
+    )
     return [
         *differ("touchpoints", ids, touchpoints),
         *differ("profile's inbox", sent.event_keys, inbox),
@@ -180,7 +184,7 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
         ),
         *_unheard(evidence, "ticketing", _keys("profile", merges | sent.of_types(TICKETED))),
         *unequal("scoring's buckets", sent.sums(), {r: (n, money[r]) for r, n in times.items()}),
-        *unequal("profile's contacts", sent.contacts(), contacts),
+        *unequal("profile's timeline", sent.timeline(), timeline),
     ]
 
 

@@ -35,7 +35,7 @@ def _profile(evidence: Evidence, sent: Input) -> State:
     return {
         "identities": {row["ref"]: name_of[row["customer"]] for row in tables["identities"]},
         "links": {(row["a"], row["b"], row["event_key"]): _rest(row) for row in tables["links"]},
-        "contacts": {(row["ref"], row["channel"]): _rest(row) for row in tables["contacts"]},
+        "timeline": {row["event_key"]: _rest(row) for row in tables["timeline"]},
         "reviews": {(row["a"], row["b"]): row["reason"] for row in tables["reviews"]},
         "facts": {tuple(row[column] for column in _TOLD): row["value"] for row in tables["facts"]},
     }

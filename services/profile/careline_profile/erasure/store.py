@@ -14,7 +14,6 @@ from careline_runtime.erasure import Traces
 
 TRACES = Traces(
     rows={
-        "contacts": ("ref",),
         "facts": ("ref",),
         "reminders": ("ref",),
         "duplicates": ("a", "b"),
@@ -26,7 +25,7 @@ TRACES = Traces(
         "customers": ("number",),
         "protection.reasons": ("customer",),
     },
-    tokens={"timeline": "token"},
+    tokens={"timeline": "token", "forgotten_touchpoints": "token"},
     states={CUSTOMERS: "SELECT number FROM customers WHERE number = ANY(CAST(:names AS text[]))"},
     nobody=frozenset({"answered", "applied_policy", "quality_checks"}),
 )
@@ -35,8 +34,9 @@ _WHOLE = text("""
     SELECT ARRAY(SELECT n.number FROM customers n
             WHERE c.number IN (n.number, n.merged_into) ORDER BY n.number) AS numbers,
         c.number, c.version, greatest(:now, (
-            SELECT max(last_at) FROM contacts JOIN identities USING (ref)
-                JOIN customers n ON n.number = identities.customer
+            SELECT max(occurred_at) FROM customers n
+                JOIN identities ON identities.customer = n.number
+                JOIN timeline ON token = CAST(right(ref, 32) AS uuid)
             WHERE c.number IN (n.number, n.merged_into))) AS erased_at
     FROM customers asked JOIN customers c ON c.number = coalesce(asked.merged_into, asked.number)
     WHERE asked.number = :number

@@ -14,10 +14,9 @@ from careline_profile.protection.store import sealed_identities
 from careline_profile.record.model import Fact
 from careline_profile.record.queries import facts_of
 from careline_profile.record.rules.fold import fold
-from careline_profile.rules import kind_of
+from careline_profile.rules import kind_of, token_of
 from careline_profile.timeline.model import Wanted
 from careline_profile.timeline.queries import page
-from careline_profile.timeline.store import TOKEN_LENGTH
 from careline_runtime.access import Caller
 from careline_runtime.keyring import Keyring
 from careline_runtime.unit_of_work import Unit
@@ -117,7 +116,7 @@ def _clear(fact: Fact, keyring: Keyring, *, stands: bool) -> Said:
 
 
 async def _touchpoints(connection: AsyncConnection, refs: list[str]) -> tuple[list[Happened], bool]:
-    tokens = [ref[-TOKEN_LENGTH:] for ref in refs]
+    tokens = [token_of(ref) for ref in refs]
     entries = await page(connection, tokens, Wanted(), limit=MOST_TOUCHPOINTS + 1)
     shown = [
         Happened(

@@ -35,8 +35,11 @@ _VERDICTS = text("""
 """)
 _SIDE = text("""
     SELECT owner.customer, other.ref, other.recorded_at,
-        (SELECT CAST(coalesce(sum(touchpoints), 0) AS bigint) FROM contacts WHERE ref = other.ref)
+        (SELECT count(*) FROM timeline t WHERE t.token = own.token)
+        + (SELECT CAST(coalesce(sum(touchpoints), 0) AS bigint)
+            FROM forgotten_touchpoints f WHERE f.token = own.token)
     FROM identities owner JOIN identities other USING (customer)
+    CROSS JOIN LATERAL (SELECT CAST(right(other.ref, 32) AS uuid) AS token) own
     WHERE owner.ref = :ref
     ORDER BY other.recorded_at, other.ref
 """)

@@ -5,7 +5,7 @@ and of the policy. `attach` and `judge` bring the customers that are known up to
 """
 
 from careline_profile.rules.attachment import approval, attach, judge, settle
-from careline_profile.rules.names import customer_number, kind_of, link_name, usable
+from careline_profile.rules.names import customer_number, kind_of, link_name, token_of, usable
 from careline_profile.rules.partition import Partition, links_people, partition
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "links_people",
     "partition",
     "settle",
+    "token_of",
     "usable",
 ]

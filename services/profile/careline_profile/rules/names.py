@@ -10,10 +10,17 @@ NUMBER_CHARACTERS = 12
 """60 bits: two of a hundred million customers share a number with a chance of 0.4 %, and the
 second is then refused by the database, not mixed with the first."""
 
+TOKEN_LENGTH = 32
+
 
 def kind_of(ref: Ref) -> str:
     """The kind of identity that `ref` names."""
     return ref[: ref.index(":")]
+
+
+def token_of(ref: Ref) -> str:
+    """The token that stands for the value of an identity: no other has it, of no kind."""
+    return ref[-TOKEN_LENGTH:]
 
 
 def customer_number(ref: Ref) -> str:

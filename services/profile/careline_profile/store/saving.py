@@ -88,24 +88,6 @@ _ADD_VERDICT = text("""
     INSERT INTO verdicts (a, b, decided_at, is_one, waives, by, reason)
     VALUES (:a, :b, :decided_at, :is_one, CAST(:waives AS text[]), :by, :reason)
 """)
-_COUNT_CONTACTS = text("""
-    INSERT INTO contacts AS known (ref, channel, touchpoints, first_at, last_at)
-    SELECT * FROM unnest(
-        CAST(:refs AS text[]), CAST(:channels AS text[]), CAST(:counts AS bigint[]),
-        CAST(:firsts AS timestamptz[]), CAST(:lasts AS timestamptz[]))
-    ON CONFLICT (ref, channel) DO UPDATE SET
-        touchpoints = known.touchpoints + excluded.touchpoints,
-        first_at = least(known.first_at, excluded.first_at),
-        last_at = greatest(known.last_at, excluded.last_at)
-""")
-
-
-class Contacts(NamedTuple):
-    """Touchpoints of one identity in one channel."""
-
-    touchpoints: int
-    first_at: datetime
-    last_at: datetime
 
 
 class Cause(NamedTuple):
@@ -123,18 +105,9 @@ class Effects:
         self.witnesses = witnesses
         self.sealed: dict[Ref, str] = {}
         self.changes: list[tuple[Change, Cause]] = []
-        self.contacts: dict[tuple[Ref, str], Contacts] = {}
 
     def add(self, cause: Envelope, touchpoint: Touchpoint, attachment: Attachment) -> None:
         """What one event adds."""
-        at = cause.occurred_at
-        name = (attachment.identity, touchpoint.channel)
-        known = self.contacts.get(name)
-        self.contacts[name] = (
-            Contacts(1, at, at)
-            if known is None
-            else Contacts(known.touchpoints + 1, min(known.first_at, at), max(known.last_at, at))
-        )
         if attachment.changes:
             why = Cause(cause.recorded_at, cause.event_key)
             self.changes += [(change, why) for change in attachment.changes]
@@ -149,8 +122,6 @@ async def save(connection: AsyncConnection, effects: Effects, graph: Graph) -> N
         await _save_customers(connection, graph)
         await _save_reviews(connection, effects.changes, graph)
     await witnesses.add(connection, effects.witnesses)
-    if effects.contacts:
-        await _count_contacts(connection, effects)
 
 
 async def save_verdict(
@@ -272,18 +243,3 @@ async def _save_reviews(
 
 def _pairs(links: Sequence[Pair]) -> dict[str, list[Any]]:
     return {"a_refs": [a for a, _ in links], "b_refs": [b for _, b in links]}
-
-
-async def _count_contacts(connection: AsyncConnection, effects: Effects) -> None:
-    # in order of key: two instances that count the same identities wait, and don't deadlock
-    contacts = sorted(effects.contacts.items())
-    await connection.execute(
-        _COUNT_CONTACTS,
-        {
-            "refs": [ref for (ref, _), _ in contacts],
-            "channels": [channel for (_, channel), _ in contacts],
-            "counts": [c.touchpoints for _, c in contacts],
-            "firsts": [c.first_at for _, c in contacts],
-            "lasts": [c.last_at for _, c in contacts],
-        },
-    )

@@ -9,9 +9,9 @@ from pydantic import AwareDatetime, BaseModel
 from careline_contracts.events.touchpoints import Channel
 from careline_profile import queries
 from careline_profile.numbers import Number
+from careline_profile.rules import token_of
 from careline_profile.timeline.model import Cursor, Wanted
 from careline_profile.timeline.queries import page
-from careline_profile.timeline.store import TOKEN_LENGTH
 from careline_runtime.access import requires
 from careline_runtime.database import Connect
 
@@ -61,7 +61,7 @@ def router(connect: Connect) -> APIRouter:
             if customer is None:
                 raise HTTPException(404, f"no customer has the number {number}")
             refs = [ref for ref, _ in await queries.identities(connection, customer.number)]
-            by_token = {ref[-TOKEN_LENGTH:]: ref for ref in refs}
+            by_token = {token_of(ref): ref for ref in refs}
             entries = await page(connection, by_token, wanted, limit=limit + 1)
         shown = entries[:limit]
         return TimelineView(

@@ -1,4 +1,4 @@
-"""A touchpoint on a timeline, and how a page of it is asked for."""
+"""A touchpoint on a timeline, how a page of it is asked for, and what channels come to."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,15 @@ class Entry(NamedTuple):
     def cursor(self) -> str:
         """Where the page ends whose last entry this is."""
         return str(Cursor(self.occurred_at, self.event_key))
+
+
+class Contacts(NamedTuple):
+    """A customer's touchpoints in one channel, all identities together."""
+
+    channel: str
+    touchpoints: int
+    first_at: datetime
+    last_at: datetime
 
 
 class Cursor(NamedTuple):

@@ -1,4 +1,4 @@
-"""What is asked about a timeline: one page of it."""
+"""What is asked about a timeline: one page of it, or how much there is in each channel."""
 
 from collections.abc import Collection
 
@@ -6,7 +6,9 @@ import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_profile.timeline.model import Entry, Wanted
+from careline_profile.model import Ref
+from careline_profile.rules import token_of
+from careline_profile.timeline.model import Contacts, Entry, Wanted
 
 # for each identity the newest that are wanted, from the end of its index, and of them the newest:
 # a customer with a hundred thousand touchpoints costs one page
@@ -26,6 +28,20 @@ _PAGE = text("""
         ORDER BY t.occurred_at DESC, t.event_key DESC LIMIT :limit
     ) AS newest
     ORDER BY occurred_at DESC, event_key DESC LIMIT :limit
+""")
+
+# from the index alone, as far as the timeline goes, and before it from what was counted
+_CONTACTS = text("""
+    SELECT channel, CAST(sum(touchpoints) AS bigint), min(first_at), max(last_at)
+    FROM (
+        SELECT channel, count(*) AS touchpoints,
+            min(occurred_at) AS first_at, max(occurred_at) AS last_at
+        FROM timeline WHERE token = ANY(CAST(:tokens AS uuid[])) GROUP BY channel
+        UNION ALL
+        SELECT channel, touchpoints, first_at, last_at
+        FROM forgotten_touchpoints WHERE token = ANY(CAST(:tokens AS uuid[]))
+    ) AS counted
+    GROUP BY channel ORDER BY channel
 """)
 
 
@@ -50,3 +66,11 @@ async def page(
         Entry(token.hex, occurred_at, event_key.hex, channel, type, orjson.loads(body))
         for token, occurred_at, event_key, channel, type, body in rows
     ]
+
+
+async def touchpoints_by_channel(
+    connection: AsyncConnection, refs: Collection[Ref]
+) -> list[Contacts]:
+    """How often these identities were in touch, what is forgotten included."""
+    rows = await connection.execute(_CONTACTS, {"tokens": [token_of(ref) for ref in refs]})
+    return [Contacts(*row) for row in rows]

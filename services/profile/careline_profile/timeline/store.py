@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from careline_contracts.envelope import Envelope
 from careline_contracts.events.ingest import Touchpoint
 from careline_profile.model import Ref
+from careline_profile.rules import token_of
 
-TOKEN_LENGTH = 32
 FORGOTTEN_AT_ONCE = 5_000
 
 # The inbox has passed each event once, so no key is looked for: the row and its place in one index
@@ -22,10 +22,23 @@ _ADD = text("""
         CAST(:tokens AS uuid[]), CAST(:occurred AS timestamptz[]), CAST(:events AS uuid[]),
         CAST(:channels AS text[]), CAST(:types AS text[]), CAST(:bodies AS text[]))
 """)
-# through the block range index on time: no look at what stays
+# through the block range index on time: no look at what stays. Counts in order of key, so that two
+# instances wait and don't deadlock
 _FORGET = text("""
-    DELETE FROM timeline WHERE ctid = ANY(ARRAY(
-        SELECT ctid FROM timeline WHERE occurred_at < :before LIMIT :limit))
+    WITH forgotten AS (
+        DELETE FROM timeline WHERE ctid = ANY(ARRAY(
+            SELECT ctid FROM timeline WHERE occurred_at < :before LIMIT :limit))
+        RETURNING token, channel, occurred_at
+    ), counted AS (
+        INSERT INTO forgotten_touchpoints AS known
+        SELECT token, channel, count(*), min(occurred_at), max(occurred_at)
+        FROM forgotten GROUP BY token, channel ORDER BY token, channel
+        ON CONFLICT (token, channel) DO UPDATE SET
+            touchpoints = known.touchpoints + excluded.touchpoints,
+            first_at = least(known.first_at, excluded.first_at),
+            last_at = greatest(known.last_at, excluded.last_at)
+    )
+    SELECT count(*) FROM forgotten
 """)
 
 
@@ -39,7 +52,7 @@ class Happened:
         """A touchpoint, under the identity that it is attached by."""
         self._rows.append(
             (
-                identity[-TOKEN_LENGTH:],
+                token_of(identity),
                 cause.occurred_at,
                 cause.event_key,
                 touchpoint.channel,
@@ -56,7 +69,11 @@ class Happened:
 
 
 async def forget(connection: AsyncConnection, now: datetime, *, kept_days: int) -> int:
-    """Forgets a bounded number of touchpoints that are too old; returns how many (0: all gone)."""
+    """Forgets a bounded number of touchpoints that are too old, but for how many they were.
+
+    Returns how many (0: all gone).
+    """
     before = now - timedelta(days=kept_days)
-    done = await connection.execute(_FORGET, {"before": before, "limit": FORGOTTEN_AT_ONCE})
-    return int(done.rowcount)
+    asked = {"before": before, "limit": FORGOTTEN_AT_ONCE}
+    forgotten: int = (await connection.execute(_FORGET, asked)).scalar_one()
+    return forgotten
