@@ -8,12 +8,17 @@ from typing import cast
 
 import pytest
 import structlog
+from hypothesis import settings
 from xdist.remote import Producer
 
 from careline_localstack import LocalStack
 from tests import containers
 from tests.containers import OnlyEndpoints, Servers
 from tests.workers import ByUnit, longest_first
+
+# how long an example takes says how busy the machine is, and nothing about the code
+settings.register_profile("careline", deadline=None)
+settings.load_profile("careline")
 
 SHARED_SERVERS = {"stack", "running_services"}
 """Fixtures whose servers may be containers."""

@@ -1,4 +1,7 @@
-"""`careline check`: lint, format, types and import contracts, each with the way to put it right."""
+"""`careline check`: lint, format, types and import contracts, each with the way to put it right.
+
+With --fix it also writes anew what is printed from the code: golden schemas and three documents.
+"""
 
 import subprocess
 import sys
@@ -10,6 +13,10 @@ import typer
 
 from careline_cli.checkout import ROOT
 from careline_cli.console import stderr
+from careline_contracts import asyncapi
+from careline_contracts.schemas.__main__ import main as schemas
+from careline_contracts.topic_table import topics_page
+from careline_runtime.settings_table import with_table
 
 _TYPED = ("libs", "services", "cli", "deploy", "tests", "careline")
 
@@ -35,7 +42,9 @@ _FORMATTERS = (("ruff", "check", "--fix", "--quiet", "."), ("ruff", "format", "-
 
 
 def check(
-    fix: Annotated[bool, typer.Option("--fix", help="Repair and format what can be.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Repair, format, and print schemas and tables anew.")
+    ] = False,
 ) -> None:
     """Check lint, format, types and import contracts of the whole checkout.
 
@@ -48,10 +57,22 @@ def check(
     if fix:
         for command in _FORMATTERS:
             _run(command)
+        _print_documents()
     failed = [candidate for candidate in _CHECKS if not _passes(candidate)]
     for failure in failed:
         stderr.print(f"[red]{failure.name} failed[/] → {failure.fix}")
     raise typer.Exit(1 if failed else 0)
+
+
+def _print_documents() -> None:
+    """Schemas and documents say what the code says; a breaking change of a type is refused."""
+    if schemas(["--write"]) != 0:
+        raise typer.Exit(1)
+    docs = ROOT / "docs"
+    settings = (docs / "settings.md").read_text("utf-8")
+    (docs / "topics.md").write_text(topics_page(), "utf-8")
+    (docs / "asyncapi.json").write_text(asyncapi.to_text(), "utf-8")
+    (docs / "settings.md").write_text(with_table(settings), "utf-8")
 
 
 def _passes(candidate: _Check) -> bool:

@@ -25,7 +25,7 @@ NOT_OURS = {"SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "VIRTUAL_ENV", "M
 
 def test_the_table_is_current() -> None:
     assert BEGIN in PAGE
-    assert with_table(PAGE) == PAGE, "python -m careline_runtime.settings_table docs/settings.md"
+    assert with_table(PAGE) == PAGE, "careline check --fix"
 
 
 @pytest.mark.parametrize("name", ServiceSettings.model_fields)

@@ -43,6 +43,18 @@ def test_playbooks_are_checked_and_listed() -> None:
     assert "wake-up" in run("playbook", "check", str(POLICY))
 
 
+def test_a_flawed_playbook_is_a_list_of_problems_for_a_script(tmp_path: Path) -> None:
+    flawed = tmp_path / "care.yaml"
+    flawed.write_text(POLICY.read_text("utf-8").replace("window_days:", "window_dyas:", 1))
+    done = CliRunner().invoke(app, ["playbook", "check", str(flawed), "--json"])
+    found = json.loads(done.stdout)
+
+    assert (done.exit_code, found["valid"], found["service"]) == (1, False, "engagement")
+    assert {"line", "path", "message"} == found["problems"][0].keys()
+    lines = flawed.read_text("utf-8").splitlines()
+    assert any("window_dyas" in lines[problem["line"] - 1] for problem in found["problems"])
+
+
 def test_the_cases_of_a_playbook_name_the_version_they_run_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -112,7 +112,12 @@ def test_every_service_ships_a_policy_that_holds_and_differs_from_itself_in_noth
     assert shown["version"] == own(service).version
 
     checked = json.loads(run("check", shown["path"], "--service", service, "--json"))
-    assert checked == {"service": service, "version": shown["version"], "valid": True}
+    assert checked == {
+        "service": service,
+        "version": shown["version"],
+        "valid": True,
+        "problems": [],
+    }
     assert json.loads(run("diff", shown["path"], "--service", service, "--json")) == []
 
 
@@ -124,6 +129,44 @@ def test_a_flaw_is_told_with_its_line_and_reason(tmp_path: Path) -> None:
 
     assert f"{path}:{line}:" in refused.value.why
     assert "31" in refused.value.why
+
+
+@pytest.mark.parametrize(
+    ("replacements", "problems"),
+    [
+        pytest.param(
+            [("  interaction:\n    weight: 30", "  interaction:\n    weight: 31"), ("7.2", "-1")],
+            [
+                ("    USD: -1", "money.rates.USD", "greater than 0"),
+                ("  interaction:", "score.interaction", "the weight is 31"),
+            ],
+            id="each flaw by itself",
+        ),
+        pytest.param(
+            [("Asia/Shanghai", "Europe/Berlin")],
+            [(None, "", "facts are kept by the day of Asia/Shanghai")],
+            id="it may not follow",
+        ),
+        pytest.param(
+            [("tags:\n", "tags: [\n")], [("    high_at_least: 80", "", "not YAML")], id="no YAML"
+        ),
+    ],
+)
+def test_a_script_gets_a_list_of_what_is_wrong(
+    tmp_path: Path,
+    replacements: list[tuple[str, str]],
+    problems: list[tuple[str | None, str, str]],
+) -> None:
+    path = candidate(tmp_path, *replacements)
+    done = CliRunner().invoke(command.app, ["check", path, "--json"])
+    found = json.loads(done.stdout)
+
+    assert (done.exit_code, found["valid"], found["version"]) == (1, False, None)
+    lines = Path(path).read_text("utf-8").splitlines()
+    for told, (line, place, words) in zip(found["problems"], problems, strict=True):
+        assert told["path"] == place
+        assert words in told["message"]
+        assert (told["line"] and lines[told["line"] - 1].split(" #")[0]) == line
 
 
 def test_what_the_service_would_refuse_is_refused_before(tmp_path: Path) -> None:

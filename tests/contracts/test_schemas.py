@@ -18,7 +18,7 @@ EVERY_TYPE = [pytest.param(payload, id=payload.type) for payload in schemas.payl
 
 
 def test_golden_schemas_say_what_the_models_say() -> None:
-    assert schemas.differences() == [], "python -m careline_contracts.schemas --write"
+    assert schemas.differences() == [], "careline check --fix"
 
 
 def test_no_type_broke_within_its_version() -> None:

@@ -73,14 +73,12 @@ def test_what_a_customer_wrote_is_sealed_and_the_rest_is_listed_as_open() -> Non
 
 
 def test_the_printed_topic_page_is_current() -> None:
-    assert (DOCS / "topics.md").read_text(encoding="utf-8") == topics_page(), (
-        "python -m careline_contracts.topic_table > docs/topics.md"
-    )
+    assert (DOCS / "topics.md").read_text(encoding="utf-8") == topics_page(), "careline check --fix"
 
 
 def test_the_asyncapi_document_is_current() -> None:
     assert (DOCS / "asyncapi.json").read_text(encoding="utf-8") == asyncapi.to_text(), (
-        "python -m careline_contracts.asyncapi > docs/asyncapi.json"
+        "careline check --fix"
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,9 +17,9 @@ from sqlalchemy import text
 
 from careline_engagement.model import ALWAYS, Consent, Entry, Family, Ruling
 from careline_engagement.policy import EngagementPolicy
-from careline_engagement.policy.budget import BudgetPolicy
+from careline_engagement.policy.budget import BudgetPolicy, Cap
 from careline_engagement.rules import Book, Edition, advance
-from careline_engagement.rules.budget import Slot, Spent, Wish, earliest, fate, over_cap
+from careline_engagement.rules.budget import Slot, Spent, Wish, earliest, fate
 from careline_engagement.testing import Engagement, after, shipped_policy
 from careline_runtime.database import create_engine
 from careline_runtime.testing import fresh_database
@@ -156,6 +156,14 @@ def test_whose_slot_is_taken_is_refused_when_the_next_is_too_late() -> None:
 
 
 instants = st.integers(0, 24 * 60).map(lambda hours: NOON + timedelta(hours=hours))
+
+
+def over_cap(spent: Iterable[Spent], cap: Cap) -> bool:
+    """Whether some stretch of the cap's length holds more contacts than it allows."""
+    ats = sorted(c.at for c in spent if cap.channel in (None, c.channel))
+    return any(
+        later - earlier < cap.span for earlier, later in zip(ats, ats[cap.most :], strict=False)
+    )
 
 
 @given(st.lists(instants, max_size=40), st.sampled_from([0, 12, 72, 24 * 30]))

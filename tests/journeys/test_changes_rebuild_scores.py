@@ -1,15 +1,15 @@
 """What scoring promises its subscribers: the changes alone, by any client, give the present state.
 
 A foreign consumer reads the changes of whole decisions, or those of tier, tags and risk and puts
-them together by version: either way it has what the compacted scores say, for everybody on this
-stack, whatever other journeys did.
+them together by version; or it begins with any score and goes on with later versions. Each way it
+has what the compacted scores say, for everybody on this stack, whatever other journeys did.
 """
 
 import json
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,24 +25,30 @@ from careline_contracts.topics import (
     TIER_CHANGES,
     Topic,
 )
+from tests.journeys.conftest import next_monday
 from tests.journeys.test_other_clients import all_of
 
 pytestmark = pytest.mark.stack
 
-AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
-
 Data = dict[str, Any]
+State = tuple[int, Data]
+"""A version, and the verdicts and tags that hold from it on."""
 
 
 async def test_the_present_is_rebuilt_from_the_changes(pipeline: Pipeline) -> None:
     card, app = f"card-{uuid.uuid4().hex}", f"app-{uuid.uuid4().hex}"
     await two_lives_that_turn_out_to_be_one(pipeline, card, app)
 
-    said = scores(pipeline)
-    rebuilt = {number: rebuild(told) for number, told in decisions(pipeline).items()}
+    told_of = scores(pipeline)
+    said = {number: told[-1] for number, told in told_of.items()}
+    changes = decisions(pipeline)
+    rebuilt = {number: rebuild(told) for number, told in changes.items()}
     assert {number: state_in(score) for number, score in said.items()} == {
         number: rebuilt[number] for number in said
     }
+    for number, told in told_of.items():
+        for score in told:
+            assert go_on(state_in(score), changes[number]) == state_in(told[-1]), "came late"
     in_parts = put_together(pipeline)
     assert {number: in_parts[number] for number in said} == {n: rebuilt[n] for n in said}
 
@@ -57,7 +63,11 @@ async def test_the_present_is_rebuilt_from_the_changes(pipeline: Pipeline) -> No
 
 
 async def two_lives_that_turn_out_to_be_one(pipeline: Pipeline, card: str, app: str) -> None:
-    """A card buys and complains, an app asks; half a year later both are known to be one."""
+    """A card buys and complains, an app asks; two months later both are known to be one.
+
+    The clock stands still meanwhile: other journeys find it where they left it.
+    """
+    monday = await next_monday(pipeline)
     by_card, by_app = {"kind": "member_card", "value": card}, {"kind": "app_user", "value": app}
     money = {"amount_minor": 2_500_000, "currency": "CNY"}
     purchase, enquiry = "careline.purchase.completed.v1", "careline.enquiry.made.v1"
@@ -66,12 +76,12 @@ async def two_lives_that_turn_out_to_be_one(pipeline: Pipeline, card: str, app: 
         (21, "store", "careline.complaint.raised.v1", {"identities": [by_card]}),
         (22, "app", enquiry, {"identities": [by_app], "product": "phone"}),
         (23, "app", enquiry, {"identities": [by_app], "product": "phone"}),
-        # whatever was due meanwhile is said before this
-        (200, "store", purchase, {"identities": [by_card, by_app], **money}),
+        # the need for which the app asked has gone meanwhile, and is said to have before this
+        (60, "store", purchase, {"identities": [by_card, by_app], **money}),
     ]
     producer = Producer({"bootstrap.servers": pipeline.endpoints.kafka, "acks": "all"})
     for number, (day, channel, type, data) in enumerate(days):
-        if day == 200:
+        if day == 60:
             # raw topics have no order among them: both are customers before they are merged
             await pipeline.drain(timeout_seconds=60)
         headers: dict[str, str | bytes | None] = {
@@ -79,7 +89,7 @@ async def two_lives_that_turn_out_to_be_one(pipeline: Pipeline, card: str, app: 
             "ce_id": f"{card}-{number}",
             "ce_source": "/till/rebuilt",
             "ce_type": type,
-            "ce_time": (AT + timedelta(days=day)).isoformat(),
+            "ce_time": (monday + timedelta(days=day)).isoformat(),
             "content-type": "application/json",
         }
         producer.produce(RAW[channel].name, key=card, value=json.dumps(data), headers=headers)
@@ -87,16 +97,16 @@ async def two_lives_that_turn_out_to_be_one(pipeline: Pipeline, card: str, app: 
     await pipeline.drain(timeout_seconds=60)
 
 
-def scores(pipeline: Pipeline) -> dict[str, Data]:
-    """The last score of each customer: what compaction leaves, without those who were erased."""
-    last: dict[str, Data] = {}
+def scores(pipeline: Pipeline) -> dict[str, list[Data]]:
+    """Each customer's scores, without those who were erased; the last is what compaction leaves."""
+    told: dict[str, list[Data]] = defaultdict(list)
     for record in all_of(pipeline, SCORES):
         number, value = (record.key() or b"").decode(), record.value()
         if value is None:
-            last.pop(number, None)
+            told.pop(number, None)
         else:
-            last[number] = json.loads(value)
-    return last
+            told[number].append(json.loads(value))
+    return told
 
 
 def decisions(pipeline: Pipeline) -> dict[str, list[Data]]:
@@ -107,14 +117,22 @@ def decisions(pipeline: Pipeline) -> dict[str, list[Data]]:
     return told
 
 
-def rebuild(told: list[Data]) -> tuple[int, Data]:
-    """The last version, and what then holds; a tag without values is not carried."""
+def rebuild(told: list[Data]) -> State:
+    """The last version, and what then holds."""
     assert [data["version"] for data in told] == list(range(1, len(told) + 1)), "gap, or twice"
-    state = {name: became["to"] for data in told for name, became in data["changes"].items()}
-    return len(told), {name: to for name, to in state.items() if to != []}
+    return go_on((0, {}), told)
 
 
-def put_together(pipeline: Pipeline) -> dict[str, tuple[int, Data]]:
+def go_on(state: State, told: list[Data]) -> State:
+    """What holds after the changes of later versions; a tag without values is not carried."""
+    version, verdicts = state
+    later = [data for data in told if data["version"] > version]
+    became = {name: one["to"] for data in later for name, one in data["changes"].items()}
+    holds = {name: to for name, to in {**verdicts, **became}.items() if to != []}
+    return (later[-1]["version"] if later else version), holds
+
+
+def put_together(pipeline: Pipeline) -> dict[str, State]:
     """The same from the topics of one kind each: that none is missing shows on each by itself."""
     states: dict[str, Data] = defaultdict(dict)
     versions: Counter[str] = Counter()
@@ -138,6 +156,6 @@ def said_on(pipeline: Pipeline, topic: Topic) -> Iterator[Data]:
     return (json.loads(record.value() or b"{}") for record in all_of(pipeline, topic))
 
 
-def state_in(score: Data) -> tuple[int, dict[str, Any]]:
+def state_in(score: Data) -> State:
     verdicts = {name: score[name] for name in ("tier", "value", "need", "risk")}
     return score["version"], verdicts | score["tags"]

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
 
 import pytest
 from confluent_kafka import Producer
@@ -11,11 +10,9 @@ from careline_cli.replay import Pipeline
 from careline_client import CarelineClient, event
 from careline_contracts.events.touchpoints import ChatMessageReceived, Identity
 from careline_contracts.topics import RAW
-from tests.journeys.conftest import Careline
+from tests.journeys.conftest import Careline, next_monday
 
 pytestmark = pytest.mark.stack
-
-AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
 async def test_a_till_over_kafka_and_a_chat_over_http_are_of_one_customer(
@@ -23,6 +20,7 @@ async def test_a_till_over_kafka_and_a_chat_over_http_are_of_one_customer(
 ) -> None:
     card, phone = f"card-{uuid.uuid4().hex}", f"+86138{uuid.uuid4().int % 10**8:08}"
 
+    monday = await next_monday(pipeline)
     till = Producer({"bootstrap.servers": pipeline.endpoints.kafka, "acks": "all"})
     sale = {
         "identities": [
@@ -41,7 +39,7 @@ async def test_a_till_over_kafka_and_a_chat_over_http_are_of_one_customer(
             "ce_id": f"sale-{card}",
             "ce_source": "/store/hangzhou-2",
             "ce_type": "careline.purchase.completed.v1",
-            "ce_time": AT.isoformat(),
+            "ce_time": monday.isoformat(),
             "content-type": "application/json",
         },
     )
@@ -59,7 +57,7 @@ async def test_a_till_over_kafka_and_a_chat_over_http_are_of_one_customer(
     )
     ingest = pipeline.endpoints.services["ingest"]
     async with CarelineClient(ingest, key=chat["key"]) as client:
-        sent = event(said, id=f"chat-{card}", source=chat["source"], occurred_at=AT)
+        sent = event(said, id=f"chat-{card}", source=chat["source"], occurred_at=monday)
         assert (await client.publish(sent)).status == "accepted"
     await pipeline.drain()
 

@@ -38,6 +38,7 @@ from careline_scoring.policy.schema import FILE, schema
         ("mid: { high: potential, low: basic }", "mid: { high: potential, low: core }", "tier"),
         ("mid: { high: potential, low: basic }", "mid: { high: edge, low: edge }", "lower tier"),
         ("minimum_previous_minor: 10_000", "minimum_previous_minor: 0", "greater than 0"),
+        ("hold_days: 30", "hold_days: 30\n  hold_days: 45", "hold_days: is said twice"),
         ("sight: [person_at_once]", "sight: [person_at_one]", "'slow_script' or 'priority_lane'"),
     ],
 )

@@ -263,11 +263,12 @@ def test_the_calendar_says_how_far_it_is_known() -> None:
     assert year is not None
     end = datetime(year + 1, 1, 1, tzinfo=UTC)
     with capture_logs() as logged:
-        metrics.show(POLICY, now=end - timedelta(days=61))
+        metrics.warn_of_the_end(POLICY, end - timedelta(days=61))
         assert logged == []
-        metrics.show(POLICY, now=end - timedelta(days=59))
+        metrics.warn_of_the_end(POLICY, end - timedelta(days=59))
     assert [line["event"] for line in logged] == ["calendar.ends"]
-    assert REGISTRY.get_sample_value(name) == end.timestamp()
 
-    metrics.show(POLICY.model_copy(update={"calendars": {}}), now=end)
+    metrics.show_calendars(POLICY)
+    assert REGISTRY.get_sample_value(name) == end.timestamp()
+    metrics.show_calendars(POLICY.model_copy(update={"calendars": {}}))
     assert REGISTRY.get_sample_value(name) == float("inf")

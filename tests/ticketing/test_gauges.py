@@ -1,6 +1,6 @@
 """What ticketing measures about itself: what is open, who waits, and how forecasts came out."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from prometheus_client import REGISTRY
@@ -58,6 +58,10 @@ async def test_what_is_open_and_who_waits_longest(stage: Stage) -> None:
     assert shown("tickets_active", level="L3", team="sales") is None, "that is resolved"
     assert shown("ticket_queue_age_seconds", team="technical") == 45 * 60
     assert shown("ticket_queue_age_seconds", team="sales") == 0
+    year = POLICY.known_through
+    assert year is not None
+    end = datetime(year + 1, 1, 1, tzinfo=UTC)
+    assert shown("calendar_known_until_timestamp_seconds") == end.timestamp()
 
 
 async def test_a_forecast_is_held_against_what_came_once(stage: Stage) -> None:

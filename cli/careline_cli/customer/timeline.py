@@ -9,6 +9,7 @@ from rich.table import Table
 from careline_cli.console import local_minute, stdout
 from careline_cli.customer.profile_api import ask, number_of
 from careline_cli.customer.show import INSTANTS, AsJson, Name, instant
+from careline_contracts.payload import short_type
 
 
 def timeline(
@@ -55,7 +56,7 @@ def _table(found: dict[str, Any]) -> Table:
         said = {name: value for name, value in touchpoint["details"].items() if value != []}
         details = ", ".join(f"{name} {value}" for name, value in said.items())
         kind = touchpoint["identity"].partition(":")[0]
-        what = touchpoint["type"].removeprefix("careline.").removesuffix(".v1")
+        what = short_type(touchpoint["type"])
         when = local_minute(touchpoint["occurred_at"])
         table.add_row(when, touchpoint["channel"], what, kind, details)
     return table

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from careline_cli.console import CommandError, progress, show_yaml, stdout
 from careline_cli.endpoints import running_servers
 from careline_cli.playbook.log import records
 from careline_cli.policy import models, published
+from careline_cli.policy.checking import answered_as_json, holds
 from careline_cli.policy.command import publish as publish_policy
 from careline_contracts.envelope import to_text
 from careline_engagement.handlers import Handlers
@@ -48,10 +50,11 @@ def check(file: File, as_json: AsJson = False) -> None:
 
     careline playbook check services/engagement/careline_engagement/policy.yaml
     """
-    loaded = _loaded(file)
+    with answered_as_json("engagement") if as_json else nullcontext():
+        loaded = _loaded(file)
     found = [_described(playbook) for playbook in loaded.policy.playbooks]
     if as_json:
-        stdout.print_json(data={"version": loaded.version, "valid": True, "playbooks": found})
+        stdout.print_json(data=holds("engagement", loaded.version) | {"playbooks": found})
         return
     stdout.print(f"{file}: [bold]{loaded.version}[/], {len(found)} playbooks", highlight=False)
     stdout.print(_table(found))

@@ -1,5 +1,6 @@
 """The commands: show, check, diff, backtest, publish, history, rollback."""
 
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from rich.table import Table
 from careline_cli.console import CommandError, progress, show_yaml, stdout, writable
 from careline_cli.endpoints import running_servers
 from careline_cli.policy import backtest, models, published
+from careline_cli.policy.checking import answered_as_json, holds
 from careline_cli.policy.differences import differences
 from careline_cli.policy.page import page
 from careline_cli.policy.rescoring import Rescoring, rescorings
@@ -82,9 +84,10 @@ def check(file: File, service: Service = "scoring", as_json: AsJson = False) -> 
 
     careline policy check services/scoring/careline_scoring/policy.yaml
     """
-    candidate, _ = _candidate(service, file)
+    with answered_as_json(service) if as_json else nullcontext():
+        candidate, _ = _candidate(service, file)
     if as_json:
-        stdout.print_json(data={"service": service, "version": candidate.version, "valid": True})
+        stdout.print_json(data=holds(service, candidate.version))
         return
     stdout.print(f"{file}: a policy of {service}, [bold]{candidate.version}[/]", highlight=False)
 

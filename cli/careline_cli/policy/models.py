@@ -1,13 +1,13 @@
 """What a valid policy of each service is, and whether it may follow the one in force."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
 from pydantic import BaseModel
 
 from careline_cli.console import CommandError
-from careline_runtime.errors import Misconfigured
+from careline_runtime.checked_yaml import Flawed, Problem
 from careline_runtime.followed_policy import any_follows
 from careline_runtime.policy import Loaded, load_policy, parse_policy
 from careline_runtime.settings import ServiceSettings
@@ -23,14 +23,21 @@ FORBIDS = {"scoring": "careline_scoring.rules.succession:forbids"}
 """What a service refuses in a policy that follows another: the function that it asks itself."""
 
 
+class Refused(CommandError):
+    """A service would not take this policy; `problems` say why, one by one."""
+
+    def __init__(self, what: str, problems: Sequence[Problem], *, why: str, fix: str = "") -> None:
+        super().__init__(what, why=why, fix=fix)
+        self.problems = problems
+
+
 def parsed(service: str, text: str, *, path: str) -> Loaded[Any]:
-    """The policy that `text` states; raises `CommandError` with file, line and reason."""
+    """The policy that `text` states; raises `Refused` with file, line and reason."""
     try:
         return parse_policy(_model(service), text, path=path)
-    except Misconfigured as error:
-        raise CommandError(
-            f"{path} is no policy of {service}.", why=str(error), fix="Nothing was published."
-        ) from error
+    except Flawed as flawed:
+        what, fix = f"{path} is no policy of {service}.", "Nothing was published."
+        raise Refused(what, flawed.problems, why=str(flawed), fix=fix) from flawed
 
 
 def own(service: str) -> Loaded[Any]:
@@ -40,12 +47,13 @@ def own(service: str) -> Loaded[Any]:
 
 
 def refuse_unless_it_may_follow(service: str, former: Loaded[Any], candidate: Loaded[Any]) -> None:
-    """Raises `CommandError` where the service itself would leave the candidate out."""
+    """Raises `Refused` where the service itself would leave the candidate out."""
     forbids: Callable[[Any, Any], str] = any_follows
     if service in FORBIDS:
         forbids = _imported(FORBIDS[service])
     if reason := forbids(former.policy, candidate.policy):
-        raise CommandError(f"{candidate.path} can't follow {former.version}.", why=reason)
+        what = f"{candidate.path} can't follow {former.version}."
+        raise Refused(what, [Problem(None, "", reason)], why=reason)
 
 
 def _model(service: str) -> type[BaseModel]:

@@ -8,6 +8,8 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from careline_contracts.payload import short_type
+
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "title": "customer {customer} · {total} of 100 points · {tier}",
@@ -95,7 +97,7 @@ def _events(found: Mapping[str, Any]) -> Iterator[str]:
     """Each event on which a measure rests, where they were asked for."""
     for one in found["contributions"]:
         for event in one.get("events", ()):
-            what = event["type"].removeprefix("careline.").removesuffix(".v1")
+            what = short_type(event["type"])
             when = event.get("occurred_at") or event["day"]
             yield f"  {one['measure']}: {when} {what} {event['event']}"
 

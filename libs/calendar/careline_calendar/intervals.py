@@ -30,20 +30,6 @@ def clip(intervals: Iterable[Interval], start: datetime, end: datetime) -> Itera
             yield clipped
 
 
-def intersect(intervals: Iterable[Interval], others: Iterable[Interval]) -> Iterator[Interval]:
-    """What lies in both."""
-    mine, theirs = iter(intervals), iter(others)
-    one, other = next(mine, None), next(theirs, None)
-    while one is not None and other is not None:
-        start, end = max(one.start, other.start), min(one.end, other.end)
-        if start < end:
-            yield Interval(start, end)
-        if one.end <= other.end:
-            one = next(mine, None)
-        else:
-            other = next(theirs, None)
-
-
 def subtract(intervals: Iterable[Interval], holes: Iterable[Interval]) -> Iterator[Interval]:
     """What of `intervals` lies in none of the `holes`."""
     rest = iter(holes)

@@ -53,6 +53,11 @@ class Envelope(NamedTuple):
     traceparent: str = ""
 
     @property
+    def known_at(self) -> datetime:
+        """When it had both happened and been recorded: nothing can be decided by it earlier."""
+        return max(self.occurred_at, self.recorded_at)
+
+    @property
     def event_key(self) -> str:
         """The 32 hex characters under which an inbox remembers `(source, id)`."""
         return event_key(self.source, self.id)

@@ -49,6 +49,11 @@ class Payload(BaseModel):
         return self.__pydantic_serializer__.to_json(self, by_alias=True, exclude_none=True)
 
 
+def short_type(type: str) -> str:
+    """How policies and people name a type: `call.completed` for `careline.call.completed.v1`."""
+    return type.removeprefix("careline.").removesuffix(".v1")
+
+
 class Personal:
     """Marks a field that ingest seals: no topic but the raw ones carries it in clear."""
 

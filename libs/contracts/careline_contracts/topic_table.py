@@ -7,8 +7,8 @@ from careline_contracts.topics import CATALOGUE, Topic
 
 HEAD = """# Topics
 
-Printed from the catalogue in `careline_contracts/topics.py` by
-`python -m careline_contracts.topic_table > docs/topics.md`; a test holds the two together.
+Printed from the catalogue in `careline_contracts/topics.py` by `./careline check --fix`; a test
+holds the two together.
 Every record but a [dead letter](#dead-letters) is a CloudEvent in binary mode (`ce_` headers,
 JSON value). A *state* topic is compacted by key: read it from the start for the present, then
 follow it. Personal data on a topic is readable (clear), tokens and sealed values (sealed), customer

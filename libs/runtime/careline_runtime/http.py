@@ -7,7 +7,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -69,7 +69,7 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
     @app.get("/health/live", tags=["operations"], summary="The process runs and makes progress")
     async def live() -> Response:
         reason = service.stalled
-        return problem(503, "stalled", reason) if reason else Response("live\n")
+        return problem(503, "stalled", reason) if reason else PlainTextResponse("live\n")
 
     @app.get("/health/ready", tags=["operations"], summary="Events and requests are being taken")
     async def ready() -> Response:
@@ -77,7 +77,7 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
             return problem(503, "not ready", service.waits_for or "starting or stopping")
         if service.waits_for:
             return problem(503, "not ready", service.waits_for)
-        return Response("ready\n")
+        return PlainTextResponse("ready\n")
 
     @app.get("/metrics", tags=["operations"], summary="Prometheus metrics")
     async def metrics() -> Response:

@@ -16,7 +16,8 @@ from careline_engagement.contacts_api import Accepted
 from careline_engagement.model import Case, Step
 from careline_engagement.rules import Book
 from careline_runtime.access import Caller, requires
-from careline_runtime.service import Service
+from careline_runtime.database import Connect
+from careline_runtime.unit_of_work import Work
 
 MOST = 1_000
 Verdict = Literal["running", "done", "late", "missed", "sent", "held", "suppressed", "passed"]
@@ -94,7 +95,9 @@ class OfferDecision(BaseModel):
     approved: bool
 
 
-def router(service: Service, book: Callable[[], Book]) -> APIRouter:
+def router(
+    connect: Connect, work: Work, now: Callable[[], datetime], book: Callable[[], Book]
+) -> APIRouter:
     """The routes about cases."""
     routes = APIRouter(prefix="/v1", tags=["engagement"], dependencies=[requires("cases.read")])
 
@@ -106,7 +109,7 @@ def router(service: Service, book: Callable[[], Book]) -> APIRouter:
         owner: Customer = None,
         limit: Limit = 100,
     ) -> CaseList:
-        async with service.engine.connect() as connection:
+        async with connect() as connection:
             found = await queries.find_cases(
                 connection,
                 status=status,
@@ -119,7 +122,7 @@ def router(service: Service, book: Callable[[], Book]) -> APIRouter:
 
     @routes.get("/cases/{id}", summary="One case", response_model_exclude_none=True)
     async def case(id: str) -> CaseView:
-        async with service.engine.connect() as connection:
+        async with connect() as connection:
             found = await queries.get_case(connection, id)
         if found is None:
             raise HTTPException(404, f"there is no case {id}")
@@ -131,7 +134,7 @@ def router(service: Service, book: Callable[[], Book]) -> APIRouter:
     async def decide_offer(
         id: str, decision: OfferDecision, caller: Annotated[Caller, requires("cases.approve")]
     ) -> Accepted:
-        async with service.engine.connect() as connection:
+        async with connect() as connection:
             found = await queries.get_case(connection, id)
         if found is None:
             raise HTTPException(404, f"there is no case {id}")
@@ -141,14 +144,13 @@ def router(service: Service, book: Callable[[], Book]) -> APIRouter:
             raise HTTPException(409, f"no offer of case {id} waits for a decision")
         said = OfferDecided(customer=holder, case=id, approved=decision.approved, by=caller.subject)
         event_id = f"{id}-{case.revision}-offer-decision"
-        async with service.unit() as unit:
-            now = service.clock.now()
-            unit.say(FOLLOW_UPS, said, key=holder, id=event_id, recorded_at=now)
+        async with work() as unit:
+            unit.say(FOLLOW_UPS, said, key=holder, id=event_id, recorded_at=now())
         return Accepted(id=event_id)
 
     @routes.get("/summary", summary="How many cases are how, and how many were not opened")
     async def summary() -> Summary:
-        async with service.engine.connect() as connection:
+        async with connect() as connection:
             counted = await queries.count_cases(connection)
             unopened = await queries.count_unopened(connection)
             contacts = await queries.count_contacts(connection)

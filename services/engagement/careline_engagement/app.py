@@ -1,4 +1,9 @@
-"""Wires engagement: nine topics in, cases and what people are asked to do out."""
+"""Wires engagement: seven topics in, cases and what people are asked to do out."""
+
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_engagement import api, calendar_api, contacts_api, owners_api, playbooks_api
 from careline_engagement.erasure import TRACES
@@ -10,6 +15,7 @@ from careline_runtime.followed_policy import FollowedPolicy, Timeline
 from careline_runtime.policy import Loaded
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
+from careline_runtime.unit_of_work import Unit
 
 
 def build(settings: ServiceSettings) -> Service:
@@ -19,19 +25,31 @@ def build(settings: ServiceSettings) -> Service:
     )
     book = Editions(followed).book
     handlers = Handlers(book)
+
+    def connect() -> AbstractAsyncContextManager[AsyncConnection]:
+        return service.engine.connect()
+
+    def work() -> AbstractAsyncContextManager[Unit]:
+        return service.unit()
+
+    def now() -> datetime:
+        return service.clock.now()
+
     service = Service(
         name="engagement",
         settings=settings,
         hears=handlers.hears,
         handle=forgetting(handlers.handle, TRACES, service="engagement"),
         fire=forgetting_timers(handlers.fire),
+        routers=(
+            api.router(connect, work, now, book),
+            contacts_api.router(connect, work, now),
+            calendar_api.router(connect, now, book),
+            owners_api.router(connect, work, now),
+            playbooks_api.router(connect, now, book),
+        ),
         policy=followed,
     )
-    service.http.include_router(api.router(service, book))
-    service.http.include_router(contacts_api.router(service))
-    service.http.include_router(calendar_api.router(service, book))
-    service.http.include_router(owners_api.router(service))
-    service.http.include_router(playbooks_api.router(service, book))
     return service
 
 

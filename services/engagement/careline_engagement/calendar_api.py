@@ -11,7 +11,7 @@ from careline_engagement.rules import Book
 from careline_engagement.rules.agenda import Agenda, agenda_of
 from careline_engagement.store.families import read_families
 from careline_runtime.access import requires
-from careline_runtime.service import Service
+from careline_runtime.database import Connect
 
 MOST = 1_000
 
@@ -50,7 +50,7 @@ class CalendarView(BaseModel):
     open: list[OpenView]
 
 
-def router(service: Service, book: Callable[[], Book]) -> APIRouter:
+def router(connect: Connect, now: Callable[[], datetime], book: Callable[[], Book]) -> APIRouter:
     """The routes about calendars."""
     routes = APIRouter(prefix="/v1", tags=["calendar"], dependencies=[requires("cases.read")])
 
@@ -60,12 +60,12 @@ def router(service: Service, book: Callable[[], Book]) -> APIRouter:
         response_model_exclude_none=True,
     )
     async def calendar(number: str) -> CalendarView:
-        now = service.clock.now()
-        async with service.engine.connect() as connection:
+        as_of = now()
+        async with connect() as connection:
             found = await read_families(connection, [number], kept=book().facts_kept)
         if not found or not found[0].is_known:
             raise HTTPException(404, f"nothing is known of customer {number}")
-        return _calendar(agenda_of(found[0], now, book()), now)
+        return _calendar(agenda_of(found[0], as_of, book()), as_of)
 
     @routes.get(
         "/owners/{owner}/calendar.ics",
@@ -73,17 +73,17 @@ def router(service: Service, book: Callable[[], Book]) -> APIRouter:
         response_class=Response,
     )
     async def feed(owner: str) -> Response:
-        now = service.clock.now()
-        async with service.engine.connect() as connection:
+        as_of = now()
+        async with connect() as connection:
             numbers = await queries.customers_of(connection, owner, limit=MOST)
             found = await read_families(connection, numbers, kept=book().facts_kept)
-        agendas = [agenda_of(family, now, book()) for family in found]
-        return Response(calendar_feed.written(owner, agendas, now), media_type="text/calendar")
+        agendas = [agenda_of(family, as_of, book()) for family in found]
+        return Response(calendar_feed.written(owner, agendas, as_of), media_type="text/calendar")
 
     return routes
 
 
-def _calendar(agenda: Agenda, now: datetime) -> CalendarView:
+def _calendar(agenda: Agenda, as_of: datetime) -> CalendarView:
     due_at = agenda.next_contact_at
     return CalendarView(
         customer=agenda.customer,
@@ -93,7 +93,7 @@ def _calendar(agenda: Agenda, now: datetime) -> CalendarView:
         owner=agenda.owner,
         last_contact_at=agenda.last_contact_at,
         next_contact_at=due_at,
-        is_overdue=due_at is not None and due_at < now,
+        is_overdue=due_at is not None and due_at < as_of,
         coming=[ComingView(at=e.at, playbook=e.playbook, trigger=e.trigger) for e in agenda.coming],
         open=[
             OpenView(due_at=o.due_at, case=o.case, playbook=o.playbook, step=o.step)

@@ -1,5 +1,6 @@
 """HTTP about contacts with a customer: what went out, what stood against it, what came of it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -13,7 +14,8 @@ from careline_contracts.topics import FOLLOW_UPS
 from careline_engagement import queries
 from careline_engagement.store.cases import Asked
 from careline_runtime.access import Caller, requires
-from careline_runtime.service import Service
+from careline_runtime.database import Connect
+from careline_runtime.unit_of_work import Work
 
 MOST = 1_000
 Limit = Annotated[int, Query(ge=1, le=MOST)]
@@ -67,7 +69,7 @@ class Accepted(BaseModel):
     id: str
 
 
-def router(service: Service) -> APIRouter:
+def router(connect: Connect, work: Work, now: Callable[[], datetime]) -> APIRouter:
     """The routes about contacts."""
     routes = APIRouter(prefix="/v1", tags=["customers"])
     reads = [requires("cases.read")]
@@ -79,7 +81,7 @@ def router(service: Service) -> APIRouter:
         dependencies=reads,
     )
     async def contacts(number: str, limit: Limit = 100) -> ContactList:
-        async with service.engine.connect() as connection:
+        async with connect() as connection:
             found = await queries.contacts_of(connection, number, limit=limit)
         return ContactList(contacts=[_contact(asked) for asked in found])
 
@@ -90,7 +92,7 @@ def router(service: Service) -> APIRouter:
         dependencies=reads,
     )
     async def follow_ups(number: str, limit: Limit = 100) -> FollowUpList:
-        async with service.engine.connect() as connection:
+        async with connect() as connection:
             found = await queries.follow_ups_of(connection, number, limit=limit)
         return FollowUpList(
             follow_ups=[FollowUpView(at=at, **said.model_dump()) for at, said in found]
@@ -107,8 +109,8 @@ def router(service: Service) -> APIRouter:
     ) -> Accepted:
         said = FollowUpRecorded(customer=number, by=caller.subject, **follow_up.model_dump())
         id = f"follow-up-{number}-{idempotency_key}"
-        async with service.unit() as unit:
-            unit.say(FOLLOW_UPS, said, key=number, id=id, recorded_at=service.clock.now())
+        async with work() as unit:
+            unit.say(FOLLOW_UPS, said, key=number, id=id, recorded_at=now())
         return Accepted(id=id)
 
     return routes

@@ -26,7 +26,7 @@ from careline_contracts.events.ticketing import (
     TicketResolved,
 )
 from careline_contracts.events.touchpoints import ConsentChanged, OutreachAnswered, SmsOptedOut
-from careline_contracts.payload import Payload
+from careline_contracts.payload import Payload, short_type
 from careline_engagement import rules
 from careline_engagement.model import TAG_SEPARATOR, Absence, Alias, Consent, Entry, Fact, Record
 from careline_engagement.policy.words import FOLLOW_UP, OUTREACH
@@ -130,21 +130,21 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
             case OutreachAnswered():
                 _answer(news, envelope, payload, book)
             case CustomersMerged():
-                since = known_at(envelope)
+                since = envelope.known_at
                 news.aliases += [Alias(n, payload.customer, since) for n in payload.absorbed]
                 news.merging += payload.moves
             case CustomersSplit():
-                news.splits.append(Apart(known_at(envelope), payload.parts, payload.moves))
+                news.splits.append(Apart(envelope.known_at, payload.parts, payload.moves))
             case FollowUpRecorded():
                 _follow_up(news, envelope, payload, book)
             case AbsenceNoted():
                 news.absences.append(_absence(envelope, payload))
             case OfferDecided(approved=True):
-                fact = Fact(known_at(envelope), payload.customer, APPROVED, envelope.id)
+                fact = Fact(envelope.known_at, payload.customer, APPROVED, envelope.id)
                 news.facts[fact._replace(request=payload.case)] = payload.case
             case TicketMoved():
                 to = Move(name=payload.ticket, customer=payload.customer, move=payload.version)
-                news.settling.append((known_at(envelope), to))
+                news.settling.append((envelope.known_at, to))
             case TicketOpened() | TicketResolved() | TicketReopened() | TicketMerged():
                 _ticket(news, envelope, payload)
                 _entries_by_ticket(news, envelope, payload, book)
@@ -153,13 +153,8 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
     return news
 
 
-def known_at(envelope: Envelope) -> datetime:
-    """When it had both happened and been recorded: nothing can be decided by it earlier."""
-    return max(envelope.occurred_at, envelope.recorded_at)
-
-
 def _activity(news: News, envelope: Envelope, activity: Activity, book: Book) -> None:
-    kind, at = _kind(envelope.type), known_at(envelope)
+    kind, at = short_type(envelope.type), envelope.known_at
     number, body, identity = activity.customer, activity.body, activity.identity
     begun: list[Entry] = []
     policy = book.at(at).policy
@@ -192,7 +187,7 @@ def _detail(body: Mapping[str, Any]) -> str:
 
 def _record(news: News, envelope: Envelope, state: CustomerState, book: Book) -> None:
     """What is known of a customer, and the days to come that follow from it."""
-    at, number = known_at(envelope), state.customer
+    at, number = envelope.known_at, state.customer
     policy = book.at(at).policy
     if state.merged_into or not (state.attributes or policy.moments):
         return
@@ -224,7 +219,7 @@ def _consent(envelope: Envelope, activity: Activity, at: datetime) -> Consent:
 
 def _answer(news: News, envelope: Envelope, answer: OutreachAnswered, book: Book) -> None:
     """What an answer is evidence of. Who opts out of one outreach is left alone altogether."""
-    at, number = known_at(envelope), answer.customer
+    at, number = envelope.known_at, answer.customer
     found = {answer.result: "", "cause": answer.cause, "offer": answer.offer}
     for name, detail in found.items():
         kind = f"{OUTREACH}/{name}"
@@ -242,7 +237,7 @@ def _answer(news: News, envelope: Envelope, answer: OutreachAnswered, book: Book
 
 def _follow_up(news: News, envelope: Envelope, said: FollowUpRecorded, book: Book) -> None:
     """A contact, with what it is evidence of; it also says when the next one is to be."""
-    at, number, case = known_at(envelope), said.customer, said.case or ""
+    at, number, case = envelope.known_at, said.customer, said.case or ""
     news.follow_ups.append((at, envelope.id, said))
     wished = to_text(said.next_contact_at) if said.next_contact_at else ""
     kind = f"{FOLLOW_UP}/{said.result}"
@@ -260,7 +255,7 @@ def _absence(envelope: Envelope, said: AbsenceNoted) -> Absence:
     return Absence(
         said.owner,
         said.absence,
-        known_at(envelope),
+        envelope.known_at,
         envelope.id,
         said.begins_at,
         said.ends_at,
@@ -281,15 +276,15 @@ def _ticket(
             kind = tickets.REOPENED
         case TicketResolved() | TicketMerged():
             kind = tickets.CLOSED
-    at = known_at(envelope)
+    at = envelope.known_at
     fact = Fact(at, change.customer, kind, envelope.id, change.ticket, version=change.version)
     news.facts[fact] = change.ticket
 
 
 def _entries_by_ticket(news: News, envelope: Envelope, change: TicketChange, book: Book) -> None:
-    at = known_at(envelope)
+    at = envelope.known_at
     news.entries += rules.entries(
-        _kind(envelope.type),
+        short_type(envelope.type),
         book.at(at).policy,
         number=change.customer,
         at=at,
@@ -297,10 +292,6 @@ def _entries_by_ticket(news: News, envelope: Envelope, change: TicketChange, boo
         body=change.model_dump(),
         traceparent=envelope.traceparent,
     )
-
-
-def _kind(type: str) -> str:
-    return type.removeprefix("careline.").removesuffix(".v1")
 
 
 def _changes(envelope: Envelope, decision: VerdictsChanged) -> Iterator[Change]:

@@ -1,5 +1,6 @@
 """HTTP about those who look after customers: when they are away, and who stands in (CARE-7)."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Self
 
@@ -12,7 +13,8 @@ from careline_contracts.topics import ABSENCES
 from careline_engagement import queries
 from careline_engagement.contacts_api import Accepted
 from careline_runtime.access import Caller, requires
-from careline_runtime.service import Service
+from careline_runtime.database import Connect
+from careline_runtime.unit_of_work import Work
 
 
 class Absence(BaseModel):
@@ -41,7 +43,7 @@ class AbsenceList(BaseModel):
     absences: list[AbsenceView]
 
 
-def router(service: Service) -> APIRouter:
+def router(connect: Connect, work: Work, now: Callable[[], datetime]) -> APIRouter:
     """The routes about owners."""
     routes = APIRouter(prefix="/v1", tags=["owners"])
 
@@ -51,7 +53,7 @@ def router(service: Service) -> APIRouter:
         dependencies=[requires("cases.read")],
     )
     async def absences(owner: str) -> AbsenceList:
-        async with service.engine.connect() as connection:
+        async with connect() as connection:
             found = await queries.absences_of(connection, owner)
         return AbsenceList(
             absences=[
@@ -80,8 +82,8 @@ def router(service: Service) -> APIRouter:
     ) -> Accepted:
         said = AbsenceNoted(owner=owner, absence=name, by=caller.subject, **absence.model_dump())
         id = f"absence-{owner}-{name}-{idempotency_key}"
-        async with service.unit() as unit:
-            unit.say(ABSENCES, said, key=owner, id=id, recorded_at=service.clock.now())
+        async with work() as unit:
+            unit.say(ABSENCES, said, key=owner, id=id, recorded_at=now())
         return Accepted(id=id)
 
     return routes

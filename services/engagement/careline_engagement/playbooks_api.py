@@ -10,7 +10,7 @@ from careline_engagement import queries
 from careline_engagement.policy import Playbook
 from careline_engagement.rules import Book, uplift
 from careline_runtime.access import requires
-from careline_runtime.service import Service
+from careline_runtime.database import Connect
 
 
 class GroupView(BaseModel):
@@ -41,26 +41,26 @@ class UpliftView(BaseModel):
     verdict: uplift.Verdict
 
 
-def router(service: Service, book: Callable[[], Book]) -> APIRouter:
+def router(connect: Connect, now: Callable[[], datetime], book: Callable[[], Book]) -> APIRouter:
     """The routes about playbooks."""
     routes = APIRouter(prefix="/v1", tags=["playbooks"], dependencies=[requires("cases.read")])
 
     @routes.get("/playbooks/{name}/uplift", summary="What a playbook achieved over doing nothing")
     async def uplift_of(name: str) -> UpliftView:
-        now = service.clock.now()
-        playbook = book().at(now).policy.by_name.get(name)
+        as_of = now()
+        playbook = book().at(as_of).policy.by_name.get(name)
         if playbook is None:
             raise HTTPException(404, f"there is no playbook {name}")
-        async with service.engine.connect() as connection:
+        async with connect() as connection:
             treated, held_out = await queries.groups(
                 connection,
                 playbook=name,
                 digests=book().digests_of(playbook),
                 goal=playbook.goal.status,
-                as_of=now,
+                as_of=as_of,
             )
         found = uplift.uplift(treated, held_out, holdout_percent=playbook.holdout_percent)
-        return _uplift(playbook, found, now)
+        return _uplift(playbook, found, as_of)
 
     return routes
 

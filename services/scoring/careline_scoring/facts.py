@@ -16,11 +16,6 @@ MOST_MINOR_UNITS = 10**15
 """What the contract allows, so that sums fit a bigint."""
 
 
-def known_at(envelope: Envelope) -> datetime:
-    """The instant of an event: when it had happened, and we could know it."""
-    return max(envelope.recorded_at, envelope.occurred_at)
-
-
 def of_activity(envelope: Envelope, activity: Activity, calendar: Calendar) -> Fact:
     """A touchpoint, with what it says of money, channel, product and hour."""
     body = activity.body

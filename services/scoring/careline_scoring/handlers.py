@@ -33,7 +33,7 @@ from careline_runtime.unit_of_work import Cause, Unit
 from careline_scoring import metrics, news, store
 from careline_scoring.announcements import announce_changes, announce_score
 from careline_scoring.book import Book, Customer, News, Published, TierMove
-from careline_scoring.facts import known_at, of_activity, whom
+from careline_scoring.facts import of_activity, whom
 from careline_scoring.histories import Histories
 from careline_scoring.model import NEVER, Decision, Fact
 from careline_scoring.rescoring import RESCORE_ALL, await_policy, next_batch
@@ -82,7 +82,7 @@ class Handlers:
             unit,
             identities=identities,
             numbers=numbers,
-            instants=[known_at(h.envelope) for h in heard],
+            instants=[h.envelope.known_at for h in heard],
         )
         left: Sequence[Heard] = ()
         for place, item in enumerate(heard):
@@ -109,7 +109,7 @@ class Handlers:
         """
         assert isinstance(item.payload, CustomersMerged | CustomersSplit)
         moves = item.payload.moves
-        as_of = known_at(item.envelope)
+        as_of = item.envelope.known_at
         identities = {move.name for move in moves if is_identity(move.name)}
         numbers = {move.customer for move in moves} | {m.name for m in moves} - identities
         before = await self._begin(unit, identities=identities, numbers=numbers, instants=[as_of])
@@ -198,7 +198,7 @@ class _Work:
         """An activity is one more fact about its customer."""
         customer = self.book.owner(activity.identity, named=activity.customer)
         fact = of_activity(envelope, activity, self._calendar)
-        as_of = customer.not_before(known_at(envelope))
+        as_of = customer.not_before(envelope.known_at)
         self._catch_up(customer, as_of)
         self.book.add(customer, activity.identity, fact)
         self._decide(customer, as_of, envelope, why="event")
@@ -256,7 +256,7 @@ class _Work:
         if not found:
             return  # an earlier merge has led to the same customer
         absorbed = [customer for _, customer in sorted(found.items())]
-        as_of = known_at(envelope)
+        as_of = envelope.known_at
         for customer in (survivor, *absorbed):
             as_of = customer.not_before(as_of)
         for customer in (survivor, *absorbed):

@@ -11,6 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_contracts.events.ticketing import Target
+from careline_contracts.payload import short_type
 
 NEVER = 2**31
 """A change day that does not come."""
@@ -110,7 +111,7 @@ def variants_of(name: str) -> tuple[str, ...]:
 
 def kind_of(event_type: str, body: Mapping[str, Any]) -> str:
     """The kind under which the fact that an event states is kept."""
-    name = event_type.removeprefix("careline.").removesuffix(".v1")
+    name = short_type(event_type)
     split = VARIANTS.get(name)
     return f"{name}/{split[1](body)}" if split else name
 

@@ -16,7 +16,7 @@ from careline_runtime.batch import Heard
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from careline_scoring.book import News, NewsKind
-from careline_scoring.facts import known_at, of_answer, of_ticket
+from careline_scoring.facts import of_answer, of_ticket
 from careline_scoring.model import Fact, Tags
 from careline_scoring.rules.evidence import Calendar
 from careline_scoring.store.news import Passed, add_news, next_news, passed_news, who_have_told
@@ -98,7 +98,7 @@ def _news(
     record: Tags = (),
 ) -> News:
     return News(
-        known_at(envelope),
+        envelope.known_at,
         kind,
         name,
         version,

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -26,9 +27,12 @@ Instant = DateTime(timezone=True)
 members = Table(
     "members",
     metadata,
-    Column("identity", Name, primary_key=True),
-    Column("customer", Name, nullable=False, index=True),
+    Column("identity", Name),
+    Column("customer", Name, nullable=False),
     Column("moves", Integer, nullable=False, server_default="0"),
+    # both ways are answered from the index
+    PrimaryKeyConstraint("identity", postgresql_include=["customer", "moves"]),
+    Index("ix_members_of_customer", "customer", "identity"),
     comment="Which customer an identity belongs to; merges and splits move these rows, no facts. "
     "Of two moves the one that profile counts higher holds.",
 )
@@ -36,15 +40,21 @@ members = Table(
 buckets = Table(
     "buckets",
     metadata,
-    Column("identity", Name, primary_key=True),
-    Column("day", Date, primary_key=True),
-    Column("kind", Name, primary_key=True),
-    Column("currency", Name, primary_key=True),
-    Column("channel", Name, primary_key=True, server_default=""),
-    Column("product", Name, primary_key=True, server_default=""),
-    Column("hour", SmallInteger, primary_key=True, server_default="-1"),
+    Column("identity", Name),
+    Column("day", Date),
+    Column("kind", Name),
+    Column("currency", Name),
+    Column("channel", Name, server_default=""),
+    Column("product", Name, server_default=""),
+    Column("hour", SmallInteger, server_default="-1"),
     Column("times", Integer, nullable=False),
     Column("amount_minor", BigInteger, nullable=False),
+    # all facts of an identity lie side by side in the index, while their rows lie where each was
+    # written: a page for each, of which few are in memory among a million customers
+    PrimaryKeyConstraint(
+        *("identity", "day", "kind", "currency", "channel", "product", "hour"),
+        postgresql_include=["times", "amount_minor"],
+    ),
     comment="How often and for how much, per business day and hour: sums, so they "
     "commute. Hour -1 is not known.",
 )

@@ -26,7 +26,7 @@ from careline_ticketing.handlers import AnsweredFor, Handlers
 from careline_ticketing.policy import InForce, Policy
 
 
-class Heard:
+class Ears:
     """Only activities that can make or move a ticket are read; the rest is skipped by header."""
 
     def __init__(self) -> None:
@@ -49,9 +49,9 @@ class Heard:
 
 def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy that holds."""
-    heard = Heard()
+    ears = Ears()
     followed = FollowedPolicy(
-        Policy, package="careline_ticketing", settings=settings, make=heard.under
+        Policy, package="careline_ticketing", settings=settings, make=ears.under
     )
 
     def in_force_at(instant: datetime) -> InForce:
@@ -64,7 +64,7 @@ def build(settings: ServiceSettings) -> Service:
     service = Service(
         name="ticketing",
         settings=settings,
-        hears=heard.hears,
+        hears=ears.hears,
         handle=forgetting(handlers.handle, TRACES, service="ticketing"),
         fire=forgetting_timers(handlers.fire),
         routers=(
@@ -83,5 +83,7 @@ def build(settings: ServiceSettings) -> Service:
         ).refresh,
         policy=followed,
     )
-    metrics.show(in_force_at(now()).policy, now=now())
+    policy = in_force_at(now()).policy
+    metrics.show_calendars(policy)
+    metrics.warn_of_the_end(policy, now())
     return service

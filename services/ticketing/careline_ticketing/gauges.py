@@ -1,4 +1,5 @@
-"""What ticketing measures about itself from time to time: what is open, and how forecasts came out.
+"""What ticketing measures about itself from time to time: what is open, how forecasts came out, and
+how far its calendars are known.
 
 Counted in the database once a minute, never at a scrape.
 """
@@ -36,6 +37,7 @@ class Gauges:
         """Counts what is open, and holds forecasts against what came; returns 0: all done."""
         as_of = self._now()
         policy = self._policies(as_of).policy
+        metrics.show_calendars(policy)
         async with self._connect() as connection:
             show_open(await store.open_tickets(connection), policy, as_of)
             foreseen = await self._forecast(connection, policy, as_of)

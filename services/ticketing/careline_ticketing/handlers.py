@@ -18,7 +18,7 @@ from careline_contracts.events.profile import (
 )
 from careline_contracts.events.scoring import TierChanged
 from careline_contracts.events.ticketing import AgentState, TicketActed
-from careline_contracts.payload import Payload, ShortText
+from careline_contracts.payload import Payload, ShortText, short_type
 from careline_contracts.topics import TICKET_ACTIONS, TICKET_CHANGES, TICKETS
 from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
@@ -308,7 +308,7 @@ def done(envelope: Envelope, acted: TicketActed) -> News:
 
 def news(envelope: Envelope, activity: Activity) -> News:
     """What an activity says about a problem; raises `InvalidMessage` without a usable body."""
-    type_ = envelope.type.removeprefix("careline.").removesuffix(".v1")
+    type_ = short_type(envelope.type)
     body = activity.body
     follows_up = type_ in FOLLOW_UPS
     fact = Fact(

@@ -136,16 +136,22 @@ def _observe(histogram: Histogram, target: Target, ticket: Ticket, in_force_at: 
     histogram.labels(ticket.level).observe(took.total_seconds())
 
 
-def show(policy: Policy, now: datetime) -> None:
-    """Says how far the calendars can be trusted, and warns in time to copy the next list."""
+def show_calendars(policy: Policy) -> None:
+    """How far the policy's calendars can be trusted."""
+    end = _end_of_calendars(policy)
+    calendar_known_until.set(end.timestamp() if end else float("inf"))
+
+
+def warn_of_the_end(policy: Policy, now: datetime) -> None:
+    """Warns in time to copy the next year's list."""
+    end = _end_of_calendars(policy)
+    if end is not None and end - now < WARN_BEFORE:
+        log.warning("calendar.ends", last_year=end.year - 1, action=_ACTION.format(year=end.year))
+
+
+def _end_of_calendars(policy: Policy) -> datetime | None:
     year = policy.known_through
-    if year is None:
-        calendar_known_until.set(float("inf"))
-        return
-    known_until = datetime(year + 1, 1, 1, tzinfo=UTC)
-    calendar_known_until.set(known_until.timestamp())
-    if known_until - now < WARN_BEFORE:
-        log.warning("calendar.ends", last_year=year, action=_ACTION.format(year=year + 1))
+    return None if year is None else datetime(year + 1, 1, 1, tzinfo=UTC)
 
 
 def _warn_beyond(policy: Policy, year: int) -> None:

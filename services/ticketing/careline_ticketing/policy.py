@@ -20,11 +20,10 @@ from careline_calendar.definition import Calendar, Part
 from careline_calendar.working import AROUND_THE_CLOCK, Timetable
 from careline_contracts.events.ticketing import Level, Party, Target, TicketKind
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, FaultReported
+from careline_contracts.payload import short_type
 from careline_ticketing.model import FOLLOW_UPS, Fact, KeptBy
 
-_SHORT_TYPES = frozenset(
-    event.type.removeprefix("careline.").removesuffix(".v1") for event in CHANNEL_EVENTS
-)
+_SHORT_TYPES = frozenset(short_type(event.type) for event in CHANNEL_EVENTS)
 _IMPACTS = FaultReported.model_json_schema()["properties"]["impact"]["enum"]
 
 

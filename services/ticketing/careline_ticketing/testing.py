@@ -37,7 +37,7 @@ from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.testing import StageInTest, fresh_database
 from careline_ticketing import messages
-from careline_ticketing.app import Heard
+from careline_ticketing.app import Ears
 from careline_ticketing.desk import Customer, Decision, Desk
 from careline_ticketing.handlers import Handlers, news
 from careline_ticketing.model import Clock, Fact, Ticket
@@ -336,12 +336,12 @@ class Stage(StageInTest):
 
     def __init__(self, engine: AsyncEngine, policy: Policy = POLICY) -> None:
         handlers = self.handlers = Handlers(always(policy))
-        heard = Heard()
-        heard.under(LOADED)
+        ears = Ears()
+        ears.under(LOADED)
         super().__init__(
             engine,
             service="ticketing",
-            hears=heard.hears,
+            hears=ears.hears,
             handle=handlers.handle,
             fire=handlers.fire,
         )

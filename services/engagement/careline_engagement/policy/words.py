@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from careline_contracts.events.engagement import FollowUpRecorded
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
+from careline_contracts.payload import short_type
 
 OUTREACH = "outreach.answered"
 UNDELIVERED = f"{OUTREACH}/failed"
@@ -15,9 +16,7 @@ ELSEWHERE = f"{OUTREACH}/elsewhere"
 """Evidence that the customer answered an outreach by what its step is `replied_by`."""
 _RESULTS: tuple[str, ...] = get_args(OutreachAnswered.model_fields["result"].annotation)
 
-TOUCHPOINTS = {
-    event.type.removeprefix("careline.").removesuffix(".v1"): event.type for event in CHANNEL_EVENTS
-}
+TOUCHPOINTS = {short_type(event.type): event.type for event in CHANNEL_EVENTS}
 """CloudEvents type by the name that policies use."""
 
 VERDICTS: dict[str, tuple[str, ...]] = {

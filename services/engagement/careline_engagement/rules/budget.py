@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from careline_engagement.model import Consent
-from careline_engagement.policy.budget import BudgetPolicy, Cap
+from careline_engagement.policy.budget import BudgetPolicy
 
 
 class Spent(NamedTuple):
@@ -122,14 +122,6 @@ def permitted(wish: Wish, consents: Iterable[Consent], policy: BudgetPolicy) -> 
     last = max(words, key=lambda consent: (consent.at, consent.event_id))
     expired = last.expires_at is not None and last.expires_at <= wish.since
     return last.granted and not expired
-
-
-def over_cap(spent: Iterable[Spent], cap: Cap) -> bool:
-    """Whether some stretch of the cap's length holds more contacts than it allows."""
-    ats = sorted(c.at for c in spent if cap.channel in (None, c.channel))
-    return any(
-        later - earlier < cap.span for earlier, later in zip(ats, ats[cap.most :], strict=False)
-    )
 
 
 def _after_caps(

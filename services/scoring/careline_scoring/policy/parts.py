@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from careline_contracts.events.ticketing import TicketBreached, TicketRated
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
-from careline_contracts.payload import Payload
+from careline_contracts.payload import Payload, short_type
 from careline_scoring.model import variants_of
 
 _HEARD: tuple[type[Payload], ...] = (
@@ -17,9 +17,7 @@ _HEARD: tuple[type[Payload], ...] = (
     TicketBreached,
     TicketRated,
 )
-_SHORT_TYPES = frozenset(
-    event.type.removeprefix("careline.").removesuffix(".v1") for event in _HEARD
-)
+_SHORT_TYPES = frozenset(short_type(event.type) for event in _HEARD)
 
 
 def _known_zone(name: str) -> str:
