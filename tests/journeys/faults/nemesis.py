@@ -164,8 +164,8 @@ class Nemesis:
             struck_at = time.monotonic()
             with self.outages.lasting() as outage:
                 await self._commit(fault)
-            healed_at = time.monotonic()
-            await until_work_falls(lambda: self._work_in_hand(fault.target))
+                healed_at = time.monotonic()
+                await until_work_falls(lambda: self._work_in_hand(fault.target))
             # to be started again is a part of a service's own recovery
             since = struck_at if fault.target in SERVICES else healed_at
             recovered_seconds = self.outages.calm_for(since=since, apart_from=outage)

@@ -33,9 +33,8 @@ _OLDEST = "SELECT extract(epoch FROM clock_timestamp() - min(written_at))::float
 
 @dataclass(eq=False)
 class Outage:
-    """One fault, from its strike until its server answers again."""
+    """One fault, from its strike until its target's work falls again."""
 
-    since: float
     until: float | None = None
 
 
@@ -47,8 +46,8 @@ class Outages:
 
     @contextmanager
     def lasting(self) -> Iterator[Outage]:
-        """A fault strikes, and is healed."""
-        outage = Outage(time.monotonic())
+        """A fault strikes, is healed, and its target works again."""
+        outage = Outage()
         self._all.append(outage)
         try:
             yield outage
