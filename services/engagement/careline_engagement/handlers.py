@@ -36,7 +36,7 @@ from careline_engagement.missed_contacts import announce_missed
 from careline_engagement.model import Case, Entry, Family, Outcome
 from careline_engagement.policy import Playbook
 from careline_engagement.policy.steps import OutreachStep
-from careline_engagement.rules import Book, News, Progress, moments
+from careline_engagement.rules import Book, News, Progress, moments, says_nothing
 from careline_engagement.rules.handling import channel_of
 from careline_engagement.rules.parting import look
 from careline_engagement.standing import Change, Standing
@@ -135,7 +135,7 @@ class Handlers:
             announce_missed(unit, family.missed, book)
             scheduled += family.scheduled
             cases |= {news.case.id: news.case for news in family.news}
-            told = (news for news in family.news if not news.case.held_out)
+            told = (news for news in family.news if news.is_told)
             # by the instant: who decides a month at once says no less than who decides day by day
             for _, moves in groupby(told, key=lambda news: news.move.at):
                 last: dict[str, News] = {}
@@ -150,12 +150,21 @@ class Handlers:
             await store.save_cases(unit.connection, list(cases.values()))
         if asked:
             await store.save_contacts(unit.connection, asked)
-        gone = {entry for entry, outcome in decided if rules.says_nothing(entry, outcome)}
-        if left := [entry for entry in scheduled if entry not in gone]:
-            await store.add_entries(unit.connection, left)
-        if decided:
-            await store.decide_entries(unit.connection, decided)
-            unit.after_commit(lambda: _count(decided))
+        await _save_entries(unit, scheduled, decided)
+
+
+async def _save_entries(
+    unit: Unit, scheduled: Sequence[Entry], decided: Sequence[tuple[Entry, Outcome]]
+) -> None:
+    """Each is written once, also one that was found out and decided in the same go."""
+    outcomes: dict[Entry, Outcome | None] = dict(decided)
+    found = {entry: outcomes.get(entry) for entry in scheduled}
+    kept = {e: led_to for e, led_to in found.items() if not (led_to and says_nothing(e, led_to))}
+    if kept:
+        await store.add_entries(unit.connection, kept)
+    if waited := [(entry, outcome) for entry, outcome in decided if entry not in found]:
+        await store.decide_entries(unit.connection, waited)
+    unit.after_commit(lambda: _count(decided))
 
 
 async def _follow(
@@ -179,18 +188,15 @@ async def _begin(
     A warning about somebody whom no playbook is for needs no timer to find that out.
     """
     said = list(entries_of(news.changes, book))
-    unmet = {
-        entry
+    unmet: list[tuple[Entry, Outcome]] = [
+        (entry, "condition_unmet")
         for entry in said
         if 0 < entry.version <= (standing := standings[entry.number]).version
         and rules.is_out_of_question(entry, standing.rulings, book.at(entry.at).policy)
-    }
-    if unmet:
-        await store.add_entries(unit.connection, unmet, outcome="condition_unmet")
-        unit.after_commit(lambda: _count((entry, "condition_unmet") for entry in unmet))
-    if open_ones := [*news.entries, *(entry for entry in said if entry not in unmet)]:
-        return await store.add_entries(unit.connection, open_ones)
-    return {}
+    ]
+    unit.after_commit(lambda: _count(unmet))
+    begun = dict.fromkeys([*news.entries, *said]) | dict(unmet)
+    return await store.add_entries(unit.connection, begun) if begun else {}
 
 
 async def _hand_over(unit: Unit, due: Sequence[Due]) -> set[str]:

@@ -49,6 +49,11 @@ class News(NamedTuple):
     holder: str
     """The customer's number at that instant."""
 
+    @property
+    def is_told(self) -> bool:
+        """Whether others hear of it: not of the end of a wait, nor of a customer left alone."""
+        return not (_only_passes(self.move) or self.case.held_out)
+
 
 class Progress(NamedTuple):
     """What became of a family up to an instant, and when something has to be said next."""
@@ -72,6 +77,11 @@ class _Item(NamedTuple):
     """In one phase of one instant the most urgent come first: they get what budget is left."""
     name: str
     what: Entry | Move
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether it is early enough to say it with what comes next: nobody is told of it."""
+        return isinstance(self.what, Move) and _only_passes(self.what)
 
 
 def advance(family: Family, *, until: datetime, book: Book) -> Progress:
@@ -118,9 +128,13 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             # nothing but a new case, used-up budget and another wording changes what is to come
             agenda = _agenda(family, book)
         news.append(News(move, case, family.holder(case.number, at)))
-    to_come = [agenda[0].at] if agenda else []
+    to_come = [item.at for item in agenda if not item.can_wait][:1]
     to_come += [family.later_at] if family.later_at else []
     return Progress(family, news, decided, scheduled, missed, min(to_come, default=None))
+
+
+def _only_passes(move: Move) -> bool:
+    return move.kind == "passed"
 
 
 def _take_back(

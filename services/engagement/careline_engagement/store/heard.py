@@ -75,16 +75,16 @@ _ADD_ENTRIES = text("""
         number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent, identity,
         outcome)
     SELECT number, playbook, name, at, trigger, key, version, CAST(reasons AS jsonb), event_id,
-        traceparent, identity, CAST(:outcome AS text)
+        traceparent, identity, outcome
     FROM unnest(
         CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[]),
         CAST(:ats AS timestamptz[]), CAST(:triggers AS text[]), CAST(:keys AS text[]),
         CAST(:versions AS int[]), CAST(:reasons AS text[]), CAST(:events AS text[]),
-        CAST(:traceparents AS text[]), CAST(:identities AS text[])
+        CAST(:traceparents AS text[]), CAST(:identities AS text[]), CAST(:outcomes AS text[])
     ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent,
-        identity)
+        identity, outcome)
     ON CONFLICT DO NOTHING
-    RETURNING number, at
+    RETURNING number, at, outcome
 """)
 _DROP_ENTRIES = text("""
     DELETE FROM entries USING unnest(
@@ -189,10 +189,10 @@ async def add_follow_ups(
 
 
 async def add_entries(
-    connection: AsyncConnection, entries: Collection[Entry], *, outcome: Outcome | None = None
+    connection: AsyncConnection, entries: Mapping[Entry, Outcome | None]
 ) -> dict[str, datetime]:
-    """Adds what may begin a case, decided or not; returns for whom it was new, and the earliest
-    instant."""
+    """Adds what may begin a case, decided or not; returns for whom something new is to be decided,
+    and the earliest instant."""
     added = await connection.execute(
         _ADD_ENTRIES,
         {
@@ -207,12 +207,13 @@ async def add_entries(
             "events": [e.event_id for e in entries],
             "traceparents": [e.traceparent for e in entries],
             "identities": [e.identity for e in entries],
-            "outcome": outcome,
+            "outcomes": list(entries.values()),
         },
     )
     earliest: dict[str, datetime] = {}
-    for number, at in added:
-        earliest[number] = min(at, earliest.get(number, at))
+    for number, at, outcome in added:
+        if outcome is None:
+            earliest[number] = min(at, earliest.get(number, at))
     return earliest
 
 
