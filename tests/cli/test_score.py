@@ -56,6 +56,7 @@ ANSWER: dict[str, Any] = {
             "expires_at": None,
         },
     ],
+    "left_out": {"NZD": 2},
     "tags": {"value": "normal", "need": "none", "risk": "medium", "channel": ["app", "store"]},
     "reasons": {
         "tier": ["[high] value"],
@@ -122,7 +123,8 @@ def test_a_score_is_explained_as_json_and_as_of_an_instant(
                 "≥ 50,000",
                 "2024-07-09",
                 "[high] value",
-                "channel app, store: often",
+                "app, store",
+                "not counted: 2 in NZD",
                 "tenure: 0.00 → 2.00",
                 "channel: app → –",
                 "tier core: 3 × order, 10.00 CNY in all",
@@ -188,7 +190,11 @@ FORECAST = {
     "until": "2024-07-08T00:00:00Z",
     "due": 9,
     "looked_at": 5,
-    "summary": {"need": {"none": {"dormant": 3}}, "channel": {"app": {"": 2}}},
+    "summary": {
+        "need": {"none": {"dormant": 3}},
+        "risk": {"low": {"medium": 1, "high": 1}, "medium": {"low": 2}},
+        "channel": {"app": {"": 2}},
+    },
 }
 
 
@@ -216,10 +222,10 @@ KPIS: dict[str, Any] = {
             "unit": "minor_units",
             "counted": 15_200_000,
             "of": 3,
-            "year_before": None,
-            "change": None,
-            "target": None,
-            "met": None,
+            "year_before": "2533333",
+            "change": "1.0000",
+            "target": {"of": "change", "at_least": "0.30", "above": None, "at_most": None},
+            "met": True,
         },
     ],
     "surveys": {
@@ -239,7 +245,7 @@ OF_TICKETS = {
     "month": "2024-06",
     "kpis": [
         {
-            "name": "response",
+            "name": "complaint_satisfaction",
             "definition": "hours to the first answer",
             "value": "0.50",
             "unit": "hours",
@@ -267,6 +273,7 @@ def test_a_month_is_shown_with_its_targets(monkeypatch: pytest.MonkeyPatch) -> N
         "7.33",
         "0.50 h 4",
         "≤ 1 h ✓",
+        "100.00 % Δ ≥ 30.00 % ✓",
     ):
         assert words in shown
 
@@ -275,7 +282,7 @@ def test_a_month_is_shown_with_its_targets(monkeypatch: pytest.MonkeyPatch) -> N
     ("arguments", "answer", "words"),
     [
         (["flow", "--month", "2024-06"], FLOW, ["2,000", "3 of 50 moves", "core 0.6000"]),
-        (["forecast"], FORECAST, ["need by 2024-07-08", "dormant", "–"]),
+        (["forecast"], FORECAST, ["need by 2024-07-08", "dormant", "high  medium  low", "–"]),
         (["forecast"], FORECAST | {"summary": {}}, ["nothing moves by 2024-07-08"]),
     ],
 )

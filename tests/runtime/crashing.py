@@ -12,12 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple, cast, get_args
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from careline_contracts.envelope import Record, from_headers, to_headers
 from careline_contracts.topics import ACTIVITIES, TIER_CHANGES
 from careline_localstack import Endpoints, LocalStack
-from careline_runtime.consumer import Consumer, _Batch
+from careline_runtime.consumer import Consumer
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
 from careline_runtime.service import Service
@@ -37,16 +37,20 @@ class CrashPoint(NamedTuple):
     name: str
     when: Literal["before", "after"]
     call: Callable[..., Any]
-    counts: Callable[[Any, Any], bool] = lambda whose, result: True
-    """Whether it does at this call, by whose it is and what came of it."""
+    counts: Callable[..., bool] = lambda *arguments: True
+    """Whether it does at this call, by its arguments."""
 
 
-def _of_events(unit: Unit, result: Any) -> bool:
+def _of_events(unit: Unit) -> bool:
     return unit.passed is None and bool(unit.said)
 
 
-def _of_timers(unit: Unit, result: Any) -> bool:
+def _of_timers(unit: Unit) -> bool:
     return unit.passed is not None and bool(unit.said)
+
+
+def _of_published(relay: Relay, connection: object, published: Sequence[int]) -> bool:
+    return bool(published)
 
 
 POINTS: dict[Kind, Sequence[CrashPoint]] = {
@@ -56,17 +60,17 @@ POINTS: dict[Kind, Sequence[CrashPoint]] = {
         CrashPoint("a unit is committed", "before", Unit.committed, _of_events),
         CrashPoint("what it said is not published yet", "before", Publisher._send),
         CrashPoint("it is published, and still in the outbox", "after", Publisher._send),
-        CrashPoint("the outbox has forgotten it", "after", Relay._publish_some, lambda _, did: did),
-        CrashPoint("offsets are not committed yet", "before", _Batch.ack),
-        CrashPoint("offsets are committed", "after", _Batch.ack),
+        CrashPoint("the outbox has forgotten it", "after", Relay._delete_and_find, _of_published),
+        CrashPoint("offsets are not committed yet", "before", AIOKafkaConsumer.commit),
+        CrashPoint("offsets are committed", "after", AIOKafkaConsumer.commit),
         CrashPoint("timers have fired, and not committed", "after", Unit.save, _of_timers),
         CrashPoint("a unit of timers is committed", "before", Unit.committed, _of_timers),
     ),
     "transforms": (
         CrashPoint("what is made is not published yet", "before", Publisher._send),
         CrashPoint("it is published, and offsets stand still", "after", Publisher._send),
-        CrashPoint("offsets are not committed yet", "before", _Batch.ack),
-        CrashPoint("offsets are committed", "after", _Batch.ack),
+        CrashPoint("offsets are not committed yet", "before", AIOKafkaConsumer.commit),
+        CrashPoint("offsets are committed", "after", AIOKafkaConsumer.commit),
     ),
 }
 
@@ -74,23 +78,24 @@ POINTS: dict[Kind, Sequence[CrashPoint]] = {
 def arm(point: CrashPoint) -> None:
     """From now on the process ends at this point, as by kill -9."""
 
-    def crash(when: str, whose: Any, result: Any = None) -> None:
-        if when == point.when and point.counts(whose, result):
+    def crash(when: str, *arguments: Any) -> None:
+        if when == point.when and point.counts(*arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def plain(self: Any, *rest: Any, **named: Any) -> Any:
-        crash("before", self)
-        result = point.call(self, *rest, **named)
-        crash("after", self, result)
+    def plain(*arguments: Any) -> Any:
+        crash("before", *arguments)
+        result = point.call(*arguments)
+        crash("after", *arguments)
         return result
 
-    async def awaited(self: Any, *rest: Any, **named: Any) -> Any:
-        crash("before", self)
-        result = await point.call(self, *rest, **named)
-        crash("after", self, result)
+    async def awaited(*arguments: Any) -> Any:
+        crash("before", *arguments)
+        result = await point.call(*arguments)
+        crash("after", *arguments)
         return result
 
-    owners = {owner.__name__: owner for owner in (Consumer, Unit, Publisher, Relay, _Batch)}
+    classes = (AIOKafkaConsumer, Consumer, Unit, Publisher, Relay)
+    owners = {owner.__name__: owner for owner in classes}
     owner, _, method = point.call.__qualname__.partition(".")
     setattr(owners[owner], method, awaited if inspect.iscoroutinefunction(point.call) else plain)
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,7 @@ from tests.runtime.echo import Echo, publish, read
 
 pytestmark = pytest.mark.stack
 
-EVENTS = 120
-"""More than all lives together can handle before they are gone."""
+EVENTS_A_LIFE = 12
 LEFT = text("""
     SELECT (SELECT count(*) FROM inbox), (SELECT sum(next_offset) FROM consumer_offsets),
         (SELECT count(*) FROM outbox), (SELECT count(*) FROM timers)
@@ -61,10 +61,9 @@ async def crashing(
 async def test_a_unit_of_work_survives_a_kill_at_every_point(
     stack: LocalStack, echo: Echo, database_url: str
 ) -> None:
-    await publish(stack, [echo.visit(n) for n in range(EVENTS)])
-    expected = {f"{what}-e{n}" for what in ("echo", "later") for n in range(EVENTS)}
     async with crashing("handles", stack, echo, database_url) as told:
-        assert await lives(told, "handles")
+        events = await lives("handles", told, stack, echo)
+        expected = {f"{what}-e{n}" for what in ("echo", "later") for n in range(events)}
         said = await read(stack, echo.outlet.name, lambda found: set(ids(found)) >= expected)
 
     assert set(ids(said)) == expected
@@ -72,17 +71,16 @@ async def test_a_unit_of_work_survives_a_kill_at_every_point(
     in_order(said)
     engine = create_engine(database_url, service="test")
     async with engine.connect() as connection:
-        assert (await connection.execute(LEFT)).one() == (EVENTS, EVENTS, 0, 0)
+        assert (await connection.execute(LEFT)).one() == (events, events, 0, 0)
     await engine.dispose()
 
 
 async def test_what_is_made_of_records_survives_a_kill_at_every_point(
     stack: LocalStack, echo: Echo, database_url: str
 ) -> None:
-    await publish(stack, [echo.visit(n) for n in range(EVENTS)])
-    expected = {f"echo-e{n}" for n in range(EVENTS)}
     async with crashing("transforms", stack, echo, database_url) as told:
-        assert await lives(told, "transforms")
+        events = await lives("transforms", told, stack, echo)
+        expected = {f"echo-e{n}" for n in range(events)}
         said = await read(stack, echo.outlet.name, lambda found: set(ids(found)) >= expected)
 
     assert set(ids(said)) == expected
@@ -90,16 +88,21 @@ async def test_what_is_made_of_records_survives_a_kill_at_every_point(
     in_order(said)
 
 
-async def lives(told: asyncio.StreamReader, kind: Kind) -> bool:
-    """Whether every life but the last was killed where it was to be."""
-    expected = [f"killed: {point.name}" for point in POINTS[kind]]
-    found: list[str] = []
-    async with asyncio.timeout(90):
-        while len(found) < len(expected) and (line := await told.readline()):
-            # it also logs
-            found += [line.decode().strip()] if line.startswith((b"killed: ", b"ended: ")) else []
-    assert found == expected
-    return True
+async def lives(kind: Kind, told: asyncio.StreamReader, stack: LocalStack, echo: Echo) -> int:
+    """Gives each life events, and sees it killed where it was to be; returns how many they were."""
+    numbers = count()
+
+    async def events() -> None:
+        await publish(stack, [echo.visit(n) for n in islice(numbers, EVENTS_A_LIFE)])
+
+    for point in POINTS[kind]:
+        await events()
+        async with asyncio.timeout(30):
+            while not (line := await told.readline()).startswith((b"killed: ", b"ended: ")):
+                assert line, "the program ended"  # it also logs
+        assert line.decode().strip() == f"killed: {point.name}"
+    await events()
+    return next(numbers)
 
 
 def ids(records: Sequence[ConsumerRecord]) -> list[str]:

@@ -20,7 +20,7 @@ from careline_runtime.database import create_engine
 from careline_runtime.errors import Misconfigured
 from careline_runtime.publisher import partition_hash
 from careline_runtime.settings import ServiceSettings
-from tests.runtime.echo import Echo, publish, published, running
+from tests.runtime.echo import Echo, publish, published, running, until
 
 
 async def run_sql(database_url: str, statement: str) -> None:
@@ -80,6 +80,49 @@ async def test_a_service_that_can_never_place_its_partitions_ends_with_the_reaso
         await asyncio.wait_for(echo.service(stack, database_url).serve(), timeout=30)
 
 
+@pytest.mark.stack
+async def test_kafka_hears_how_far_a_service_is_now_and_then_and_when_it_stops(
+    stack: LocalStack,
+    echo: Echo,
+    database_url: str,
+    kafka_admin: AIOKafkaAdminClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def committed() -> int:
+        offsets = await kafka_admin.list_consumer_group_offsets("careline.scoring")
+        return sum(told.offset for place, told in offsets.items() if place.topic == echo.inlet.name)
+
+    async def are_committed() -> bool:
+        return await committed() == 10
+
+    monkeypatch.setattr(consumer_module, "COMMIT_SECONDS", 0.05)
+    async with running(echo.service(stack, database_url)):
+        await publish(stack, [echo.visit(n) for n in range(10)])
+        await until(are_committed)
+        monkeypatch.setattr(consumer_module, "COMMIT_SECONDS", 3600)
+        await publish(stack, [echo.visit(n) for n in range(10, 30)])
+        await published(stack, echo.outlet.name, 30)
+    assert await committed() == 30
+
+
+@pytest.mark.stack
+async def test_who_passes_offsets_learns_what_another_instance_had_handled_meanwhile(
+    database_url: str,
+) -> None:
+    one, other = (ACTIVITIES.name, 0), (ACTIVITIES.name, 1)
+    engine = create_engine(database_url, service="test")
+    async with engine.connect() as first, engine.connect() as second:
+        assert await inbox.pass_offsets(first, {one: 10}) == {one: 0}
+        waiting = asyncio.create_task(inbox.pass_offsets(second, {other: 5, one: 7}))
+        await asyncio.wait([waiting], timeout=0.1)
+        assert not waiting.done()
+        await first.commit()
+        assert await waiting == {one: 10, other: 0}
+        await second.commit()
+        assert await inbox.lock_offsets(first, [one, other]) == {one: 10, other: 5}
+    await engine.dispose()
+
+
 class Settles:
     """A stage that does nothing, or fails."""
 
@@ -127,7 +170,7 @@ async def test_a_log_that_goes_back_while_it_is_read_takes_the_database_with_it(
     consumer = a_consumer(Settles(), engine)
     async with engine.begin() as connection:
         await inbox.lock_offsets(connection, [place])
-        await inbox.move_offsets(connection, {place: 40})
+        await inbox.set_offsets(connection, {place: 40})
     consumer.positions = {place: 40}
     await consumer.settle([a_record(0, 3), a_record(0, 4)])
     async with engine.begin() as connection:

@@ -5,8 +5,9 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from careline_runtime import setup
 from careline_runtime.errors import Misconfigured
-from careline_runtime.setup import remember_cluster
+from careline_runtime.setup import refuse_older_postgresql, remember_cluster
 from careline_runtime.tables import let_inbox_forget
 from careline_runtime.testing import fresh_database
 
@@ -23,6 +24,15 @@ async def test_a_database_remembers_its_cluster_and_refuses_another(admin_url: s
         async with engine.connect() as connection:
             known = await connection.execute(text("SELECT cluster_id FROM kafka_cluster"))
             assert known.scalars().all() == ["the-first"]
+
+
+async def test_an_older_postgresql_is_refused_before_anything_is_made(
+    admin_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await refuse_older_postgresql("scoring", admin_url)
+    monkeypatch.setattr(setup, "OLDEST_POSTGRESQL", 999)
+    with pytest.raises(Misconfigured, match="must be 999 or newer"):
+        await refuse_older_postgresql("scoring", admin_url)
 
 
 async def test_an_inbox_made_before_it_forgot_by_age_learns_to(admin_url: str) -> None:

@@ -47,9 +47,10 @@ def kpis(month: Month, language: Language = "en", as_json: AsJson = False) -> No
     if as_json:
         stdout.print_json(data=found)
         return
-    table = Table(box=None)
+    table = Table(box=None, padding=(0, 1, 0, 0))
     for head in HEADS[language]:
-        table.add_column(head, no_wrap=True)
+        # where it is narrow a name stands in two lines, and no figure is cut off
+        table.add_column(head, no_wrap=bool(head))
     for one in found["kpis"]:
         table.add_row(
             one["name"],

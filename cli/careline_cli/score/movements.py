@@ -12,6 +12,12 @@ from careline_cli.console import progress, stdout
 
 ask = partial(service_api.ask, "scoring")
 
+ORDER = (
+    *("new", "core", "high", "potential", "normal", "medium", "low", "basic", "edge"),
+    *("prospect", "active", "latent", "none", "dormant", "merged"),
+)
+"""As people list tiers and verdicts; values of other tags follow in alphabetical order."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Days = Annotated[int, typer.Option("--days", min=1, max=31, help="How far ahead.")]
 Limit = Annotated[
@@ -74,10 +80,14 @@ def flow(month: Month, as_json: AsJson = False) -> None:
     )
 
 
+def _place(name: str) -> tuple[int, str]:
+    return (ORDER.index(name) if name in ORDER else len(ORDER)), name
+
+
 def _print_matrix(title: str, flow: dict[str, dict[str, Any]]) -> None:
     """From where (rows) to where (columns)."""
-    columns = sorted({to for row in flow.values() for to in row})
+    columns = sorted({to for row in flow.values() for to in row}, key=_place)
     table = Table("", *(to or "–" for to in columns), box=None)
-    for was, row in flow.items():
+    for was, row in sorted(flow.items(), key=lambda one: _place(one[0])):
         table.add_row(was or "–", *(f"{row.get(to, 0):,}" for to in columns))
     stdout.print(f"[bold]{title}[/]", table, highlight=False, sep="\n")

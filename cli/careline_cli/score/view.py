@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from careline_contracts.payload import short_type
 
@@ -27,8 +28,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "buy": "{verdict} {to}: {orders} × order, {amount} in all",
         "buy_any": "{verdict} {to}: {orders} × order of any amount",
         "wait": "{verdict} {to}: on {from_day}, by time alone",
+        "once": "once",
         "times": "{value} times",
         "days": "{value} days",
+        "left_out": "not counted: {amounts} in {currency}, for which the policy has no rate",
         "percent": "{value} %",
     },
     "zh": {
@@ -47,8 +50,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "buy": "{verdict} {to}：下单 {orders} 次，合计 {amount}",
         "buy_any": "{verdict} {to}：下单 {orders} 次，金额不限",
         "wait": "{verdict} {to}：{from_day} 起自然恢复",
+        "once": "1 次",
         "times": "{value} 次",
         "days": "{value} 天",
+        "left_out": "未计入：{currency} 金额 {amounts} 笔，策略中没有汇率",
         "percent": "{value} %",
     },
 }
@@ -62,7 +67,13 @@ def explained(found: Mapping[str, Any], language: str) -> RenderableType:
         f"[dim]{escape(words['as_of'].format_map(found))}[/]",
     ]
     return Group(
-        *lines, _ledger(found, words), *map(escape, [*_events(found), *_prose(found, words)])
+        *lines,
+        _ledger(found, words),
+        *_events(found),
+        *_left_out(found, words),
+        f"\n{words['why']}",
+        _reasons(found),
+        *map(escape, _prose(found, words)),
     )
 
 
@@ -93,13 +104,19 @@ def _ledger(found: Mapping[str, Any], words: Mapping[str, str]) -> Table:
     return table
 
 
-def _events(found: Mapping[str, Any]) -> Iterator[str]:
-    """Each event on which a measure rests, where they were asked for."""
+def _events(found: Mapping[str, Any]) -> Iterator[Text]:
+    """Each event on which a measure rests, where they were asked for: a line, however long."""
     for one in found["contributions"]:
         for event in one.get("events", ()):
             what = short_type(event["type"])
             when = event.get("occurred_at") or event["day"]
-            yield f"  {one['measure']}: {when} {what} {event['event']}"
+            line = f"  {one['measure']}: {when} {what} {event['event']}"
+            yield Text(line, no_wrap=True, overflow="ignore")
+
+
+def _left_out(found: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
+    for currency, amounts in found["left_out"].items():
+        yield "\n" + escape(words["left_out"].format(amounts=amounts, currency=currency))
 
 
 def _evidence(
@@ -107,9 +124,13 @@ def _evidence(
 ) -> str:
     if evidence is None:
         return words["none"]
-    value, unit = evidence["value"], evidence["unit"]
-    is_money = unit == "minor_units"
-    shown = money(value, found) if is_money else words[unit].format(value=f"{value:,}")
+    match evidence["unit"], evidence["value"]:
+        case "minor_units", value:
+            shown = money(value, found)
+        case "times", 1:
+            shown = words["once"]
+        case unit, value:
+            shown = words[unit].format(value=f"{value:,}")
     days = dict.fromkeys((evidence["from_day"], evidence["to_day"]))
     return f"{shown} ({' … '.join(days)})"
 
@@ -124,14 +145,20 @@ def _segment(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return " ".join(f"{sign} {value / unit:,.15g}" for sign, value in ends if value is not None)
 
 
-def _prose(found: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
+def _reasons(found: Mapping[str, Any]) -> Table:
+    """Each verdict and tag beside its reasons, one below the other."""
     verdicts = {
         verdict: name if isinstance(name, str) else ", ".join(name)
         for verdict, name in {**found["tags"], "tier": found["tier"]}.items()
     }
-    yield f"\n{words['why']}"
+    table = Table.grid(padding=(0, 2))
     for verdict, reasons in found["reasons"].items():
-        yield f"  {verdict} {verdicts[verdict]}: {'; '.join(reasons)}"
+        table.add_row(f"  {verdict}", *map(escape, (verdicts[verdict], "\n".join(reasons))))
+    return table
+
+
+def _prose(found: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
+    """What comes next, and what would help."""
     yield "\n" + (words["next"].format_map(found) if found["next_change"] else words["never"])
     for one in found["next_change"]:
         yield f"  {one['what']}: {one['from'] or '–'} → {one['to'] or '–'}"

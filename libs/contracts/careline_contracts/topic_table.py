@@ -11,9 +11,10 @@ Printed from the catalogue in `careline_contracts/topics.py` by `./careline chec
 holds the two together.
 Every record but a [dead letter](#dead-letters) is a CloudEvent in binary mode (`ce_` headers,
 JSON value). A *state* topic is compacted by key: read it from the start for the present, then
-follow it. Personal data on a topic is readable (clear), tokens and sealed values (sealed), customer
-numbers only (pseudonymous), or none. Schemas: `careline_contracts/schemas/<type>.json`, examples
-beside them.
+follow it. After a crash the last records may come again, in their order: drop an event of which you
+know `source` and `id`; of a state keep the higher `version`. Personal data on a topic is readable
+(clear), tokens and sealed values (sealed), customer numbers only (pseudonymous), or none. Schemas:
+`careline_contracts/schemas/<type>.json`, examples beside them.
 
 | Topic | Said by | Heard by | Key | Partitions | Kept | Personal data |
 |---|---|---|---|---|---|---|

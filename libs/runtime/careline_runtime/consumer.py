@@ -1,4 +1,4 @@
-"""The batch subscriber: FastStream polls, a stage settles, offsets are committed explicitly.
+"""The batch subscriber: FastStream polls, a stage settles, Kafka hears now and then how far.
 
 The database holds the truth; Kafka's offsets are a hint that saves reading again.
 """
@@ -33,6 +33,12 @@ log = structlog.get_logger(__name__)
 SESSION_TIMEOUT_MS = 10_000
 FETCH_BYTES_A_PARTITION = 1024 * 1024
 PAUSE_AFTER_A_FAILURE_SECONDS = 1.0
+COMMIT_SECONDS = 1.0
+"""How often offsets are committed to Kafka while events come. To commit after each of fifty small
+units a second took as long as publishing what they say; what a crash leaves uncommitted the
+database knows, and what ingest repeats is known by its ids (docs/decisions/0029)."""
+COMMIT_TIMEOUT_SECONDS = 2.0
+"""The client itself would try until a broker answers; to stop a service is not to wait for that."""
 READ_ALL_FIRST_SECONDS = 60.0
 """How long the client asks Kafka for nothing while a part of what it has lies unread: longer than
 any unit takes.
@@ -44,19 +50,9 @@ broker's partitions can be asked for. What came meanwhile made the next unit as 
 
 
 class _Batch(KafkaAckableMessage):
-    """The records of one poll; acknowledged by explicit offsets, never by the fetch position."""
+    """The records of one poll. That they are settled is for `Consumer.commit` to tell Kafka."""
 
     async def ack(self) -> None:
-        if self.committed is None:
-            offsets = {
-                TopicPartition(topic, partition): end
-                for (topic, partition), end in inbox.ends(self.raw_message).items()
-            }
-            try:
-                await self.consumer.commit(offsets)  # type: ignore[call-arg]
-            except KafkaError as error:
-                metrics.commit_failures.inc()
-                log.warning("offsets.not_committed", error=str(error)[:200])
         self.committed = True  # type: ignore[assignment]
 
 
@@ -80,6 +76,9 @@ class Consumer:
         self._engine = engine
         self._failed = failed
         self._placing: asyncio.Task[None] | None = None
+        self._committed: inbox.Offsets = {}
+        """What Kafka was told of `positions`, or need not be told."""
+        self._is_leaving = False
         self._most_records = settings.batch_max_records * stage.units_a_poll
         self._caught_up = asyncio.Event()
         self._caught_up.set()
@@ -137,7 +136,7 @@ class Consumer:
             self._placing = asyncio.create_task(self._place(consumer, partitions))
 
     async def release(self) -> None:
-        """Stops placing partitions that may be another's by now.
+        """Stops placing partitions that may be another's by now; commits how far they are handled.
 
         A batch in hand may still commit its unit: the new owner finds its offsets moved.
         """
@@ -145,6 +144,34 @@ class Consumer:
             self._placing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._placing
+        await self.commit()
+
+    async def commit_now_and_then(self) -> None:
+        """Commits what has moved, for ever."""
+        while True:
+            await asyncio.sleep(COMMIT_SECONDS)
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Tells Kafka how far the partitions are handled that have moved since it was told."""
+        consumer = self._subscriber.consumer
+        moved = dict(self.positions.items() - self._committed.items())
+        if consumer is None or not moved:
+            return
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                await consumer.commit({TopicPartition(*place): end for place, end in moved.items()})
+        except (KafkaError, TimeoutError) as error:
+            metrics.commit_failures.inc()
+            log.warning("offsets.not_committed", error=str(error)[:200])
+        else:
+            self._committed |= moved
+
+    async def leave(self) -> None:
+        """Before the broker is stopped: what is settled, and what the batch in hand settles still,
+        is committed."""
+        self._is_leaving = True
+        await self.release()
 
     async def _place(
         self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
@@ -153,7 +180,7 @@ class Consumer:
             starts = await until_up(lambda: self._starts(consumer, partitions), who="assignment")
             for partition in partitions:
                 consumer.seek(partition, starts[partition])
-            self.positions = starts
+            self.positions, self._committed = starts, dict(starts)
             consumer.resume(*partitions)
         except Exception as error:
             log.exception("assignment.failed")
@@ -170,7 +197,7 @@ class Consumer:
             known = await inbox.lock_offsets(connection, partitions)
             # asked under the lock: nobody can move an offset past the end that Kafka tells
             starts = await _within_log(consumer, known)
-            await inbox.move_offsets(connection, starts)
+            await inbox.set_offsets(connection, starts)
         return starts
 
     async def settle(self, records: Any) -> None:
@@ -192,6 +219,8 @@ class Consumer:
             # a partition revoked meanwhile moves elsewhere: here it would seem to stand still
             if place in self.positions:
                 self.positions[place] = max(end, self.positions[place])
+        if self._is_leaving:
+            await self.commit()
 
     async def _follow_back(self, records: Sequence[ConsumerRecord]) -> None:
         """Takes a log that was shortened while it was read as new.
@@ -214,7 +243,7 @@ class Consumer:
         assert self._engine is not None
         async with self._engine.begin() as connection:
             await inbox.lock_offsets(connection, offsets)
-            await inbox.move_offsets(connection, offsets)
+            await inbox.set_offsets(connection, offsets)
 
     async def _parse(self, records: tuple[ConsumerRecord, ...]) -> KafkaAckableMessage:
         # FastStream's own parser decodes headers as UTF-8: a bad one would block the partition

@@ -51,7 +51,10 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
 
     @app.exception_handler(RequestValidationError)
     async def refuse(request: Request, error: RequestValidationError) -> Response:
-        flaws = [_flaw(flaw["loc"], flaw["msg"]) for flaw in error.errors()]
+        # without pydantic's word for who found it
+        flaws = [
+            _flaw(flaw["loc"], flaw["msg"].removeprefix("Value error, ")) for flaw in error.errors()
+        ]
         return problem(422, "invalid request", instance=request.url.path, errors=flaws)
 
     async def come_again(request: Request, error: Exception) -> Response:

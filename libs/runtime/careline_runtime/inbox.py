@@ -5,7 +5,7 @@ background and zombies, for ever, at the price of a row a partition. The inbox r
 `(source, id)`: it catches producers', HTTP clients' and dead-letter replays' duplicates.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from aiokafka import ConsumerRecord
@@ -22,24 +22,22 @@ even under a replay clock: the database's time counts here, and no decision depe
 ROWS_A_FORGETTING = 5_000
 """7 ms of deleting were measured."""
 
-_LOCK_OFFSETS = text("""
-    SELECT topic, partition, next_offset FROM consumer_offsets
-    WHERE (topic, partition) IN (
-        SELECT * FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[])))
-    ORDER BY topic, partition FOR UPDATE
-""")
-_OPEN_OFFSETS = text("""
-    INSERT INTO consumer_offsets (topic, partition, next_offset)
-    SELECT topic, partition, 0
-    FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[])) AS wanted (topic, partition)
-    ORDER BY topic, partition
-    ON CONFLICT DO NOTHING
-""")
-_MOVE_OFFSETS = text("""
+_SET_OFFSETS = text("""
     UPDATE consumer_offsets SET next_offset = moved.next_offset
     FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:nexts AS bigint[]))
         AS moved (topic, partition, next_offset)
     WHERE consumer_offsets.topic = moved.topic AND consumer_offsets.partition = moved.partition
+""")
+# locks row by row, in order, and answers with what stood in each when it was locked
+_PASS_OFFSETS = text("""
+    INSERT INTO consumer_offsets (topic, partition, next_offset)
+    SELECT * FROM unnest(
+        CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:nexts AS bigint[]))
+        AS passed (topic, partition, next_offset)
+    ORDER BY topic, partition
+    ON CONFLICT (topic, partition) DO UPDATE
+    SET next_offset = greatest(consumer_offsets.next_offset, excluded.next_offset)
+    RETURNING topic, partition, coalesce(old.next_offset, 0)
 """)
 # answers with the places of those that were there: none of them, nearly always
 _REMEMBER = text("""
@@ -67,27 +65,23 @@ def ends(records: Iterable[ConsumerRecord]) -> Offsets:
     return {(record.topic, record.partition): record.offset + 1 for record in records}
 
 
-async def lock_offsets(connection: AsyncConnection, places: Iterable[tuple[str, int]]) -> Offsets:
-    """The next offset of each `(topic, partition)`, locked until the unit ends."""
-    ordered = sorted(places)
-    wanted = {"topics": [t for t, _ in ordered], "partitions": [p for _, p in ordered]}
-    rows = (await connection.execute(_LOCK_OFFSETS, wanted)).all()
-    if len(rows) < len(ordered):
-        await connection.execute(_OPEN_OFFSETS, wanted)
-        rows = (await connection.execute(_LOCK_OFFSETS, wanted)).all()
+async def pass_offsets(connection: AsyncConnection, nexts: Offsets) -> Offsets:
+    """Everything before these offsets is handled once this unit commits.
+
+    Returns what was handled before: the next offset of each partition, locked until the unit ends.
+    """
+    rows = await connection.execute(_PASS_OFFSETS, _columns(nexts))
     return {(topic, partition): next_offset for topic, partition, next_offset in rows}
 
 
-async def move_offsets(connection: AsyncConnection, nexts: Mapping[tuple[str, int], int]) -> None:
-    """Everything before these offsets is handled once this unit commits."""
-    await connection.execute(
-        _MOVE_OFFSETS,
-        {
-            "topics": [topic for topic, _ in nexts],
-            "partitions": [partition for _, partition in nexts],
-            "nexts": list(nexts.values()),
-        },
-    )
+async def lock_offsets(connection: AsyncConnection, places: Iterable[tuple[str, int]]) -> Offsets:
+    """The next offset of each `(topic, partition)`, locked until the unit ends."""
+    return await pass_offsets(connection, dict.fromkeys(places, 0))
+
+
+async def set_offsets(connection: AsyncConnection, nexts: Offsets) -> None:
+    """Sets the offsets of partitions that this unit has locked, back too."""
+    await connection.execute(_SET_OFFSETS, _columns(nexts))
 
 
 async def remember(connection: AsyncConnection, keys: Sequence[str]) -> set[int]:
@@ -108,3 +102,11 @@ async def forget_old(connection: AsyncConnection) -> int:
     """Forgets the oldest marks that are past `KEPT`, a bounded number; returns how many."""
     found = await connection.execute(_FORGET_OLD, {"kept": KEPT, "limit": ROWS_A_FORGETTING})
     return found.rowcount
+
+
+def _columns(offsets: Offsets) -> dict[str, object]:
+    return {
+        "topics": [topic for topic, _ in offsets],
+        "partitions": [partition for _, partition in offsets],
+        "nexts": list(offsets.values()),
+    }

@@ -30,9 +30,12 @@ log = structlog.get_logger(__name__)
 _WRITE = text("""
     INSERT INTO outbox (records, record_count) VALUES (:records, :count) RETURNING id
 """)
-_NEXT = text("SELECT id FROM outbox ORDER BY id LIMIT :limit")
+# one statement sees the table as it was before: without what it deletes it says what is next
+_DELETE_AND_FIND = text("""
+    WITH gone AS (DELETE FROM outbox WHERE id = ANY(CAST(:published AS bigint[])))
+    SELECT id FROM outbox WHERE id <> ALL(CAST(:published AS bigint[])) ORDER BY id LIMIT :limit
+""")
 _READ = text("SELECT id, records FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))")
-_DELETE = text("DELETE FROM outbox WHERE id = ANY(CAST(:ids AS bigint[]))")
 _MEASURE = text("""
     SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(written_at)), 0)
     FROM outbox
@@ -121,6 +124,9 @@ class Relay:
         async with self._engine.connect() as connection:
             connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
             await connection.execute(text(f"SET idle_session_timeout = '{LEADER_IDLE_TIMEOUT}'"))
+            # a delete that a crash undoes is published again, in order and under the same ids: not
+            # worth waiting for the disk (docs/decisions/0029)
+            await connection.execute(text("SET synchronous_commit = off"))
             try:
                 while not (await connection.execute(_LEAD)).scalar_one():
                     _report(0, 0)  # the leader measures
@@ -128,11 +134,16 @@ class Relay:
                     if self._stopping:
                         return
                 self._leads = True
+                ids: Sequence[int] = ()
                 while True:
                     self._wake.clear()
-                    if not await self._publish_some(connection):
-                        if self._stopping:
-                            return
+                    ids = await self._delete_and_find(connection, ids)
+                    if ids:
+                        await self._publish(connection, ids)
+                    elif self._stopping:
+                        return
+                    else:
+                        _report(0, 0)
                         await self._pause()
             finally:
                 self._leads = False
@@ -140,21 +151,26 @@ class Relay:
                 # the session holds the lock and a timeout of its own: never back into the pool
                 await connection.invalidate()
 
-    async def _publish_some(self, connection: AsyncConnection) -> bool:
-        ids = (await connection.execute(_NEXT, {"limit": ROWS_A_READ})).scalars().all()
-        if not ids:
-            _report(0, 0)
-            return False
+    async def _delete_and_find(
+        self, connection: AsyncConnection, published: Sequence[int]
+    ) -> Sequence[int]:
+        """Deletes the rows that Kafka has; returns the ones that are next."""
+        limits = {"published": published, "limit": ROWS_A_READ}
+        ids = (await connection.execute(_DELETE_AND_FIND, limits)).scalars().all()
+        if published:
+            # also what was handed over too late, when its row had been read
+            self._committed = {
+                id: unit for id, unit in self._committed.items() if id > published[-1]
+            }
+        return ids
+
+    async def _publish(self, connection: AsyncConnection, ids: Sequence[int]) -> None:
         await self._measure(connection)
         units = {id: self._committed[id] for id in ids if id in self._committed}
         if unknown := [id for id in ids if id not in units]:
             rows = await connection.execute(_READ, {"ids": unknown})
             units |= {id: unpack(packed) for id, packed in rows}
         await self._publisher.publish([record for id in ids for record in units[id]])
-        await connection.execute(_DELETE, {"ids": ids})
-        # also what was handed over too late, when its row had been read
-        self._committed = {id: unit for id, unit in self._committed.items() if id > ids[-1]}
-        return True
 
     async def _measure(self, connection: AsyncConnection) -> None:
         """Counts what waits, now and then: a long queue takes long to count."""

@@ -249,12 +249,13 @@ class Service:
         if isinstance(self._stage, TransactionalStage):
             self._tasks.append(asyncio.create_task(self._fire_timers(self._stage)))
             self._tasks.append(asyncio.create_task(self._keep_up(self._stage)))
+        self._tasks.append(asyncio.create_task(self._consumer.commit_now_and_then()))
         self._tasks.append(asyncio.create_task(self._watch()))
         self.is_ready = True
 
     async def _shut_down(self) -> None:
         self.is_ready = False
-        await self._consumer.release()
+        await self._consumer.leave()
         with contextlib.suppress(KafkaError, OSError):
             await self._broker.stop()
         if self._relay is not None:

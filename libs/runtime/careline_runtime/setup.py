@@ -24,6 +24,8 @@ from careline_runtime.errors import Misconfigured
 from careline_runtime.settings import ServiceSettings
 
 TOPIC_ALREADY_EXISTS = 36
+OLDEST_POSTGRESQL = 18
+"""`RETURNING old` came with it, by which a unit of work moves its offsets in one statement."""
 
 
 async def create_topics(
@@ -76,6 +78,21 @@ def migrate(service: str, database_url: str) -> None:
     command.upgrade(config, "head")
 
 
+async def refuse_older_postgresql(service: str, database_url: str) -> None:
+    """Says so at once, and not by an error of the first unit of work."""
+    engine = create_engine(database_url, service=service)
+    try:
+        async with engine.connect() as connection:
+            found = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
+    finally:
+        await engine.dispose()
+    if found // 10_000 < OLDEST_POSTGRESQL:
+        raise Misconfigured(
+            f"the database of {service} is PostgreSQL {found // 10_000}; "
+            f"it must be {OLDEST_POSTGRESQL} or newer"
+        )
+
+
 async def remember_cluster(service: str, database_url: str, cluster_id: str) -> None:
     """Refuses a database whose offsets belong to another cluster: it would skip all its events."""
     engine = create_engine(database_url, service=service)
@@ -110,6 +127,7 @@ def setup(services: Sequence[str], *, replication: int, partitions: int | None) 
         url = ServiceSettings.for_service(service).database_url
         if not url:
             raise Misconfigured(f"set DATABASE_URL_{service.upper()}=postgresql://…")
+        asyncio.run(refuse_older_postgresql(service, url))
         migrate(service, url)
         asyncio.run(remember_cluster(service, url, cluster_id))
 

@@ -179,8 +179,7 @@ class TransactionalStage:
     async def _admit(self, unit: Unit, items: Sequence[Heard | Poison]) -> list[Heard]:
         """Passes both nets: what comes back was never handled; the offsets move with the unit."""
         records = [item.record for item in items]
-        ends = inbox.ends(records)
-        offsets = await inbox.lock_offsets(unit.connection, ends)
+        offsets = await inbox.pass_offsets(unit.connection, inbox.ends(records))
         fresh = [
             item
             for item, record in zip(items, records, strict=True)
@@ -188,8 +187,6 @@ class TransactionalStage:
         ]
         if not fresh:
             return []
-        moved = {place: max(end, offsets[place]) for place, end in ends.items()}
-        await inbox.move_offsets(unit.connection, moved)
         heard: dict[str, Heard] = {}
         for item in fresh:
             if isinstance(item, Poison):
@@ -218,9 +215,8 @@ class TransactionalStage:
             async with self._one_unit, self._engine.begin() as connection:
                 unit = Unit(connection, service=self._service)
                 place = (item.topic, item.partition)
-                offsets = await inbox.lock_offsets(connection, [place])
+                offsets = await inbox.pass_offsets(connection, {place: item.offset + 1})
                 if item.offset >= offsets[place]:
-                    await inbox.move_offsets(connection, {place: item.offset + 1})
                     unit.refuse(item.record, reason, detail, attempts=self._attempts)
                 await unit.save()
             self._after(unit)
