@@ -117,6 +117,7 @@ class Service:
                 hears=hears,
                 handle=handle,
                 fire=fire,
+                most_events=settings.batch_max_records,
                 attempts=settings.attempts,
                 measure_latency=not self.clock.is_replay,
                 streak=Streak(settings.dead_letters_in_a_row, self.fail),
@@ -370,7 +371,7 @@ def run(build: Callable[[ServiceSettings], Service], *, service: str) -> None:
         settings = ServiceSettings.for_service(service)
         telemetry.configure(settings, service=service)
         built = build(settings)
-        # a batch of 2,000 holds 70,000 objects at once, and none in a cycle: the default thresholds
+        # units of 2,000 events hold 70,000 objects at once, and none in a cycle: default thresholds
         # would walk all of them again and again (16 µs an event were measured), this one never
         # does; what a cycle may hold until then was measured as 0.16 kB an object: 50 MB
         gc.collect()
