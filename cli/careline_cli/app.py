@@ -55,6 +55,10 @@ _PASSES_ARGUMENTS_ON = {"test"}
 class _Commands(TyperGroup):
     """Imports a command when it is asked for; all of them together would take a second."""
 
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        _let_flow(self)
+
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
@@ -67,10 +71,19 @@ class _Commands(TyperGroup):
             )
         module, _, name = COMMANDS[cmd_name].partition(":")
         command = _command(cmd_name, getattr(import_module(module), name))
+        _let_flow(command)
         command.rich_help_panel = next(
             panel for panel, commands in PANELS.items() if cmd_name in commands
         )
         return command
+
+
+def _let_flow(command: Any) -> None:
+    """Help is broken where the terminal ends, not where a line of our source does."""
+    paragraphs = (command.help or "").split("\n\n")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    for each in getattr(command, "commands", {}).values():
+        _let_flow(each)
 
 
 def _command(name: str, found: Any) -> Any:

@@ -55,17 +55,18 @@ def list_cases(
     if as_json:
         stdout.print_json(data=found)
         return
-    # a case's name says whose and of which playbook
-    table = Table(copied("case"), "opened", "version", "status", "missed", "now of", box=None)
+    # a case's name says of which playbook it is, and whose, unless the customer was merged
+    table = Table(copied("case"), "opened", "version", "status", box=None)
     for case in found["cases"]:
         missed = sum(step["verdict"] in ("missed", "late") for step in case["steps"])
+        status = case["status"] + (f", {missed} missed" if missed else "")
+        if not case["case"].startswith(case["customer"]):
+            status += f", now of {case['customer']}"
         table.add_row(
             case["case"],
             local_minute(case["opened_at"]),
             str(case.get("playbook_version", "")),
-            case["status"],
-            str(missed or ""),
-            case["customer"],
+            status,
         )
     stdout.print(table if table.rows else "no cases")
 

@@ -31,7 +31,7 @@ def run(
     stopped = [server.title for server in stack.servers if not server.is_running]
     if stopped:
         raise CommandError(
-            f"{' and '.join(stopped)} not running.",
+            f"Not running: {', '.join(stopped)}.",
             fix="Start the servers first: careline up --no-services",
         )
     background = stack.services[service]

@@ -23,6 +23,12 @@ PAGES = sorted(
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
+PACKAGES = {
+    path.name: path
+    for place in ("cli", "libs/*", "services/*", "deploy/*")
+    for path in ROOT.glob(f"{place}/careline_*")
+}
+FOLDERS = ("cli", "deploy", "docs", "examples", "libs", "services", "tests")
 SHELL_ENDS = {"|", "&&", ";", ">", "<", "\\"}
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -38,6 +44,15 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert file.exists(), target
         if anchor and file.suffix == ".md":
             assert anchor in anchors(file), target
+
+
+@pages
+def test_files_that_are_named_are_there(page: Path) -> None:
+    """`docs/…` from the root, `careline_scoring/…` from the folder of the package."""
+    for span in SPAN.findall(page.read_text("utf-8")):
+        folder, _, rest = span.partition("/")
+        if re.fullmatch(r"[\w./-]*\w", rest) and folder in {*PACKAGES, *FOLDERS}:
+            assert (PACKAGES.get(folder, ROOT / folder) / rest).exists(), span
 
 
 def anchors(page: Path) -> set[str]:

@@ -91,6 +91,31 @@ def test_a_ticket_is_shown_with_where_its_time_went(language: str) -> None:
     assert "0:10:00" in words, "how much was left when a doubtful pause began"
 
 
+def test_days_that_are_alike_are_one_line_with_the_sum_of_their_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def line(begin: str, end: str, *, who: str = "returns") -> dict[str, Any]:
+        kind = "working" if who != "nobody" else "outside_hours"
+        day = f"2026-03-0{begin[0]}T{begin[2:]}:00Z", f"2026-03-0{end[0]}T{end[2:]}:00Z"
+        return {"from": day[0], "to": day[1], "kind": kind, "who": who, "counts": who != "nobody"}
+
+    lines = [
+        line("2 01:00", "2 10:00"),
+        line("2 10:00", "3 01:00", who="nobody"),
+        line("3 01:00", "3 10:00"),
+        line("3 10:00", "4 01:00", who="nobody"),
+        line("4 01:00", "4 02:30"),
+        line("4 02:30", "4 03:00", who="sales"),
+    ]
+    clock = {**TICKET["clocks"][0], "lines": lines}
+    monkeypatch.setattr(command, "ask", lambda method, path: {**TICKET, "clocks": [clock]})
+
+    words = run("show", TICKET["ticket"])
+
+    assert words.count("working") == 2 and "outside_hours" not in words
+    assert "counts 19:30 h" in words and "counts 0:30 h" in words
+
+
 @pytest.mark.parametrize("language", WORDS)
 def test_a_list_names_each_ticket(language: str) -> None:
     assert run("list", "--language", language).count("T4QGKZ7NTXY6W2") == 3

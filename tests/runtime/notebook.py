@@ -22,6 +22,7 @@ class Notebook:
     """A handler that writes down what it hears, and can be told to fail."""
 
     def __init__(self) -> None:
+        self.most_events = 1_000
         self.dead_letters_in_a_row = 1_000
         self.bad: dict[str, Exception] = {}
         self.failures_left: dict[str, int] = {}
@@ -37,6 +38,7 @@ class Notebook:
             hears=[Hears(ACTIVITIES, {CustomersMerged.type: CustomersMerged}, otherwise=Activity)],
             handle=self.handle,
             fire=self.fire,
+            most_events=self.most_events,
             dead_letters_in_a_row=self.dead_letters_in_a_row,
         )
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -86,10 +86,25 @@ async def customer(stack: LocalStack, engine: AsyncEngine) -> AsyncIterator[Cust
     await consumer.stop()
 
 
+class HeldUp(Publisher):
+    """A publisher that is on its way until it may go on."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        super().__init__(bootstrap_servers, client_id="test")
+        self.is_on_its_way, self.may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        self.is_on_its_way.set()
+        await self.may_go_on.wait()
+        await super().publish(records)
+
+
 @contextlib.asynccontextmanager
-async def relaying(engine: AsyncEngine, bootstrap_servers: str) -> AsyncIterator[Relay]:
+async def relaying(
+    engine: AsyncEngine, bootstrap_servers: str, publisher: Publisher | None = None
+) -> AsyncIterator[Relay]:
     """An instance's relay; it shares the database with others."""
-    publisher = Publisher(bootstrap_servers, client_id="test")
+    publisher = publisher or Publisher(bootstrap_servers, client_id="test")
     relay = Relay(engine, publisher)
     await relay.start()
     yield relay
@@ -138,6 +153,24 @@ async def test_what_its_own_process_committed_is_not_read_and_others_rows_keep_t
             await until(lambda: is_empty(engine))
         last = 4 * outbox.UNITS_IN_MEMORY
         assert await customer.heard(until=last) == list(range(1, last + 1))
+
+
+async def test_a_lane_that_commits_while_a_later_row_is_on_its_way_is_not_read_either(
+    stack: LocalStack, engine: AsyncEngine, customer: Customer
+) -> None:
+    publisher = HeldUp(stack.endpoints.kafka)
+    record = Record(REMINDERS.name, customer.key, [], b"1")
+    async with relaying(engine, stack.endpoints.kafka, publisher) as relay:
+        async with engine.begin() as slower:
+            row = await outbox.write(slower, [record])
+            await slower.execute(UNREADABLE, {"row": row})
+            await customer.says(1)
+            relay.wake()
+            await publisher.is_on_its_way.wait()
+        relay.hand_over(row, [record])
+        publisher.may_go_on.set()
+        assert await customer.heard(until=1) == [0, 1]
+        await until(lambda: is_empty(engine))
 
 
 async def test_a_second_relay_waits_and_takes_over_when_the_first_one_s_session_ends(

@@ -28,7 +28,8 @@ def history(
     if as_json:
         stdout.print_json(data=found)
     else:
-        stdout.print(_table(found["changes"]))
+        changes = found["changes"]
+        stdout.print(_table(changes) if changes else "nothing has changed")
 
 
 def _table(changes: list[dict[str, Any]]) -> Table:

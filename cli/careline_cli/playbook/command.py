@@ -13,7 +13,7 @@ import yaml
 from rich.table import Table
 
 from careline_cli.case import list_cases
-from careline_cli.console import CommandError, progress, show_yaml, stdout
+from careline_cli.console import CommandError, local_minute, progress, show_yaml, stdout
 from careline_cli.endpoints import running_servers
 from careline_cli.playbook.log import records
 from careline_cli.policy import models, published
@@ -212,7 +212,7 @@ def _print(report: dict[str, Any]) -> None:
     for contact in report["contacts"][:SHOWN]:
         why = contact.get("channel") or contact["reason"]
         stdout.print(
-            f"{contact['at']} {contact['customer']} {contact['playbook']}: "
+            f"{local_minute(contact['at'])} {contact['customer']} {contact['playbook']}: "
             f"{contact['verdict']} ({why})",
             highlight=False,
         )

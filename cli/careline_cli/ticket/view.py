@@ -1,8 +1,8 @@
 """Tickets as people read them, in English or Chinese."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -81,13 +81,44 @@ def _doubtful(pause: Mapping[str, Any], words: Mapping[str, str]) -> str:
     )
 
 
-def _lines(lines: Sequence[Mapping[str, Any]], words: Mapping[str, str]) -> Table:
+class _Stretch(NamedTuple):
+    """Time of one kind that one party had; what lies between its parts is nobody's."""
+
+    begin: str
+    end: str
+    kind: str
+    who: str
+    counts: bool
+    time: timedelta
+
+    def is_like(self, other: "_Stretch") -> bool:
+        return (self.kind, self.who, self.counts) == (other.kind, other.who, other.counts)
+
+
+def _lines(lines: Iterable[Mapping[str, Any]], words: Mapping[str, str]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
-    for line in lines:
-        counts = words["counts"] if line["counts"] else f"[dim]{words['idle']}[/]"
-        times = (local_minute(line["from"]), local_minute(line["to"]))
-        table.add_row(*times, line["kind"], escape(line["who"]), counts)
+    for one in _day_after_day(lines):
+        minutes = round(one.time.total_seconds()) // 60
+        time = f"{minutes // 60}:{minutes % 60:02} h"
+        counts = f"{words['counts']} {time}" if one.counts else f"[dim]{words['idle']}[/]"
+        times = (local_minute(one.begin), local_minute(one.end))
+        table.add_row(*times, one.kind, escape(one.who), counts)
     return table
+
+
+def _day_after_day(lines: Iterable[Mapping[str, Any]]) -> list[_Stretch]:
+    """Days that are alike are one line with the sum of their time, without the nights between."""
+    found: list[_Stretch] = []
+    for line in lines:
+        begin, end = line["from"], line["to"]
+        time = datetime.fromisoformat(end) - datetime.fromisoformat(begin)
+        one = _Stretch(begin, end, line["kind"], line["who"], line["counts"], time)
+        if len(found) > 1 and found[-1].kind == "outside_hours" and found[-2].is_like(one):
+            found.pop()
+            first = found.pop()
+            one = first._replace(end=end, time=first.time + time)
+        found.append(one)
+    return found
 
 
 def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:

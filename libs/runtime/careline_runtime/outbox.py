@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from careline_contracts.envelope import Record
 from careline_runtime import metrics
 from careline_runtime.errors import is_infrastructure
+from careline_runtime.lanes import LANES
 from careline_runtime.publisher import Publisher
 
 log = structlog.get_logger(__name__)
@@ -43,8 +44,8 @@ _MEASURE = text("""
 _LEAD = text("SELECT pg_try_advisory_lock(hashtext('careline.outbox'))")
 
 ROWS_A_READ = 8
-UNITS_IN_MEMORY = 2
-"""Committed and not published yet: the one on its way and the next, 10 MB each in scoring."""
+UNITS_IN_MEMORY = 2 * LANES
+"""Committed and not published yet: those of one poll on their way and those of the next."""
 ZSTD_LEVEL = 1
 """A tenth of the bytes for 0.4 µs a record; PostgreSQL's own pglz takes 9 µs, and finds nothing
 left to do in what is compressed already."""
@@ -155,13 +156,15 @@ class Relay:
         self, connection: AsyncConnection, published: Sequence[int]
     ) -> Sequence[int]:
         """Deletes the rows that Kafka has; returns the ones that are next."""
+        handed_over = list(self._committed)
         limits = {"published": published, "limit": ROWS_A_READ}
         ids = (await connection.execute(_DELETE_AND_FIND, limits)).scalars().all()
         if published:
-            # also what was handed over too late, when its row had been read
-            self._committed = {
-                id: unit for id, unit in self._committed.items() if id > published[-1]
-            }
+            # also what was handed over too late, when its row had been read; a lower row that is
+            # there is another lane's, which has committed meanwhile
+            gone = {id for id in handed_over if id <= published[-1]}.difference(ids)
+            for id in gone:
+                del self._committed[id]
         return ids
 
     async def _publish(self, connection: AsyncConnection, ids: Sequence[int]) -> None:

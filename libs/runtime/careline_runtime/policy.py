@@ -37,7 +37,7 @@ def load_policy(model: type[Model], *, package: str, settings: ServiceSettings) 
     service = package.removeprefix("careline_")
     override = settings.policies / f"{service}.yaml" if settings.policies else None
     if override is not None and override.is_file():
-        return parse_policy(model, override.read_text("utf-8"), path=str(override))
+        return read_policy(model, override)
     text = files(package).joinpath("policy.yaml").read_text("utf-8")
     return parse_policy(model, text, path=f"{package}/policy.yaml")
 

@@ -9,7 +9,7 @@ from careline_runtime import tracing
 from careline_runtime.settings import ServiceSettings
 
 # one line an event of the library is noise at our volume; their warnings matter
-_QUIET_LIBRARIES = ("aiokafka", "faststream", "uvicorn.access", "sqlalchemy.engine", "alembic")
+_QUIET_LIBRARIES = ("aiokafka", "faststream", "uvicorn", "sqlalchemy.engine", "alembic")
 
 
 def configure(settings: ServiceSettings, *, service: str) -> None:

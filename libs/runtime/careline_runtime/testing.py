@@ -122,6 +122,7 @@ class StageInTest:
         hears: Sequence[Hears],
         handle: Handle,
         fire: Fire | None = None,
+        most_events: int = 1_000,
         dead_letters_in_a_row: int = 1_000,
     ) -> None:
         self.failures: list[str] = []
@@ -132,24 +133,33 @@ class StageInTest:
             hears=hears,
             handle=handle,
             fire=fire,
+            most_events=most_events,
             attempts=3,
             measure_latency=False,
             streak=Streak(dead_letters_in_a_row, self.failures.append),
         )
         self._offset = 0
 
-    def record(self, topic: str, envelope: Envelope, payload: Payload) -> ConsumerRecord:
-        """The next record of partition 0 of `topic`."""
-        return self.raw(topic, headers=to_headers(envelope), value=payload.to_json())
+    def record(
+        self, topic: str, envelope: Envelope, payload: Payload, *, partition: int = 0
+    ) -> ConsumerRecord:
+        """The next record of a partition of `topic`."""
+        headers, value = to_headers(envelope), payload.to_json()
+        return self.raw(topic, headers=headers, value=value, partition=partition)
 
     def raw(
-        self, topic: str, *, headers: Sequence[tuple[str, bytes]], value: bytes | None
+        self,
+        topic: str,
+        *,
+        headers: Sequence[tuple[str, bytes]],
+        value: bytes | None,
+        partition: int = 0,
     ) -> ConsumerRecord:
-        """The next record of partition 0 of `topic`, whatever it holds."""
+        """The next record of a partition of `topic`, whatever it holds."""
         self._offset += 1
         return ConsumerRecord(
             topic=topic,
-            partition=0,
+            partition=partition,
             offset=self._offset,
             timestamp=0,
             timestamp_type=0,

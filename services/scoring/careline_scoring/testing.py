@@ -220,11 +220,18 @@ def timeline_of(loaded: Loaded[ScoringPolicy]) -> Timeline[Rulebook]:
     return Timeline([edition(BEFORE_ALL, loaded)])
 
 
-def on(engine: AsyncEngine, timeline: Timeline[Rulebook] | None = None) -> Scoring:
+def on(
+    engine: AsyncEngine, timeline: Timeline[Rulebook] | None = None, *, most_events: int = 1_000
+) -> Scoring:
     """One instance of scoring on this database."""
     handlers = Handlers(lambda: scoring.timeline)
     scoring = Scoring(
-        engine, service="scoring", hears=HEARS, handle=handlers.handle, fire=handlers.fire
+        engine,
+        service="scoring",
+        hears=HEARS,
+        handle=handlers.handle,
+        fire=handlers.fire,
+        most_events=most_events,
     )
     scoring.timeline = timeline or timeline_of(shipped_policy())
     return scoring

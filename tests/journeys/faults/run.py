@@ -114,12 +114,15 @@ def play(
     directory: Path,
     keyring: Path,
     faults: Sequence[Fault] = (),
+    events_a_unit: int | None = None,
 ) -> Evidence:
     """Starts a stack, lets the load and the silence after it happen, and reads what came of it.
 
     All runs share a keyring, so that an identity has the same token in each.
     """
     environment = {**os.environ, "CARELINE_KEYRING": str(keyring)}
+    if events_a_unit is not None:
+        environment["CARELINE_BATCH_MAX_RECORDS"] = str(events_a_unit)
 
     async def run() -> Evidence:
         stack = LinkedStack(directory / name, environment=environment)
@@ -155,7 +158,7 @@ async def _play(
     channels = Channels(pipeline, client, keyring)
     nemesis = Nemesis(stack, stack.links, faults, work_in_hand)
     async with pipeline, client, nemesis.supervising():
-        await pipeline.tick(load.start, timeout_seconds=numbers.drain_seconds)
+        await pipeline.tick(load.start - numbers.step, timeout_seconds=numbers.drain_seconds)
         for step, (until, arrived) in enumerate(steps(load, numbers)):
             for first in range(0, len(arrived), RECORDS_A_PUBLICATION):
                 await channels.send(arrived[first : first + RECORDS_A_PUBLICATION])
@@ -196,13 +199,16 @@ async def _left_to_do(service: str, pipeline: Pipeline) -> int:
 
 
 def steps(load: Load, numbers: Numbers) -> Iterator[tuple[datetime, list[Loaded]]]:
-    """Each step of the clock: what arrives before it, and to when it goes then."""
-    arrivals = {
-        place: list(arrived)
-        for place, arrived in groupby(
-            records(load), lambda loaded: (loaded.arrives_at - load.start) // numbers.step
-        )
-    }
+    """Each step of the clock: what arrives up to it, and to when it goes then.
+
+    What arrives at the very instant comes before the clock is there: once it is, engagement decides
+    whatever it hears of that instant at once, and who is heard first is a matter of speed.
+    """
+
+    def place_of(loaded: Loaded) -> int:
+        return max(0, -((load.start - loaded.arrives_at) // numbers.step) - 1)
+
+    arrivals = {place: list(arrived) for place, arrived in groupby(records(load), place_of)}
     now = load.start
     for place in range(numbers.eventful_steps):
         now += numbers.step

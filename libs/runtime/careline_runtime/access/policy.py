@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import PositiveInt, model_validator
 
-from careline_runtime.policy import Loaded, Policy, parse_policy
+from careline_runtime.policy import Loaded, Policy, parse_policy, read_policy
 from careline_runtime.settings import ServiceSettings
 
 Permission = Literal[
@@ -94,6 +94,6 @@ def load_access_policy(settings: ServiceSettings) -> Loaded[AccessPolicy]:
     """`$CARELINE_POLICIES/access.yaml`, or the one beside this module."""
     override = settings.policies / "access.yaml" if settings.policies else None
     if override is not None and override.is_file():
-        return parse_policy(AccessPolicy, override.read_text("utf-8"), path=str(override))
+        return read_policy(AccessPolicy, override)
     text = files(__package__).joinpath("policy.yaml").read_text("utf-8")
     return parse_policy(AccessPolicy, text, path="careline_runtime/access/policy.yaml")
