@@ -22,6 +22,7 @@ from careline_localstack import Endpoints
 from careline_profile.protection import store
 from careline_profile.protection.audit import Entry, Flaw, flaws
 from careline_runtime.database import create_engine
+from careline_runtime.kafka_access import client_options
 
 PAGE = 1_000
 
@@ -129,7 +130,7 @@ async def _published(kafka: str) -> Mapping[int, str]:
     nothing but that somebody can write there."""
     heads: dict[int, str] = {}
     partition = TopicPartition(AUDIT.name, 0)
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**client_options(kafka), enable_auto_commit=False)
     await consumer.start()
     try:
         consumer.assign([partition])

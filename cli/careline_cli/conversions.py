@@ -58,6 +58,12 @@ def to_minor_units(text: str, currency: str) -> int:
     return _whole(scaled, text, f"has more digits than {currency} has")
 
 
+def in_words(amount_minor: int, currency: str) -> str:
+    """`1,200.00 CNY`: the amount in whole units of the currency."""
+    digits = _MINOR_DIGITS.get(currency, 2)
+    return f"{Decimal(amount_minor).scaleb(-digits):,.{digits}f} {currency}"
+
+
 def to_seconds(text: str, unit: DurationUnit) -> int:
     """Whole seconds, halves rounded up."""
     if unit == "clock":

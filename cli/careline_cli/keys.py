@@ -22,6 +22,7 @@ from careline_localstack import Endpoints
 from careline_profile.protection.resealing import left_under, reseal
 from careline_runtime.database import create_engine
 from careline_runtime.errors import Misconfigured
+from careline_runtime.kafka_access import client_options
 from careline_runtime.key_rotation import (
     NotPossible,
     add_seal_key,
@@ -218,7 +219,7 @@ async def _topics_with(id: str, kafka: str) -> list[str]:
     in_json, alone = f'"{id}.'.encode(), f"{id}.".encode()
     raw = {topic.name for topic in RAW.values()}
     found: set[str] = set()
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**client_options(kafka), enable_auto_commit=False)
     await consumer.start()
     try:
         partitions = [

@@ -22,6 +22,7 @@ from careline_contracts.events.operations import ClockTicked
 from careline_contracts.topics import CLOCK, SERVICES
 from careline_localstack import Endpoints
 from careline_runtime.errors import is_infrastructure
+from careline_runtime.kafka_access import client_options
 from careline_runtime.publisher import Publisher
 
 POLL_SECONDS = 0.01
@@ -48,7 +49,7 @@ class Pipeline:
         self.services = services
         self.publisher = Publisher(endpoints.kafka, client_id="careline-cli")
         self._http = httpx.AsyncClient(timeout=30)
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=endpoints.kafka)
+        self._consumer = AIOKafkaConsumer(**client_options(endpoints.kafka))
         self._inputs: list[TopicPartition] = []
         self._slowest = ""
         self._lasted: dict[str, float] = {}

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from careline_cli.console import CommandError
-from careline_cli.customer import history, profile_api, show, timeline
+from careline_cli.customer import history, links, profile_api, review, show, timeline
 
 REMINDER = "09150bd9f8a6affff8dd291e8f53176b"
 ORIGIN: dict[str, Any] = {
@@ -98,10 +98,47 @@ def test_a_change_and_a_touchpoint_say_when() -> None:
         "channel": "app",
         "type": "careline.details.given.v1",
         "identity": "member_card:e7cc",
-        "details": {"via": "app", "preferences": []},
+        "details": {"via": "app", "preferences": [], "amount_minor": 120_000, "currency": "CNY"},
     }
-    shown = printed(timeline._table({"touchpoints": [touchpoint]}))
+    shown = " ".join(printed(timeline._table({"touchpoints": [touchpoint]})).split())
     assert MINUTE.search(shown) and "via app" in shown and "preferences" not in shown
+    assert "1,200.00 CNY" in shown
+
+
+def test_two_phones_that_one_link_names_are_told_apart_and_who_decided_is_said() -> None:
+    link = {
+        "link": "L0000000000CD",
+        "identities": ["phone:3f2a91" + "0" * 26, "phone:77e0b2" + "0" * 26],
+        "held": "kept_apart",
+        "evidence": [ORIGIN],
+        "verdicts": [
+            {"is_one": False, "by": "li", "at": ORIGIN["known_at"], "reason": "mother and son"}
+        ],
+    }
+    shown = printed(links.table_of([link], title=""))
+    assert "phone 3f2a91" in shown and "phone 77e0b2" in shown and "kept_apart" in shown
+    assert MINUTE.search(shown)
+    [decided] = links.verdicts_on([link])
+    assert decided.startswith("L0000000000CD: two customers, said li, ")
+    assert decided.endswith(": mother and son")
+
+
+def test_both_sides_of_a_review_show_what_stands_on_the_record() -> None:
+    member = {
+        "identity": "phone:3f2a91" + "0" * 26,
+        "since": ORIGIN["known_at"],
+        "touchpoints": 3,
+    }
+    side = {"customer": "CYKDJ91AX7MXP", "identities": [member]}
+    record = {"fields": {"region": [{**ORIGIN, "value": "CN-31", "is_personal": False}]}}
+    shown = printed(review._side(side, record))
+    assert "phone 3f2a91" in shown and "3 touchpoints" in shown and "CN-31" in shown
+
+
+def test_a_reason_that_tells_nobody_why_is_refused_before_anything_is_asked() -> None:
+    assert profile_api.reason("a son's phone") == "a son's phone"
+    with pytest.raises(typer.BadParameter, match="too short"):
+        profile_api.reason("ok ")
 
 
 def test_what_names_no_customer_and_no_link_is_told_how_one_looks() -> None:

@@ -1,7 +1,7 @@
 """What people complain about elsewhere: each is impossible here, by a test with its name.
 
-The others stand where their rule is tested: posthog#6834 in test_order, posthog#104939 in
-test_splits, mautic#5495 and posthog#5898 in test_rules.
+The others stand where their rule is tested: posthog#6834 in test_order and, of records, in
+test_record_rules, posthog#104939 in test_splits, mautic#5495 and posthog#5898 in test_rules.
 """
 
 from itertools import pairwise

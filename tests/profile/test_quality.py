@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from careline_profile import metrics
 from careline_profile.quality import queries
 from careline_profile.quality.model import Check, Report, Share
 from careline_profile.quality.page import page
@@ -128,7 +129,7 @@ def test_the_page_is_whole_by_itself_and_escapes_what_sources_are_called() -> No
     assert "数据质量月报" in html and "Data quality" in html
     assert "<script" not in html and "&lt;script&gt;" in html
     assert "http" not in html
-    assert 'class="low">80.0%' in html
+    assert 'class="low">80.0% <small>4 / 5</small>' in html
 
 
 def test_a_month_without_a_check_says_so() -> None:
@@ -200,7 +201,7 @@ async def test_records_are_checked_once_a_week_and_reported_by_month(
         "2026-03-03T09:00:00Z",
         "2026-03-10T09:00:00Z",
     ]
-    assert report["accuracy_target"] == 0.98
+    assert report["accuracy_target"] == 0.98 == metrics.record_accuracy_target._value.get()
     assert report["open_duplicates"] == 1
     shown = await client.get("/v1/quality/page", params={"month": "2026-03"})
     assert "数据质量月报" in shown.text

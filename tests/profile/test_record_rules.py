@@ -252,7 +252,7 @@ def some_facts(draw: st.DrawFn) -> list[Fact]:
 
 
 @given(some_facts(), st.integers())
-def test_any_order_and_any_duplication_give_the_same_record_and_history(
+def test_posthog_6834_any_order_and_any_duplication_give_the_same_record_and_history(
     facts: list[Fact], seed: int
 ) -> None:
     shuffled = [*facts, *facts[::2]]

@@ -183,6 +183,15 @@ async def test_a_held_link_cannot_be_cut(profile: Profile, client: httpx.AsyncCl
     assert "approve or refuse" in answer.text
 
 
+async def test_a_link_is_cut_once(profile: Profile, client: httpx.AsyncClient) -> None:
+    await merged(profile)
+    [link] = (await client.get(f"/v1/customers/{ANNS}/links")).json()["links"]
+    cut = {"link": link["link"], "reason": WHY}
+    answers = [await client.post(f"/v1/customers/{ANNS}/split", json=cut) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 409]
+    assert "approve it to undo that" in answers[1].text
+
+
 async def test_an_agent_decides_nothing(profile: Profile, client: httpx.AsyncClient) -> None:
     await held(profile)
     [waiting] = (await client.get("/v1/reviews")).json()["reviews"]

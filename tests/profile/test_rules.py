@@ -92,7 +92,7 @@ def test_an_event_belongs_to_the_customer_of_its_first_usable_identity(
     assert past.words == words
 
 
-def test_two_identified_people_on_one_device_stay_two() -> None:
+def test_mautic_5495_two_identified_people_on_one_device_stay_two() -> None:
     """mautic#5495: the device merged them, and one got the other's mail."""
     past = history(["app_user:ann", "device:d"], ["app_user:bob", "device:d"], ["device:d"])
     assert past.partition == {

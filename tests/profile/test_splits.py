@@ -63,7 +63,7 @@ def test_a_cut_is_said_and_the_same_link_is_not_put_up_for_review_again() -> Non
     assert past.words[-2:] == ["judged", "split"]
 
 
-def test_splitting_off_the_identity_that_a_customer_began_with_blanks_nobody() -> None:
+def test_posthog_104939_splitting_off_the_identity_it_began_with_blanks_nobody() -> None:
     """posthog#104939: splitting the creator's id did nothing, and the person was left blank."""
     past = history([ANN], [ANN, ANNS_MAIL], [ANNS_MAIL, "app_user:x"])
     past.judge(ANN, ANNS_MAIL, is_one=False)

@@ -5,13 +5,16 @@ from typing import Annotated
 import typer
 
 from careline_cli.console import stdout
+from careline_cli.customer import profile_api
 from careline_cli.customer.profile_api import ask, number_of
 from careline_cli.customer.show import AsJson, Name
 
 
 def edit(
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why; kept with the change.")],
+    reason: Annotated[
+        str, typer.Option(callback=profile_api.reason, help="Why; kept with the change.")
+    ],
     set_to: Annotated[
         list[str] | None, typer.Option("--set", help="FIELD=VALUE; may be given several times.")
     ] = None,

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from careline_cli.console import progress, stdout
+from careline_cli.customer import profile_api
 from careline_cli.customer.profile_api import ask, number_of
 
 POLL_SECONDS = 0.2
@@ -14,7 +15,10 @@ POLL_SECONDS = 0.2
 
 def erase(
     name: Annotated[str, typer.Argument(help="A customer number, or an identity: phone:+86139…")],
-    reason: Annotated[str, typer.Option(help="Why, for the audit: a letter, a ticket.")],
+    reason: Annotated[
+        str,
+        typer.Option(callback=profile_api.reason, help="Why, for the audit: a letter, a ticket."),
+    ],
     wait_seconds: Annotated[
         int, typer.Option(min=0, help="How long to wait for every service's answer.")
     ] = 60,

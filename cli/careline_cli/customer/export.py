@@ -5,13 +5,16 @@ from typing import Annotated
 import typer
 
 from careline_cli.console import stdout
+from careline_cli.customer import profile_api
 from careline_cli.customer.profile_api import ask, number_of
 from careline_cli.customer.show import Name
 
 
 def export(
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why; kept in the audit.")],
+    reason: Annotated[
+        str, typer.Option(callback=profile_api.reason, help="Why; kept in the audit.")
+    ],
 ) -> None:
     """Print everything about one person as JSON, in clear; the audit keeps who asked and why.
 

@@ -1,5 +1,6 @@
 """`careline customer links` and `split`: what holds a customer together, and how to part it."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -7,10 +8,13 @@ from rich.table import Table
 
 from careline_cli.console import local_minute, stdout
 from careline_cli.customer import profile_api
-from careline_cli.customer.profile_api import ask, number_of
+from careline_cli.customer.profile_api import ask, number_of, short_name
 from careline_cli.customer.show import AsJson, Name
 
-Reason = Annotated[str, typer.Option(help="Why; it is kept with the decision, sealed.")]
+Reason = Annotated[
+    str,
+    typer.Option(callback=profile_api.reason, help="Why; it is kept with the decision, sealed."),
+]
 
 
 def links(name: Name, as_json: AsJson = False) -> None:
@@ -27,6 +31,8 @@ def links(name: Name, as_json: AsJson = False) -> None:
         stdout.print_json(data=found)
     else:
         stdout.print(table_of(found["links"], title=f"customer {found['customer']}"))
+        for line in verdicts_on(found["links"]):
+            stdout.print(line)
 
 
 def split(
@@ -60,10 +66,21 @@ def split(
 
 def table_of(links: list[dict[str, Any]], *, title: str) -> Table:
     """Links with their evidence, one a line."""
-    table = Table("link", "between", "", "said by", "since", box=None, title=title)
+    table = Table(box=None, title=title)
+    for head in ("link", "between", "held because, since", "said by"):
+        table.add_column(head, no_wrap=head != "said by", overflow="fold")
     for link in links:
-        kinds = " and ".join(name.partition(":")[0] for name in link["identities"])
+        ends = "\n".join(map(short_name, link["identities"]))
         sources = ", ".join(dict.fromkeys(one["source"] for one in link["evidence"]))
         since = local_minute(link["evidence"][0]["occurred_at"] if link["evidence"] else None)
-        table.add_row(link["link"], kinds, link["held"] or "joins", sources, since)
+        table.add_row(link["link"], ends, f"{link['held'] or '– (joins)'}\n{since}", sources)
     return table
+
+
+def verdicts_on(links: list[dict[str, Any]]) -> Iterator[str]:
+    """What people decided about these links, and why, one a line."""
+    for link in links:
+        for verdict in link["verdicts"]:
+            word = "one customer" if verdict["is_one"] else "two customers"
+            who = f"{verdict['by']}, {local_minute(verdict['at'])}"
+            yield f"{link['link']}: {word}, said {who}: {verdict['reason']}"

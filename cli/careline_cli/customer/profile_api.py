@@ -11,6 +11,8 @@ from careline_cli.console import CommandError
 ask = partial(service_api.ask, "profile")
 
 TWELVE_CHARACTERS = "[0-9A-HJKMNP-TV-Z]{12}"
+SHORTEST_REASON = 5
+"""What profile takes: a letter or two would tell nobody why."""
 NUMBER = re.compile(f"C{TWELVE_CHARACTERS}")
 LINK = re.compile(f"L{TWELVE_CHARACTERS}")
 
@@ -37,3 +39,16 @@ def link(name: str) -> str:
     if not LINK.fullmatch(name):
         raise typer.BadParameter(f"{name!r} is no link: L and twelve characters.")
     return name
+
+
+def reason(text: str) -> str:
+    """Why somebody does it, as a command line is given it."""
+    if len(text.strip()) < SHORTEST_REASON:
+        raise typer.BadParameter(f"{text!r} is too short to tell anybody why.")
+    return text
+
+
+def short_name(identity: str) -> str:
+    """`phone 3f2a91`: tells two phones apart and fits a line; whole names are in the JSON."""
+    kind, _, token = identity.partition(":")
+    return f"{kind} {token[:6]}"

@@ -48,10 +48,13 @@ def quality(
 
 
 def _table(report: dict[str, Any]) -> Table:
-    table = Table("", "share", "good", "of", box=None, title=f"records, {report['month']}")
+    table = Table(
+        "", "share", "good", "of", "target", box=None, title=f"records, {report['month']}"
+    )
     for measure in MEASURES:
         share = report["check"][measure]
         ratio = "–" if share["ratio"] is None else f"{share['ratio']:.1%}"
-        table.add_row(measure, ratio, f"{share['good']:,}", f"{share['of']:,}")
+        target = f"{report['accuracy_target']:.0%}" if measure == "accuracy" else ""
+        table.add_row(measure, ratio, f"{share['good']:,}", f"{share['of']:,}", target)
     table.add_row("possible duplicates", "", f"{report['open_duplicates']:,}", "")
     return table

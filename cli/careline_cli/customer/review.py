@@ -3,14 +3,13 @@
 from typing import Annotated, Any
 
 import typer
-from rich.columns import Columns
 from rich.table import Table
 
 from careline_cli.console import local_minute, stdout
 from careline_cli.customer import profile_api
-from careline_cli.customer.links import Reason, table_of
-from careline_cli.customer.profile_api import ask
-from careline_cli.customer.show import AsJson
+from careline_cli.customer.links import Reason, table_of, verdicts_on
+from careline_cli.customer.profile_api import ask, short_name
+from careline_cli.customer.show import AsJson, rows_of
 
 app = typer.Typer(
     help="Links that a rule holds: two people, or one? A person decides.\n\n[bold]Examples[/]\n\n"
@@ -69,7 +68,11 @@ def show(link: Link, as_json: AsJson = False) -> None:
         stdout.print_json(data=found)
         return
     stdout.print(table_of([found["link"]], title=f"link {link}"))
-    stdout.print(Columns([_side(side) for side in found["sides"]]))
+    for line in verdicts_on([found["link"]]):
+        stdout.print(line)
+    for side in found["sides"]:
+        card = ask("GET", f"/v1/customers/{side['customer']}")
+        stdout.print(_side(side, card["record"]))
 
 
 @app.command()
@@ -107,8 +110,15 @@ def _decide(link: str, verdict: str, reason: str, *, as_json: bool) -> None:
         stdout.print(f"{link} is {verdict}: {', '.join(dict.fromkeys(answer['customers']))}")
 
 
-def _side(side: dict[str, Any]) -> Table:
-    table = Table("known by", "since", "touchpoints", box=None, title=side["customer"])
+def _side(side: dict[str, Any], record: dict[str, Any]) -> Table:
+    """One of the two: its identities, each with how often it was used, and its record."""
+    table = Table(box=None, show_header=False, title=f"customer {side['customer']}")
+    for column in range(5):
+        table.add_column(overflow="fold", no_wrap=column in (1, 4))
     for member in side["identities"]:
-        table.add_row(member["kind"], local_minute(member["since"]), str(member["touchpoints"]))
+        used = f"{member['touchpoints']} touchpoints"
+        since = local_minute(member["since"])
+        table.add_row("known by", short_name(member["identity"]), used, "", since)
+    for row in rows_of(record):
+        table.add_row(*row)
     return table

@@ -1,5 +1,6 @@
 """`careline customer show`: a customer's record, now or as it was."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 from rich.table import Table
 
 from careline_cli.console import local_minute, stdout
-from careline_cli.customer.profile_api import ask, number_of
+from careline_cli.customer.profile_api import ask, number_of, short_name
 
 Name = Annotated[str, typer.Argument(help="A customer number, or an identity: phone:+86139…")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
@@ -54,21 +55,16 @@ def _table(found: dict[str, Any]) -> Table:
     for _ in range(5):
         # whole, however narrow the terminal: a reminder is looked at by its name
         table.add_column(overflow="fold")
-    kinds = ", ".join(identity["kind"] for identity in found["identities"])
-    table.add_row("known by", kinds)
+    names = ", ".join(short_name(identity["identity"]) for identity in found["identities"])
+    table.add_row("known by", names)
     table.add_row("also", ", ".join(found["aliases"]) or "–")
     table.add_row("first contact", local_minute(found["first_contact_at"]))
     table.add_row("last contact", local_minute(found["last_contact_at"]))
     for channel, count in found["touchpoints"].items():
         table.add_row(channel, str(count))
     record = found["record"]
-    for field, values in record["fields"].items():
-        for value in values:
-            shown = "(protected)" if value["is_personal"] else value["value"]
-            verified = f"verified by {value['verified_by']}" if value["verified_by"] else ""
-            table.add_row(
-                field, shown, value["source"], verified, local_minute(value["occurred_at"])
-            )
+    for row in rows_of(record):
+        table.add_row(*row)
     for consent in record["consents"]:
         granted = "granted" if consent["is_granted"] else "not granted"
         purpose = f"{consent['channel']}, {consent['purpose']}"
@@ -82,3 +78,12 @@ def _table(found: dict[str, Any]) -> Table:
             "look again", about, reminder["reminder"], "", local_minute(reminder["raised_at"])
         )
     return table
+
+
+def rows_of(record: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+    """The fields of a record: what, who says so, who made sure of it, and since when."""
+    for field, values in record["fields"].items():
+        for value in values:
+            shown = "(protected)" if value["is_personal"] else value["value"]
+            verified = f"verified by {value['verified_by']}" if value["verified_by"] else ""
+            yield field, shown, value["source"], verified, local_minute(value["occurred_at"])

@@ -1,5 +1,6 @@
 """`careline customer timeline`: every touchpoint of a customer, newest first."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -7,7 +8,8 @@ import typer
 from rich.table import Table
 
 from careline_cli.console import local_minute, stdout
-from careline_cli.customer.profile_api import ask, number_of
+from careline_cli.conversions import in_words
+from careline_cli.customer.profile_api import ask, number_of, short_name
 from careline_cli.customer.show import INSTANTS, AsJson, Name, instant
 from careline_contracts.payload import short_type
 
@@ -53,10 +55,17 @@ def timeline(
 def _table(found: dict[str, Any]) -> Table:
     table = Table("when", "channel", "what", "by", "details", box=None)
     for touchpoint in found["touchpoints"]:
-        said = {name: value for name, value in touchpoint["details"].items() if value != []}
-        details = ", ".join(f"{name} {value}" for name, value in said.items())
-        kind = touchpoint["identity"].partition(":")[0]
+        details = ", ".join(_said(touchpoint["details"]))
+        name = short_name(touchpoint["identity"])
         what = short_type(touchpoint["type"])
         when = local_minute(touchpoint["occurred_at"])
-        table.add_row(when, touchpoint["channel"], what, kind, details)
+        table.add_row(when, touchpoint["channel"], what, name, details)
     return table
+
+
+def _said(details: dict[str, Any]) -> Iterator[str]:
+    """What a touchpoint tells; an amount as people write it."""
+    said = {name: value for name, value in details.items() if value != []}
+    if "amount_minor" in said and "currency" in said:
+        yield in_words(said.pop("amount_minor"), said.pop("currency"))
+    yield from (f"{name} {value}" for name, value in said.items())

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from careline_contracts.dead_letters import CUT, REPLAYED
 from careline_contracts.envelope import Record, to_text
 from careline_contracts.topics import DEAD_LETTERS
+from careline_runtime.kafka_access import client_options
 from careline_runtime.keyring import Keyring
 from careline_runtime.sealed_letter import open_dead_letter
 
@@ -136,7 +137,7 @@ def replay_mark(service: str, offset: int) -> Record:
 
 @asynccontextmanager
 async def _consumer(kafka: str) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, max_partition_fetch_bytes=4 * 1024 * 1024)
+    consumer = AIOKafkaConsumer(**client_options(kafka), max_partition_fetch_bytes=4 * 1024 * 1024)
     await consumer.start()
     try:
         yield consumer

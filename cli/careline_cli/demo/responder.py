@@ -16,6 +16,7 @@ from careline_contracts.envelope import Envelope, from_headers
 from careline_contracts.events.engagement import OutreachRequested
 from careline_contracts.events.touchpoints import OutreachAnswered
 from careline_contracts.topics import OUTREACH_REQUESTS
+from careline_runtime.kafka_access import client_options
 
 CAUSES = ("price", "a bad delivery", "no time", "moved away", "found another shop")
 OFFERS = ("10 % off the next order", "free delivery", "a gift card")
@@ -31,7 +32,7 @@ class Responder:
     def __init__(self, bootstrap_servers: str) -> None:
         self._consumer = AIOKafkaConsumer(
             OUTREACH_REQUESTS.name,
-            bootstrap_servers=bootstrap_servers,
+            **client_options(bootstrap_servers),
             auto_offset_reset="earliest",
             # the broker answers in order: `listen` would wait behind a fetch for new requests
             fetch_max_wait_ms=FETCH_MILLISECONDS,

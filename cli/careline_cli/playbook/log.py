@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
+from careline_runtime.kafka_access import client_options
+
 FETCH_MILLISECONDS = 1_000
 
 
@@ -12,7 +14,7 @@ async def records(
 ) -> AsyncIterator[list[ConsumerRecord]]:
     """Every record from the first that is kept to the last that is there now, in batches."""
     consumer = AIOKafkaConsumer(
-        *topics, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest"
+        *topics, **client_options(bootstrap_servers), auto_offset_reset="earliest"
     )
     await consumer.start()
     try:

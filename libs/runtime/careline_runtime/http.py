@@ -1,9 +1,11 @@
 """What every service answers over HTTP: live, ready, metrics, status, and its OpenAPI page."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
+import uvicorn
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,7 +16,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from careline_runtime import tracing
-from careline_runtime.errors import TryLater, is_infrastructure
+from careline_runtime.bounded_heads import BoundedHeads
+from careline_runtime.errors import Misconfigured, TryLater, is_infrastructure
+from careline_runtime.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from careline_runtime.service import Service
@@ -99,6 +103,32 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
     for router in routers:
         app.include_router(router)
     return app
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without signal handlers of its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+def create_server(app: FastAPI, settings: ServiceSettings) -> uvicorn.Server:
+    """What serves `app`, over TLS where there is a certificate; raises `Misconfigured`."""
+    config = uvicorn.Config(
+        app,
+        http=BoundedHeads,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ssl_certfile=settings.http_tls_certificate,
+        ssl_keyfile=settings.http_tls_key,
+    )
+    try:
+        config.load()
+    except OSError as error:
+        raise Misconfigured(f"HTTP_TLS_CERTIFICATE can't be used: {error}") from error
+    return _Server(config)
 
 
 def _flaw(location: Sequence[str | int], detail: str) -> dict[str, str]:

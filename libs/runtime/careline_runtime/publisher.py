@@ -19,6 +19,7 @@ from aiokafka.partitioner import murmur2
 
 from careline_contracts.envelope import Record
 from careline_runtime import metrics
+from careline_runtime.kafka_access import client_options
 
 log = structlog.get_logger(__name__)
 
@@ -98,7 +99,7 @@ class Publisher:
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = AIOKafkaProducer(
-                bootstrap_servers=self._bootstrap_servers,
+                **client_options(self._bootstrap_servers),
                 client_id=self._client_id,
                 acks="all",
                 enable_idempotence=True,

@@ -17,11 +17,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-import uvicorn
 import uvloop
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter
-from faststream.kafka import KafkaBroker
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -31,14 +29,14 @@ from careline_contracts.topics import WITHDRAWALS
 from careline_runtime import metrics, telemetry
 from careline_runtime.access import Access
 from careline_runtime.batch import Hears
-from careline_runtime.bounded_heads import BoundedHeads
 from careline_runtime.clock import clock_for
 from careline_runtime.consumer import Consumer
 from careline_runtime.database import create_engine
 from careline_runtime.dead_letter import Streak
 from careline_runtime.errors import Misconfigured
 from careline_runtime.followed_policy import FollowedPolicy
-from careline_runtime.http import create_app
+from careline_runtime.http import create_app, create_server
+from careline_runtime.kafka_access import quiet_broker
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
 from careline_runtime.settings import ServiceSettings
@@ -107,7 +105,7 @@ class Service:
         self._stop = asyncio.Event()
         self._failure = ""
         self._tasks: list[asyncio.Task[None]] = []
-        self._broker = _quiet_broker(settings, client_id=f"careline-{name}")
+        self._broker = quiet_broker(settings, client_id=f"careline-{name}")
         if handle is not None:
             self.engine = create_engine(settings.database_url, service=name)
             self._relay: Relay | None = Relay(self.engine, self.publisher)
@@ -149,11 +147,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        server = _Server(
-            uvicorn.Config(
-                self.http, http=BoundedHeads, log_config=None, access_log=False, lifespan="off"
-            )
-        )
+        server = create_server(self.http, self.settings)
         serving = asyncio.create_task(server.serve(sockets=[self._listen()]))
         stopping = asyncio.create_task(self._stop.wait())
         living = asyncio.create_task(self._live())
@@ -348,20 +342,6 @@ class Service:
                 silent = "PostgreSQL does not answer"
         self._silent = silent
         return lags
-
-
-def _quiet_broker(settings: ServiceSettings, *, client_id: str) -> KafkaBroker:
-    """Raw records, and no log line for each."""
-    servers = settings.kafka_bootstrap_servers
-    return KafkaBroker(servers, client_id=client_id, apply_types=False, logger=None)
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without signal handlers of its own."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
 
 
 def run(build: Callable[[ServiceSettings], Service], *, service: str) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from careline_runtime.errors import Misconfigured
@@ -22,14 +22,33 @@ class ServiceSettings(BaseSettings):
 
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
     """Brokers to begin with, `host:port,host:port`."""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
+    """How brokers are spoken to; the last two are TLS, and who signs is checked, and the name."""
+    kafka_ssl_ca: Path | None = None
+    """Who may sign the brokers' certificates (PEM); empty: whom the system trusts."""
+    kafka_ssl_certificate: Path | None = None
+    """Our own certificate (PEM), for brokers that ask for one."""
+    kafka_ssl_key: Path | None = None
+    """Its key, where it is in a file of its own."""
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    """How `SASL_SSL` says who we are."""
+    kafka_sasl_username: str = ""
+    """The name for it."""
+    kafka_sasl_password: SecretStr = SecretStr("")
+    """The password for it."""
     database_url: str = ""
-    """`postgresql://…`; ingest has none."""
+    """`postgresql://…`; ingest has none. `?sslmode=verify-full&sslrootcert=…` is TLS."""
     valkey_url: str = "redis://127.0.0.1:6379/0"
-    """Where ingest remembers for some minutes what it has taken, and profile keeps hot cards."""
+    """Where ingest remembers for some minutes what it has taken, and profile keeps hot cards;
+    `rediss://…?ssl_ca_certs=…` is TLS."""
     http_host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` in a container."""
     http_port: int = 8080
     """Port for health, metrics, status and the API."""
+    http_tls_certificate: Path | None = None
+    """Chain of certificates (PEM): with it the port speaks HTTPS only."""
+    http_tls_key: Path | None = None
+    """Its key, where it is in a file of its own."""
     clock: Literal["system", "replay"] = Field("system", alias="CARELINE_CLOCK")
     """`replay` stands at the last tick on `careline.clock.v1`."""
     policies: Path | None = Field(None, alias="CARELINE_POLICIES")

@@ -35,7 +35,7 @@ def _row(name: str, field: FieldInfo) -> str:
     variable = f"`{field.alias or name.upper()}`"
     if name in PER_SERVICE:
         variable = f"`{name.upper()}_<SERVICE>`, else {variable}"
-    default = "" if field.default in (None, "") else f"`{field.default}`"
+    default = "" if field.default is None or not str(field.default) else f"`{field.default}`"
     if get_origin(field.annotation) is Literal:
         others = [f"`{v}`" for v in get_args(field.annotation) if v != field.default]
         default += f" (or {', '.join(others)})"

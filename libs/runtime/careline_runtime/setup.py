@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from careline_contracts.topics import CATALOGUE, WITH_DATABASE
 from careline_runtime.database import create_engine
 from careline_runtime.errors import Misconfigured
+from careline_runtime.kafka_access import client_options
 from careline_runtime.settings import ServiceSettings
 
 TOPIC_ALREADY_EXISTS = 36
@@ -35,7 +36,7 @@ async def create_topics(
 
     `partitions` replaces the catalogue's number where that is more than one.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(**client_options(bootstrap_servers))
     await admin.start()
     try:
         existing = set(await admin.list_topics())

@@ -62,10 +62,11 @@ async def bisect(
 ) -> None:
     """Settles `items` in order: together if it can be, else in halves, down to one.
 
-    One alone is tried `attempts` times before it is given up.
+    One alone is tried `attempts` times before it is given up. Several are tried again as halves: to
+    try them once more together made a poison cost its batch five times its time instead of three.
     """
     failure: Exception | None = None
-    for attempt in range(attempts if len(items) == 1 else 2):
+    for attempt in range(attempts if len(items) == 1 else 1):
         try:
             await until_up(lambda: unit(items))
         except Exception as error:

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from careline_contracts.topics import Topic
+from careline_runtime.kafka_access import client_options
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ class StateTopic:
     async def _follow(self, caught_up: asyncio.Event) -> None:
         while True:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap_servers,
+                **client_options(self._bootstrap_servers),
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=LONGEST_FETCH_MILLISECONDS,
             )

@@ -55,10 +55,15 @@ record_quality = Gauge(
     "The last check of all records (REC-4): what share of them is good, by measure.",
     ["measure"],
 )
+record_accuracy_target = Gauge(
+    "careline_record_accuracy_target_ratio",
+    "What the policy wants of the accuracy of records (REC-4).",
+)
 
 
-def show_quality(check: Check) -> None:
+def show_quality(check: Check, *, accuracy_target: float) -> None:
     """Shows what a check found; what it had nothing to measure by is not shown."""
+    record_accuracy_target.set(accuracy_target)
     for measure in ("completeness", "validity", "uniqueness", "freshness", "accuracy"):
         share: Share = getattr(check, measure)
         if share.of:

@@ -6,6 +6,8 @@ from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from careline_runtime.database import connecting
+
 LOCK_TIMEOUT = "10s"
 
 
@@ -19,7 +21,8 @@ def migrate(connection: Connection) -> None:
 
 
 async def main() -> None:
-    engine = create_async_engine(context.config.get_main_option("sqlalchemy.url") or "")
+    url = context.config.get_main_option("sqlalchemy.url") or ""
+    engine = create_async_engine(url, async_creator=connecting(url))
     async with engine.connect() as connection:
         await connection.run_sync(migrate)
         await connection.commit()

@@ -44,7 +44,7 @@ class Checker:
         found = check(counted, by.fields.declared)
         async with self._work() as unit:
             await store.keep(unit.connection, week, found)
-        metrics.show_quality(found)
+        metrics.show_quality(found, accuracy_target=policy.accuracy_target)
         accuracy = found.accuracy.ratio
         if accuracy is not None and accuracy < policy.accuracy_target:
             log.warning("records.below_target", accuracy=accuracy, duplicates=len(pairs))

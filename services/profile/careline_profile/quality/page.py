@@ -6,11 +6,11 @@ from html import escape
 from careline_profile.quality.model import Check, Report, Share, Trend
 
 MEASURES = (
-    ("completeness", "完整性", "expected and there"),
-    ("validity", "有效性", "of a form that can be"),
-    ("uniqueness", "唯一性", "in no proposed pair of duplicates"),
-    ("freshness", "时效性", "said again in time"),
-    ("accuracy", "准确性", "the same as what was verified"),
+    ("completeness", "完整性", "应有且已有的值 · expected and there"),
+    ("validity", "有效性", "格式正确的值 · of a form that can be"),
+    ("uniqueness", "唯一性", "无疑似重复的客户 · in no proposed pair of duplicates"),
+    ("freshness", "时效性", "按期更新的值 · said again in time"),
+    ("accuracy", "准确性", "与已核实的值一致 · the same as what was verified"),
 )
 """What is measured: the name, in Chinese, and what it is the share of."""
 
@@ -22,6 +22,7 @@ p.sub { color: #5b6b7b; margin-top: .2rem }
 table { border-collapse: collapse; width: 100% }
 th, td { padding: .35rem .6rem; border-bottom: 1px solid #dde3ea; text-align: right }
 th:first-child, td:first-child { text-align: left } th { font-weight: 600; color: #41505f }
+small { color: #5b6b7b; white-space: nowrap } .words td:last-child { text-align: left }
 .low { color: #a61b1b; font-weight: 600 } .good { color: #12693c; font-weight: 600 }
 @media print {
   body { margin: 0; max-width: none } h2 { break-after: avoid } tr { break-inside: avoid } }
@@ -57,12 +58,9 @@ def _content(report: Report, check: Check) -> str:
             f"<p>{report.open_duplicates:,} 对疑似重复客户待人工核对。· "
             "pairs of possible duplicates wait for a person.</p>",
             _heading("按字段", "By field"),
-            _fields(check),
+            _fields(check, report.accuracy_target),
             _heading("按来源", "By source"),
-            _table(
-                ("来源 · source", "有效性 · validity", "准确性 · accuracy"),
-                ((escape(s.source), _of(s.validity), _of(s.accuracy)) for s in check.sources),
-            ),
+            _sources(check, report.accuracy_target),
             _heading("每周", "By week"),
             _weeks(report.weeks),
         )
@@ -78,21 +76,37 @@ def _overview(report: Report, check: Check) -> str:
     for name, chinese, words in MEASURES:
         share: Share = getattr(check, name)
         shown = _of(share)
-        if name == "accuracy" and share.ratio is not None:
-            good = share.ratio >= report.accuracy_target
-            shown = f'<span class="{"good" if good else "low"}">{shown}</span>'
+        if name == "accuracy":
+            shown = _against(report.accuracy_target, share)
             words = f"{words}; 目标 · target ≥ {report.accuracy_target:.0%}"
-        rows.append((f"{chinese} · {name}", shown, f"{share.good:,} / {share.of:,}", words))
-    return _table(("指标 · measure", "", "", ""), rows)
+        rows.append((f"{chinese} · {name}", shown, words))
+    table = _table(("指标 · measure", "比率 · share", ""), rows)
+    return f'<div class="words">{table}</div>'
 
 
-def _fields(check: Check) -> str:
+def _fields(check: Check, target: float) -> str:
     measured = [measure for measure in MEASURES if measure[0] != "uniqueness"]
     return _table(
         ("字段 · field", *(f"{chinese} · {name}" for name, chinese, _ in measured)),
         (
-            (escape(one.field), *(_of(getattr(one, name)) for name, *_ in measured))
+            (
+                escape(one.field),
+                _of(one.completeness),
+                _of(one.validity),
+                _of(one.freshness),
+                _against(target, one.accuracy),
+            )
             for one in check.fields
+        ),
+    )
+
+
+def _sources(check: Check, target: float) -> str:
+    return _table(
+        ("来源 · source", "有效性 · validity", "准确性 · accuracy"),
+        (
+            (escape(one.source), _of(one.validity), _against(target, one.accuracy))
+            for one in check.sources
         ),
     )
 
@@ -114,8 +128,18 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"<table><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table>"
 
 
+def _against(target: float, share: Share) -> str:
+    """The share in the colour of its verdict."""
+    if share.ratio is None:
+        return _of(share)
+    return f'<span class="{"good" if share.ratio >= target else "low"}">{_of(share)}</span>'
+
+
 def _of(share: Share) -> str:
-    return _percent(share.ratio)
+    """The share, and of how many: half of two is another matter than half of two thousand."""
+    if share.ratio is None:
+        return "–"
+    return f"{_percent(share.ratio)} <small>{share.good:,} / {share.of:,}</small>"
 
 
 def _percent(ratio: float | None) -> str:

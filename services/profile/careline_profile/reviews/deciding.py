@@ -39,8 +39,7 @@ async def decide(
     graph = await store.load_around(unit.connection, link, rulebook.links)
     is_held = link in graph.held
     if is_held != (word in ("approved", "refused")):
-        state = "is held: approve or refuse it" if is_held else "joins its customer: cut it"
-        raise Undecidable(f"the link {state}")
+        raise Undecidable(_what_it_is(is_held, graph.verdicts.get(link)))
     verdict = (
         rules.approval(link, graph, rulebook.links, at=at)
         if word == "approved"
@@ -61,3 +60,12 @@ async def decide(
     await store.save(unit.connection, effects, graph)
     unit.after_commit(lambda: metrics.count(changes))
     return Outcome((graph.owners[link[0]], graph.owners[link[1]]))
+
+
+def _what_it_is(is_held: bool, verdict: Verdict | None) -> str:
+    """Why a link can't be decided so, and how it can."""
+    if not is_held:
+        return "the link joins its customer: cut it"
+    if verdict and not verdict.is_one:
+        return "the link holds nobody together since somebody decided so: approve it to undo that"
+    return "the link is held: approve or refuse it"
