@@ -343,9 +343,13 @@ POISONS: tuple[tuple[str, Spoil], ...] = (
     ("invalid_identity", _value(b'{"identities":[{"kind":"member_card","value":7}]}')),
     ("missing_identity", _value(b'{"identities":[]}')),
     ("unknown_type", _header("ce_type", b"careline.fax.received.v1")),
+    ("unknown_type", _header("ce_type", b"careline.purchase.completed.v9")),
+    ("invalid_attribute", _header("ce_specversion", b"0.3")),
     ("bad_encoding", _header("ce_source", b"\xff")),
     ("invalid_attribute", _header("ce_time", b"yesterday")),
     ("time_in_future", _header("ce_time", b"2999-01-01T00:00:00Z")),
+    # nobody reads a channel's key: what is bad under a key that is no text is put aside with it
+    ("malformed_json", lambda record: record._replace(key=b"\xff\xfe", value=b"{")),
     ("too_large", _value(b"{%s,%s}" % (_IDENTITY, b'"text":"%s"' % (b"x" * 300_000)))),
 )
 """Each kind of poison, and the code under which ingest must put it aside."""

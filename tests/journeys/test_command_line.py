@@ -1,12 +1,16 @@
-"""Two stacks side by side, from `up` to `down`, with nothing but the command line."""
+"""Two stacks side by side, from `up` to `down`, with nothing but the command line.
+
+The clocks of the services of one of them differ by minutes, as those of machines may.
+"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,20 @@ PURCHASES = """\
  00002 20210112  1   12.00
  00002 20210112  5   77.00
 """
+CLOCKS_OFF = Path(__file__).parent / "clocks_off"
+VARIABLE = "CLOCKS_OFF_BY_SECONDS"
+OFF_BY_SECONDS = {"profile": 240, "scoring": 120, "engagement": -2, "ticketing": -240}
+A_FAULT = {
+    "specversion": "1.0",
+    "id": "lines-down",
+    "source": "/app",
+    "type": "careline.fault.reported.v1",
+    "data": {
+        "identities": [{"kind": "member_card", "value": "00003"}],
+        "impact": "system_down",
+        "via": "app",
+    },
+}
 CDNOW = Path(__file__).parents[2] / "cli/careline_cli/demo_data/cdnow.yaml"
 
 
@@ -37,11 +55,17 @@ class Shell:
     """A terminal in which CARELINE_HOME is set."""
 
     home: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def careline(self, *arguments: str | Path) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "careline_cli", *arguments],
-            env={**os.environ, "CARELINE_HOME": str(self.home), "COLUMNS": "200"},
+            env={
+                **os.environ,
+                **self.variables,
+                "CARELINE_HOME": str(self.home),
+                "COLUMNS": "200",
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -65,7 +89,8 @@ class Shell:
 
 @pytest.fixture
 def shells(tmp_path: Path) -> Iterator[tuple[Shell, Shell]]:
-    shells = Shell(tmp_path / "today"), Shell(tmp_path / "replay")
+    clocks = {"PYTHONPATH": str(CLOCKS_OFF), VARIABLE: json.dumps(OFF_BY_SECONDS)}
+    shells = Shell(tmp_path / "today", clocks), Shell(tmp_path / "replay")
     yield shells
     for shell in shells:
         LocalStack(shell.home).stop()
@@ -92,6 +117,7 @@ async def test_two_stacks_are_started_used_and_stopped_by_command(
     assert bought["touchpoints"] == {"accepted": 3, "rejected": 0, "duplicate": 0}
     assert await touchpoints_and_customers(today) == (6, 3)
     assert await touchpoints_and_customers(replay) == (3, 2)
+    await check_that_clocks_differ_and_nothing_is_wrong(today)
 
     check_running_in_the_foreground(today)
 
@@ -135,6 +161,32 @@ async def touchpoints_and_customers(shell: Shell) -> tuple[int, int]:
         statuses = await pipeline.drain()
         summary = await pipeline.get("profile", "/v1/summary")
     return statuses["profile"]["events"]["in"], summary["customers"]
+
+
+async def check_that_clocks_differ_and_nothing_is_wrong(shell: Shell) -> None:
+    """Decisions go by the instants of events, whatever time it is where they are made."""
+    async with Pipeline(shell.endpoints()) as pipeline, httpx.AsyncClient() as http:
+        statuses = await pipeline.statuses()
+        clocks = {name: datetime.fromisoformat(one["clock"]) for name, one in statuses.items()}
+        ahead = (clocks["profile"] - clocks["ticketing"]).total_seconds()
+        assert ahead == pytest.approx(
+            OFF_BY_SECONDS["profile"] - OFF_BY_SECONDS["ticketing"], abs=30
+        )
+
+        answer = await http.post(
+            f"{pipeline.endpoints.services['ingest']}/v1/touchpoints",
+            headers={"content-type": "application/cloudevents+json"},
+            json=A_FAULT,
+        )
+        assert answer.status_code == 202, answer.text
+        statuses = await pipeline.drain()
+        assert {status["events"]["dead_letters"] for status in statuses.values()} == {0}
+        [opened] = (await pipeline.get("ticketing", "/v1/tickets"))["tickets"]
+        ticket = await pipeline.get("ticketing", f"/v1/tickets/{opened['ticket']}")
+    opened_at = datetime.fromisoformat(ticket["opened_at"])
+    assert abs((opened_at - clocks["ingest"]).total_seconds()) < 60, "when ingest has taken it"
+    due = {one["target"]: one for one in ticket["clocks"]}["first_response"]
+    assert datetime.fromisoformat(due["due_at"]) - opened_at == timedelta(minutes=30)
 
 
 def check_running_in_the_foreground(shell: Shell) -> None:

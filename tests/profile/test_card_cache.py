@@ -1,12 +1,15 @@
 """A hot card is never from before a commit, and nobody needs Valkey for an answer."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
 
 from careline_localstack import LocalStack
+from careline_profile import card_cache
 from careline_profile.card import CustomerView
 from careline_profile.card_cache import NAME_PREFIX, CardCache
 from careline_profile.rules import customer_number
@@ -94,6 +97,40 @@ async def test_a_card_that_was_read_before_a_commit_is_not_kept_after_it(
 
     await cache.card(NUMBER, read_slowly)
     assert await touchpoints(cache, reader) == 2
+
+
+async def test_what_valkey_could_not_take_away_goes_as_soon_as_it_answers(
+    stack: LocalStack,
+    profile: Profile,
+    cache: CardCache,
+    reader: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(card_cache, "TAKING_AWAY_AGAIN_SECONDS", 0.05)
+    elsewhere = CardCache(connection(stack.endpoints.valkey), shipped)
+    assert await touchpoints(cache, reader) == 1
+
+    # as after an answer that did not come in time
+    cache._valkey._closed_until = time.monotonic() + 0.2
+    await commit(profile, cache, ANN, minute=2)
+
+    assert await touchpoints(cache, reader) == 2
+    assert await touchpoints(elsewhere, reader) == 2
+    await elsewhere.close()
+
+
+async def test_whoever_knows_that_a_card_is_old_does_not_believe_it(
+    profile: Profile, cache: CardCache, reader: Reader
+) -> None:
+    assert await touchpoints(cache, reader) == 1
+    cache._valkey._closed_until = time.monotonic() + 60
+    committing = asyncio.create_task(commit(profile, cache, ANN, minute=2))
+    while not cache._has_failed:  # noqa: ASYNC110 (nothing tells of it)
+        await asyncio.sleep(0.01)
+    cache._valkey._closed_until = 0
+
+    assert await touchpoints(cache, reader) == 2
+    await committing
 
 
 class PolicyInForce:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 
 import asyncpg
@@ -20,6 +20,9 @@ pytestmark = pytest.mark.stack
 
 Outage = Callable[[Server], AbstractAsyncContextManager[None]]
 STALLED_SECONDS = 1.0
+NAMES = {"postgres": "PostgreSQL", "kafka": "Kafka"}
+AS_FAST_AS_BEFORE_SECONDS = 5.0
+"""Most of it is what a test needs to read a topic from its beginning."""
 NO_SPACE = """
     CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END
@@ -43,13 +46,37 @@ async def hung(server: Server) -> AsyncIterator[None]:
     """Every process of the server stands still: it takes connections and answers nothing."""
     parent = psutil.Process(server.pid)
     processes = [parent, *parent.children(recursive=True)]
-    for process in processes:
-        process.suspend()
+    _all(psutil.Process.suspend, processes)
     try:
         yield
     finally:
-        for process in processes:
-            process.resume()
+        _all(psutil.Process.resume, processes)
+
+
+def _all(order: Callable[[psutil.Process], None], processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        # a backend of PostgreSQL lives no longer than its session
+        with contextlib.suppress(psutil.NoSuchProcess):
+            order(process)
+
+
+@contextlib.asynccontextmanager
+async def sluggish(server: Server) -> AsyncIterator[None]:
+    """The server stands still most of the time, as on a disk that can't keep up."""
+
+    async def beat() -> None:
+        while True:
+            async with hung(server):
+                await asyncio.sleep(0.6)
+            await asyncio.sleep(0.2)
+
+    beating = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beating
 
 
 @contextlib.asynccontextmanager
@@ -100,6 +127,28 @@ async def test_an_outage_longer_than_a_stall_is_waited_out(
     assert {id for _, id in out} == {f"echo-e{n}" for n in range(40)}
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("which", ["postgres", "kafka"])
+async def test_behind_a_slow_disk_the_service_goes_on_slowly_and_says_what_it_waits_for(
+    stack: LocalStack, echo: Echo, database_url: str, which: str
+) -> None:
+    server = {"postgres": stack.postgres, "kafka": stack.kafka}[which]
+    async with running(echo.service(stack, database_url)) as http:
+        await publish(stack, [echo.visit(n) for n in range(20)])
+        await published(stack, echo.outlet.name, 20)
+        async with sluggish(server):
+            await publish(stack, [echo.visit(n) for n in range(20, 40)])
+            await until(lambda: is_not_ready_for(http, NAMES[which]))
+            await published(stack, echo.outlet.name, 40)
+            assert await answers(http, "/health/live", 200), "degraded, and not dead"
+        await until(lambda: answers(http, "/health/ready", 200))
+        await publish(stack, [echo.visit(40)])
+        async with asyncio.timeout(AS_FAST_AS_BEFORE_SECONDS):
+            out = await published(stack, echo.outlet.name, 41)
+        assert (await http.get("/status")).json()["events"]["dead_letters"] == 0
+    assert {id for _, id in out} == {f"echo-e{n}" for n in range(41)}
+
+
 async def test_a_full_disk_is_waited_out_and_nothing_is_put_aside_for_it(
     stack: LocalStack, echo: Echo, database_url: str
 ) -> None:
@@ -137,6 +186,12 @@ async def test_a_service_started_without_its_database_begins_once_that_is_there(
         out = await published(stack, echo.outlet.name, 20)
         await until(lambda: answers(http, "/health/ready", 200))
     assert {id for _, id in out} == {f"echo-e{n}" for n in range(20)}
+
+
+async def is_not_ready_for(http: httpx.AsyncClient, what: str) -> bool:
+    """Whether readiness is denied with this among its reasons."""
+    answer = await http.get("/health/ready")
+    return answer.status_code == 503 and what in answer.json()["detail"]
 
 
 async def answers(http: httpx.AsyncClient, path: str, status: int) -> bool:

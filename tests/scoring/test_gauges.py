@@ -7,6 +7,8 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from careline_scoring.gauges import EVERY, Gauges
+from careline_scoring.model import Decision, History
+from careline_scoring.rules import Rulebook
 from careline_scoring.testing import Scoring, noon
 
 pytestmark = pytest.mark.stack
@@ -55,3 +57,21 @@ async def test_what_comes_due_is_rescored_once_and_never_in_vain(scoring: Scorin
     now_due, now_rescored, now_unchanged = counted()
     # quiet for a quarter, on the 90th day: 0 … 0
     assert (now_due - due, now_rescored - rescored, now_unchanged - unchanged) == (1, 1, 0)
+
+
+async def test_a_score_that_does_not_add_up_is_found_when_it_is_written(
+    scoring: Scoring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = Rulebook.decide
+
+    def give_a_point_away(rulebook: Rulebook, history: History, day: int) -> Decision:
+        decision = decide(rulebook, history, day)
+        first, *others = decision.points
+        return decision._replace(points=(first + 100, *others))
+
+    before = shown("score_mismatches_total")
+    await scoring.hear([scoring.activity("C-ann", day=0)])
+    assert shown("score_mismatches_total") == before
+    monkeypatch.setattr(Rulebook, "decide", give_a_point_away)
+    await scoring.hear([scoring.purchase("C-ann", 100, day=1)])
+    assert shown("score_mismatches_total") == before + 1

@@ -1,7 +1,11 @@
 """A policy that would not mean what it seems to mean is refused, with the line to change."""
 
 import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,6 +15,8 @@ from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import Loaded, parse_policy
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.policy.schema import FILE, schema
+
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -95,13 +101,36 @@ def test_the_shipped_policy_keeps_the_handbooks_numbers(shipped: Loaded[ScoringP
     assert policy.tier.stickiness.high_at_least == 5
 
 
-def test_the_documentation_names_every_number_of_the_shipped_policy(
+def test_the_documentation_has_every_measure_of_the_shipped_policy(
     shipped: Loaded[ScoringPolicy],
 ) -> None:
-    """docs/scoring.md is what somebody reimplements from: no measure may be missing there."""
-    documented = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text("utf-8")
-    measures = [m for d in shipped.policy.score.values() for m in d.measures]
-    assert [m.measure for m in measures if f"`{m.measure}`" not in documented] == []
-    assert [m.how for m in measures if f"`{m.how}`" not in documented] == []
+    """docs/scoring.md is what somebody reimplements from: with window and points of `missing`."""
+    rows = re.findall(r"\| `(\w+)` \| `(\w+)`[^|]*\| ?(\d*) \|[^|]*\| ([\d.]+)", DOCUMENTED)
+    assert [(name, how, window, Decimal(points)) for name, how, window, points in rows] == [
+        (m.measure, m.how, str(getattr(m, "window_days", "")), m.missing.points)
+        for dimension in shipped.policy.score.values()
+        for m in dimension.measures
+    ]
     names = shipped.policy.evidence.by_name()
-    assert [name for name in names if f"`{name}`" not in documented] == []
+    assert [name for name in names if f"`{name}`" not in DOCUMENTED] == []
+
+
+def test_numbers_in_the_documentation_are_those_of_the_shipped_policy(
+    shipped: Loaded[ScoringPolicy],
+) -> None:
+    document = yaml.safe_load(shipped.text)
+    known = set(numbers(document["tags"])) | set(numbers(document["tier"]))
+    told = re.findall(r"`(\w+)` \((\d[\d,]*)(\.00 CNY)?\)", DOCUMENTED)
+    said = {
+        (name, int(number.replace(",", "")) * (100 if money else 1)) for name, number, money in told
+    }
+    assert len(said) > 10 and said - known == set()
+
+
+def numbers(part: Any, *names: str) -> Iterator[tuple[str, int]]:
+    """Each number of a part of a policy, with each name that leads to it."""
+    if isinstance(part, dict):
+        for name, inner in part.items():
+            yield from numbers(inner, *names, name)
+    elif isinstance(part, int):
+        yield from ((name, part) for name in names)

@@ -1,15 +1,17 @@
 """Who hears of alarms, and when: the traps of other desks, which send 500 mails at midnight."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careline_contracts.events.ticketing import TicketBreached, TicketDigestRaised
+from careline_contracts.events.ticketing import DigestEntry, TicketBreached, TicketDigestRaised
 from careline_contracts.topics import TICKET_DIGESTS
-from careline_ticketing import handlers
-from careline_ticketing.rules.digests import digest_at, hours_of
+from careline_ticketing import digests as telling
+from careline_ticketing.rules.digests import Notice, addressed, end_of_half_hour, hours_of
 from careline_ticketing.testing import (
     POLICY,
     Stage,
@@ -17,24 +19,42 @@ from careline_ticketing.testing import (
     at,
     complaint,
     fault,
+    fresh_stage,
+    record,
     resolution,
+    shift,
 )
 
 WORKING = POLICY.timetable(POLICY.digests.hours)
+
+
+def told_at(happened: datetime) -> datetime:
+    """When a team lead hears of an alarm of that instant."""
+    entry = DigestEntry(
+        what="warned",
+        ticket="T1",
+        customer="C1",
+        level="L3",
+        target="resolution",
+        due_at=happened,
+    )
+    notice = Notice("T1-2", end_of_half_hour(happened, POLICY), entry, hearers=("team_lead",))
+    [told] = addressed(notice, None, POLICY, {})
+    return told.due_at
 
 
 @given(st.integers(0, 60 * 24 * 60))
 def test_trap_no_reminder_at_midnight(minutes: int) -> None:
     happened = at(minutes=minutes)
 
-    told = digest_at(happened, POLICY, "working")
+    told = told_at(happened)
 
     assert WORKING.is_open(told)
     assert WORKING.working_time(happened, told) <= POLICY.digests.every
 
 
 def test_an_alarm_of_the_evening_is_told_in_the_morning() -> None:
-    assert digest_at(at(hours=9), POLICY, "working") == at(hours=23)
+    assert told_at(at(hours=9)) == at(hours=23)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +77,7 @@ def test_whoever_hears_of_it_hears_in_their_own_shift(shifts: dict[str, str], ho
     ],
 )
 def test_alarms_of_half_an_hour_are_told_together(happened: datetime, told: datetime) -> None:
-    assert digest_at(happened, POLICY, "working") == told
+    assert told_at(happened) == told
 
 
 async def digests(stage: Stage) -> list[TicketDigestRaised]:
@@ -69,7 +89,7 @@ async def digests(stage: Stage) -> list[TicketDigestRaised]:
 async def test_a_day_on_which_everything_breaks_makes_no_message_too_large(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "MOST_ENTRIES", 4)
+    monkeypatch.setattr(telling, "MOST_ENTRIES", 4)
     await stage.play([complaint(at(minutes=n), customer=f"C{n}") for n in range(10)])
     await stage.tick(at(hours=1))
 
@@ -135,3 +155,36 @@ async def test_each_alarm_is_told_once_whatever_the_ticks(stage: Stage) -> None:
     told = [entry.what for digest in await digests(stage) for entry in digest.entries]
     assert told == ["warned", "breached", "escalated", "escalated"]
     assert await stage.rows("SELECT * FROM notices") == []
+
+
+EVENING = at(hours=9)
+HEARD = {
+    "activities": [
+        complaint(at(), reference="r1"),
+        assignment(at(minutes=6), "r1", agent="li"),
+        fault(EVENING, "system_down"),
+        resolution(at(hours=10), "r1"),
+    ],
+    "customers": [record("C1", 1, account_manager="wang"), record("C1", 2, account_manager="mei")],
+    "agents": [shift("li", 2, "around_the_clock")],
+}
+
+
+@pytest.mark.stack
+async def test_which_topic_was_heard_first_does_not_show_in_who_is_told(admin_url: str) -> None:
+    told = [await told_after(admin_url, order) for order in permutations(HEARD)]
+
+    assert all(one == told[0] for one in told)
+    assert ("mei", "opened") in {(one.person, e.what) for one in told[0] for e in one.entries}
+    breached = [one for one in told[0] for e in one.entries if e.what == "breached"]
+    assert "li" in {one.person for one in breached}
+
+
+async def told_after(admin_url: str, order: Sequence[str]) -> list[TicketDigestRaised]:
+    """What people are told of the evening when the topics are heard in this order."""
+    async with fresh_stage(admin_url) as stage:
+        await stage.play([shift("li", 1, "working")])
+        for topic in order:
+            await stage.play(HEARD[topic])
+        await stage.tick(at(days=1))
+        return await digests(stage)

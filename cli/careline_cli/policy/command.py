@@ -107,7 +107,8 @@ def diff(file: File, service: Service = "scoring", as_json: AsJson = False) -> N
         return
     table = Table(box=None)
     for head in ("where", former.version, candidate.version, "reason"):
-        table.add_column(head, overflow="fold")
+        # a path is to be searched for in the file
+        table.add_column(head, overflow="fold", no_wrap=head == "where")
     for each in found:
         table.add_row(each.path, _shown(each.before), _shown(each.after), each.reason)
     stdout.print(table if found else "nothing differs")

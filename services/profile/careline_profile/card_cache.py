@@ -3,7 +3,9 @@
 A card goes as soon as anything is committed about its customer, and is a minute old at most. Two
 things make that so. Whoever commits takes the cards away of all customers that something was said
 about, and moves a counter; and a card that was read at an older count, so perhaps before the
-commit, is not kept. Without Valkey, or with an empty one, the database answers.
+commit, is not kept. Without Valkey, or with an empty one, the database answers. What could not be
+taken away, because Valkey did not answer just then, is tried again; until it is gone, whoever knows
+of it believes no card that is kept.
 
 A card names the policy that made it: under another one it counts as missing. It does so inside, not
 in its key, for whoever commits doesn't know which policies other instances have heard of.
@@ -13,6 +15,7 @@ above, says whether it has the identity. If not, the database is asked.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import cast
@@ -27,6 +30,7 @@ from careline_runtime.valkey import Valkey
 TIMEOUT_MILLISECONDS = 20
 """More than the database takes would be no help."""
 PAUSE_SECONDS = 5.0
+TAKING_AWAY_AGAIN_SECONDS = 1.0
 KEPT_SECONDS = 60
 """What a crash between a commit and taking cards away can leave, at most."""
 PREFIX = "careline:profile:card:"
@@ -51,13 +55,19 @@ class CardCache:
     def __init__(self, valkey: Valkey, policy_version: Callable[[], str]) -> None:
         self._valkey, self._policy_version = valkey, policy_version
         self._keep = valkey.client.register_script(_KEEP)
-        self._changed: set[str] = set()
+        self._changed: dict[str, float] = {}
+        """Whose cards are to go, and since when."""
+        self._has_failed = False
+        """Some of them were to go before, and may still be there."""
+        self._closing = False
         self._forgetting: asyncio.Task[None] | None = None
 
     async def card(self, number: str, read: Read) -> str | None:
         """The card of a customer, as it is kept or as `read` gives it."""
         key, version = PREFIX + number, self._policy_version()
-        kept = await self._valkey.attempt(lambda: self._valkey.client.mget(key, COUNTER))
+        kept = None
+        if not self._has_failed:
+            kept = await self._valkey.attempt(lambda: self._valkey.client.mget(key, COUNTER))
         if kept and kept[0] is not None:
             made_by, card = _taken_apart(cast(bytes, kept[0]).decode())
             if made_by == version:
@@ -92,23 +102,37 @@ class CardCache:
 
     def committed(self, unit: Unit) -> None:
         """Takes away the cards that a unit has made old: at once, without letting it wait."""
-        self._changed |= customers_in(unit.said)
+        self._changed |= dict.fromkeys(customers_in(unit.said), time.monotonic())
         if self._changed and (self._forgetting is None or self._forgetting.done()):
             self._forgetting = asyncio.create_task(self._forget())
 
     async def close(self) -> None:
-        """Finishes taking away what is to go."""
+        """Finishes taking away what is to go, if Valkey answers."""
+        self._closing = True
         if self._forgetting is not None:
             await self._forgetting
         await self._valkey.close()
 
     async def _forget(self) -> None:
         while self._changed:
-            changed, self._changed = self._changed, set()
-            pipeline = self._valkey.client.pipeline(transaction=True)
-            pipeline.incr(COUNTER)
-            pipeline.unlink(*(PREFIX + number for number in changed))
-            await self._valkey.attempt(pipeline.execute)
+            changed, self._changed = self._changed, {}
+            if await self._take_away(changed):
+                continue
+            if self._closing:
+                return
+            self._has_failed = True
+            # older ones have gone by themselves
+            oldest = time.monotonic() - KEPT_SECONDS
+            again = {**changed, **self._changed}
+            self._changed = {number: at for number, at in again.items() if at > oldest}
+            await asyncio.sleep(TAKING_AWAY_AGAIN_SECONDS)
+        self._has_failed = False
+
+    async def _take_away(self, numbers: Iterable[str]) -> bool:
+        pipeline = self._valkey.client.pipeline(transaction=True)
+        pipeline.incr(COUNTER)
+        pipeline.unlink(*(PREFIX + number for number in numbers))
+        return await self._valkey.attempt(pipeline.execute) is not None
 
 
 def _put_together(version: str, card: str) -> str:

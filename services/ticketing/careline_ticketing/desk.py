@@ -28,8 +28,6 @@ class Decision(NamedTuple):
     changes: Sequence[Change]
     as_of: datetime
     recorded_at: datetime
-    account_manager: str | None = None
-    """Of the customer, as the record names them."""
     by_time: bool = False
     """Nothing happened but that a promise fell due."""
 
@@ -37,16 +35,9 @@ class Decision(NamedTuple):
 class Customer:
     """One customer's facts, and what was said about the tickets that they make."""
 
-    def __init__(
-        self,
-        number: str,
-        desk: "Desk",
-        as_of: datetime = BEFORE_ALL,
-        account_manager: str | None = None,
-    ) -> None:
+    def __init__(self, number: str, desk: "Desk", as_of: datetime = BEFORE_ALL) -> None:
         self.number = number
         self.as_of = as_of
-        self.account_manager = account_manager
         self.said: dict[str, Said] = {}
         self._desk = desk
         self.facts: list[Fact] = []
@@ -171,7 +162,7 @@ class Customer:
         )
         self.said[ticket.id] = said
         self._desk.said[ticket.id] = said
-        return Decision(said, told, as_of, recorded_at, self.account_manager)
+        return Decision(said, told, as_of, recorded_at)
 
 
 class Desk:

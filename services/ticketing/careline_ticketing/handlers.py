@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import groupby, islice, pairwise
-from operator import attrgetter
+from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel
 
-from careline_contracts.envelope import Envelope, to_text
+from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import (
     Activity,
     CustomersMerged,
@@ -18,29 +17,23 @@ from careline_contracts.events.profile import (
     is_identity,
 )
 from careline_contracts.events.scoring import TierChanged
-from careline_contracts.events.ticketing import AgentState, TicketActed, TicketDigestRaised
+from careline_contracts.events.ticketing import AgentState, TicketActed
 from careline_contracts.payload import Payload, ShortText, short_type
-from careline_contracts.topics import TICKET_ACTIONS, TICKET_CHANGES, TICKET_DIGESTS, TICKETS
+from careline_contracts.topics import TICKET_ACTIONS, TICKET_CHANGES, TICKETS
 from careline_runtime.batch import Heard
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
-from careline_ticketing import assignments, crises, messages, metrics, store
+from careline_ticketing import assignments, crises, digests, messages, metrics, store
 from careline_ticketing.desk import Decision, Desk
 from careline_ticketing.model import FOLLOW_UPS, Fact
 from careline_ticketing.policy import InForceAt
-from careline_ticketing.rules import digests
-from careline_ticketing.rules.digests import Notice
+from careline_ticketing.rules.digests import Notice, notices
 from careline_ticketing.store import agents, customers, moves
-from careline_ticketing.store import notices as waiting_notices
 from careline_ticketing.store.customers import Record
 
 BREACH = "breach"
 """Kind of the timers of promises; the key is the ticket's id."""
-DIGEST = "digest"
-"""Kind of the timers of digests; the key is instant and person."""
-MOST_ENTRIES = 1_000
-"""Of one digest: 250 kB. On a day when everything breaks, more entries are several digests."""
 
 
 class News(NamedTuple):
@@ -151,15 +144,15 @@ class Handlers:
         before = Desk(self._in_force_at)
         await store.open_desk(unit.connection, before, named={}, numbers=numbers)
         recorded_at = envelope.recorded_at.astimezone(UTC)
-        shifts = await agents.shifts(unit.connection)
-        notices = self._say(unit, before.catch_up(max(recorded_at, before.as_of)), shifts)
-        await _save(unit, before, notices)
+        is_staffed = await agents.are_any(unit.connection)
+        to_tell = self._say(unit, before.catch_up(max(recorded_at, before.as_of)), is_staffed)
+        await _save(unit, before, to_tell)
         if await moves.apply(unit.connection, moved.moves):
             after = Desk(self._in_force_at)
             numbers |= before.customers.keys()
             await store.open_desk(unit.connection, after, named={}, numbers=numbers)
             decisions = after.settle(recorded_at=recorded_at)
-            await _save(unit, after, self._say(unit, decisions, shifts, cause=envelope))
+            await _save(unit, after, self._say(unit, decisions, is_staffed, cause=envelope))
 
     async def _take_together(
         self, unit: Unit, readable: Sequence[tuple[Envelope, News | CustomersMerged]]
@@ -175,16 +168,16 @@ class Handlers:
                 numbers.update((news.customer, *news.absorbed))
         desk = Desk(self._in_force_at)
         await store.open_desk(unit.connection, desk, named=named, numbers=numbers)
-        shifts = await agents.shifts(unit.connection)
-        notices: list[Notice] = []
+        is_staffed = await agents.are_any(unit.connection)
+        to_tell: list[Notice] = []
         for envelope, news in readable:
             recorded_at = envelope.recorded_at.astimezone(UTC)
             if isinstance(news, News):
                 decisions = desk.hear(*news, recorded_at=recorded_at)
             else:
                 decisions = desk.unite(news.customer, news.absorbed, recorded_at=recorded_at)
-            notices += self._say(unit, decisions, shifts, cause=envelope)
-        await _save(unit, desk, notices)
+            to_tell += self._say(unit, decisions, is_staffed, cause=envelope)
+        await _save(unit, desk, to_tell)
 
     async def fire(self, unit: Unit, due: Sequence[Due]) -> None:
         """The instant has come at which time brings something to a ticket, or a digest is due.
@@ -199,9 +192,9 @@ class Handlers:
         """A look at the queue, if it is one's turn, and the alarms and digests after it."""
         if due and due[0].kind == assignments.ASSIGN:
             await self._assign(unit, due[0].due_at)
-        digests_due = [timer for timer in due if timer.kind == DIGEST]
+        digests_due = [timer for timer in due if timer.kind == digests.DIGEST]
         await self._fire_alarms(unit, _alarms(due), digests_due, before=_alarms(before))
-        await _say_digests(unit, digests_due)
+        await digests.say(unit, digests_due, self._in_force_at)
         for timer in due:
             if timer.kind == crises.CRISIS:
                 await crises.look(unit, timer.due_at, self._in_force_at(timer.due_at))
@@ -233,23 +226,23 @@ class Handlers:
             return
         desk = Desk(self._in_force_at)
         await store.open_desk_of_tickets(unit.connection, desk, [one.key for one in looked_at])
-        shifts = await agents.shifts(unit.connection)
+        is_staffed = await agents.are_any(unit.connection)
         fired = desk.fire((alarm.key, alarm.due_at) for alarm in alarms)
-        notices = self._say(unit, fired, shifts)
+        to_tell = self._say(unit, fired, is_staffed)
         # what still comes before a digest of this unit belongs in it
         for digest in digests_due[-1:]:
-            notices += self._say(unit, desk.catch_up(digest.due_at), shifts)
-        await _save(unit, desk, notices)
+            to_tell += self._say(unit, desk.catch_up(digest.due_at), is_staffed)
+        await _save(unit, desk, to_tell)
 
     def _say(
         self,
         unit: Unit,
         decisions: Iterable[Decision],
-        shifts: digests.Shifts,
+        is_staffed: bool,
         cause: Envelope | None = None,
     ) -> list[Notice]:
         """Tells others of decisions; what people are to hear of them comes back."""
-        notices: list[Notice] = []
+        to_tell: list[Notice] = []
         for decision in decisions:
             said, at = decision.said, decision.recorded_at
             # what time alone brought about was not caused by the event that came after it
@@ -263,46 +256,22 @@ class Handlers:
             unit.say(TICKETS, state, key=state.ticket, id=id, recorded_at=at, cause=why)
             policy = self._in_force_at(decision.as_of).policy
             crises.watch(unit, decision)
-            if shifts or policy.agents:
+            if is_staffed or policy.agents:
                 assignments.watch(unit, decision)
-            notices += digests.notices(
-                said, decision.changes, at, policy, decision.account_manager, shifts
-            )
+            to_tell += notices(said, decision.changes, at, policy)
             unit.after_commit(partial(metrics.count, decision, self._in_force_at))
-        return notices
+        return to_tell
 
 
 def _alarms(due: Sequence[Due]) -> list[Due]:
     return [timer for timer in due if timer.kind == BREACH]
 
 
-async def _say_digests(unit: Unit, due: Sequence[Due]) -> None:
-    if not due:
-        return
-    names = [(timer.key.partition("/")[2], timer.due_at) for timer in due]
-    taken = await waiting_notices.take(unit.connection, names)
-    for (person, due_at), found in groupby(taken, key=attrgetter("person", "due_at")):
-        while together := list(islice(found, MOST_ENTRIES)):
-            digest = TicketDigestRaised(
-                person=person, due_at=due_at, entries=tuple(notice.entry for notice in together)
-            )
-            id = f"digest-{together[0].id}"
-            unit.say(TICKET_DIGESTS, digest, key=person, id=id, recorded_at=due_at)
-
-
-async def _save(unit: Unit, desk: Desk, notices: Sequence[Notice]) -> None:
+async def _save(unit: Unit, desk: Desk, to_tell: Sequence[Notice]) -> None:
     await store.save_desk(unit.connection, desk)
     for ticket, due_at in desk.timers().items():
         unit.set_timer(BREACH, ticket, due_at)
-    await _wait(unit, notices)
-
-
-async def _wait(unit: Unit, notices: Sequence[Notice]) -> None:
-    if notices:
-        await waiting_notices.put_aside(unit.connection, notices)
-    for notice in notices:
-        # a timer for each person and instant: none is postponed by a later one
-        unit.set_timer(DIGEST, f"{to_text(notice.due_at)}/{notice.person}", notice.due_at)
+    await digests.collect(unit, to_tell)
 
 
 def _readable(unit: Unit, heard: Sequence[Heard]) -> Iterator[Readable]:

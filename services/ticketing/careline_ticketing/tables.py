@@ -98,12 +98,13 @@ notices = Table(
     "notices",
     metadata,
     Column("id", Name, primary_key=True),
-    Column("person", Name, nullable=False),
+    Column("person", Name, nullable=False, comment="Empty until it is seen who hears of it."),
     Column("customer", Name, nullable=False),
-    Column("due_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False, index=True),
     Column("entry", JSONB, nullable=False),
-    Index("ix_notices_digest", "person", "due_at"),
-    comment="What waits to be told to somebody; gone once its digest was said.",
+    Column("hearers", JSONB, nullable=False),
+    Column("is_for_account_manager", Boolean, nullable=False),
+    comment="What waits to be told; gone once its digests were said.",
 )
 
 tickets = Table(

@@ -17,10 +17,17 @@ from careline_contracts.events.profile import (
     Move,
 )
 from careline_contracts.events.scoring import Tier, TierChanged
-from careline_contracts.events.ticketing import Level, Party, TicketChange, TicketState
+from careline_contracts.events.ticketing import (
+    AgentState,
+    Level,
+    Party,
+    TicketChange,
+    TicketState,
+)
 from careline_contracts.events.touchpoints import Channel
 from careline_contracts.topics import (
     ACTIVITIES,
+    AGENTS,
     CUSTOMERS,
     TICKET_CHANGES,
     TICKETS,
@@ -59,10 +66,10 @@ def always(policy: Policy) -> InForceAt:
 
 
 class Event(NamedTuple):
-    """One event on the activities topic."""
+    """One event that ticketing hears."""
 
     envelope: Envelope
-    payload: Activity | CustomersMerged | CustomersSplit | TierChanged | CustomerState
+    payload: Activity | CustomersMerged | CustomersSplit | TierChanged | CustomerState | AgentState
 
     @property
     def topic(self) -> str:
@@ -72,6 +79,8 @@ class Event(NamedTuple):
                 return TIER_CHANGES.name
             case CustomerState():
                 return CUSTOMERS.name
+            case AgentState():
+                return AGENTS.name
             case _:
                 return ACTIVITIES.name
 
@@ -191,6 +200,15 @@ def record(customer: str, version: int = 1, **attributes: str) -> Event:
     return Event(envelope, CustomerState.model_validate({**state, "attributes": attributes}))
 
 
+def shift(agent: str, version: int, hours: str) -> Event:
+    """A supervisor said when somebody works."""
+    id = f"{agent}-{version}"
+    envelope = Envelope(id, "/careline/ticketing", AgentState.type, MONDAY, MONDAY, agent)
+    whose = {"agent": agent, "version": version, "by": "supervisor", "as_of": MONDAY}
+    works = {"team": "technical", "capacity": 5, "hours": hours}
+    return Event(envelope, AgentState.model_validate({**whose, **works}))
+
+
 def merge(survivor: str, *absorbed: str, at: datetime, moves: Iterable[Move] = ()) -> Event:
     """Profile found these customers to be one."""
     merged = CustomersMerged(customer=survivor, version=2, absorbed=absorbed, moves=tuple(moves))
@@ -300,7 +318,6 @@ class DeskInMemory:
         for customer in self._desk.customers.values():
             copy = fresh.customers[customer.number] = Customer(customer.number, fresh)
             copy.as_of = customer.as_of
-            copy.account_manager = customer.account_manager
             copy.said.update(customer.said)
             copy.knows(customer.facts)
         self._desk = fresh

@@ -1,7 +1,7 @@
 """What must hold after a run, said as what differs: an empty list is what every check wants."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 
@@ -20,18 +20,31 @@ from careline_contracts.topics import (
     SCORES,
     TAG_CHANGES,
     TICKET_CHANGES,
+    TICKET_DIGESTS,
     TICKETS,
     TIER_CHANGES,
     TOUCHPOINTS,
     Topic,
 )
+from careline_engagement.policy import EngagementPolicy
 from careline_profile.rules import token_of
 from careline_runtime.keyring import Keyring
+from careline_runtime.policy import load_policy
+from careline_runtime.settings import ServiceSettings
+from careline_ticketing.policy import Policy as TicketingPolicy
 from tests.journeys.faults.answers import SOURCE, answers_to, ref
 from tests.journeys.faults.differences import differ, unequal
 from tests.journeys.faults.evidence import Evidence
+from tests.journeys.faults.recovery import LONGEST_RECOVERY_SECONDS, LONGEST_UNPUBLISHED_SECONDS
 from tests.journeys.faults.said import Said
 
+SHIPPED = ServiceSettings(policies=None)
+TICKETED = load_policy(TicketingPolicy, package="careline_ticketing", settings=SHIPPED).policy.types
+"""What makes or moves tickets."""
+CARED_ABOUT = load_policy(
+    EngagementPolicy, package="careline_engagement", settings=SHIPPED
+).policy.touchpoint_types
+"""What some playbook looks at."""
 SHOWN = 5
 """So many differences are shown, and the number of the others."""
 
@@ -103,6 +116,11 @@ class Input:
         """The events that come over HTTP."""
         return {loaded.id for loaded in self.accepted if loaded.is_over_http}
 
+    def of_types(self, types: Collection[str]) -> set[str]:
+        """Ids of the activities that are made of accepted events of these types."""
+        source = self._load.source
+        return {event_key(source, one.id) for one in self.accepted if one.event.type in types}
+
     @cached_property
     def customers(self) -> int:
         """How many the load has."""
@@ -130,7 +148,7 @@ class Input:
 
 
 def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
-    """Every accepted event has exactly one effect in each service that heard it."""
+    """Every accepted event has exactly one effect in each service that heard it (I1, I4)."""
     inbox = _inbox(evidence, "profile")
     touchpoints = evidence.said[TOUCHPOINTS.name]
     activities = evidence.said[ACTIVITIES.name]
@@ -161,14 +179,17 @@ def lost_and_double(evidence: Evidence, sent: Input) -> list[str]:
         *differ("answers", sent.answers, evidence.said[OUTREACH_RESULTS.name]),
         *differ("scoring's inbox", heard_by_scoring, _inbox(evidence, "scoring")),
         *differ("what scoring counts", sent.answers, _answers(evidence)),
-        *differ("engagement's inbox", answers, answers.keys() & _inbox(evidence, "engagement")),
+        *_unheard(
+            evidence, "engagement", answers | _keys("profile", merges | sent.of_types(CARED_ABOUT))
+        ),
+        *_unheard(evidence, "ticketing", _keys("profile", merges | sent.of_types(TICKETED))),
         *unequal("scoring's buckets", sent.sums(), {r: (n, money[r]) for r, n in times.items()}),
         *unequal("profile's timeline", sent.timeline(), timeline),
     ]
 
 
 def answered(evidence: Evidence, sent: Input) -> list[str]:
-    """Ingest took every event that came over HTTP, and what it has taken is not lost."""
+    """Ingest took every event that came over HTTP, and what it has taken is not lost (I1)."""
     refused = [
         f"{loaded.id}: {verdict}"
         for loaded, verdict in evidence.answers
@@ -186,7 +207,7 @@ def answered(evidence: Evidence, sent: Input) -> list[str]:
 
 
 def dead_letters(evidence: Evidence, sent: Input) -> list[str]:
-    """Poison was put aside with its reason, each record that was sent; nothing else was."""
+    """Poison was put aside with its reason, each record that was sent; nothing else was (I4)."""
     expected = Counter(
         (place, id, sent.refused[id]) for place, id in evidence.raw.items() if id in sent.refused
     )
@@ -210,7 +231,7 @@ _CHAINED = (TIER_CHANGES, TAG_CHANGES, RISK_CHANGES)
 
 
 def order(evidence: Evidence) -> list[str]:
-    """Changes are numbered without a gap, and come in order under each key."""
+    """Changes are numbered without a gap, and come in order under each key (I2)."""
     problems = [f"another content: {flaw}" for flaw in evidence.repeated_otherwise]
     for whose, topics in _NUMBERED:
         versions: defaultdict[str, list[int]] = defaultdict(list)
@@ -254,12 +275,26 @@ def _not_ascending(evidence: Evidence, topic: Topic) -> Iterator[str]:
 
 
 def published(evidence: Evidence, other: Evidence, sent: Input) -> list[str]:
-    """Both runs said the same of every steady customer: ids, times and content."""
+    """Both runs said the same of every steady customer: ids, times and content (I2)."""
     problems: list[str] = []
     for topic in sorted({*evidence.said, *other.said}):
         here, there = (_of(each, topic, sent.steady) for each in (evidence, other))
         problems += unequal(topic, there, here)
+    problems += unequal(
+        TICKET_DIGESTS.name, _told(other, sent.steady), _told(evidence, sent.steady)
+    )
     return problems
+
+
+def _told(evidence: Evidence, steady: frozenset[str]) -> Counter[tuple[str, str, str]]:
+    """What people heard in digests about steady customers: one tells of many, of others, too."""
+    return Counter(
+        (said.key, digest["due_at"], repr(entry))
+        for said in evidence.said[TICKET_DIGESTS.name].values()
+        for digest in [said.payload]
+        for entry in digest["entries"]
+        if evidence.components.get(entry["customer"]) in steady
+    )
 
 
 def _of(evidence: Evidence, topic: str, steady: frozenset[str]) -> dict[str, Said]:
@@ -275,8 +310,37 @@ def _of(evidence: Evidence, topic: str, steady: frozenset[str]) -> dict[str, Sai
     return found
 
 
+def valkey(evidence: Evidence) -> list[str]:
+    """What Valkey keeps is what the databases have: without it, nothing would be different (I8)."""
+    known = {
+        *_inbox(evidence, "profile"),
+        *(event_key(SOURCE, id) for id in evidence.said[OUTREACH_RESULTS.name]),
+    }
+    return [
+        *evidence.stale_cards,
+        # what it took for a duplicate though nobody has heard it would be lost
+        *(f"taken, says Valkey, and not heard: {key}" for key in sorted(evidence.taken - known)),
+    ]
+
+
+def liveness(evidence: Evidence) -> list[str]:
+    """Work fell again soon after each fault; nothing that was said waited for long (I6, I10)."""
+    return [
+        *(
+            f"{strike}: longer than {longest:.0f} s"
+            for strike in evidence.strikes
+            if strike.recovered_seconds > (longest := LONGEST_RECOVERY_SECONDS[strike.fault.target])
+        ),
+        *(
+            f"{service}: a unit waited for {seconds:.0f} s to be published while all was up"
+            for service, seconds in evidence.longest_unpublished.items()
+            if seconds > LONGEST_UNPUBLISHED_SECONDS
+        ),
+    ]
+
+
 def left_over(evidence: Evidence) -> list[str]:
-    """Nothing waits to be published, and no promise that is due has been left."""
+    """Nothing waits to be published, and no promise that is due has been left (I5, I6)."""
     problems = []
     for service, tables in evidence.tables.items():
         if tables["outbox"]:
@@ -292,6 +356,11 @@ def _answers(evidence: Evidence) -> set[str]:
 
 def _id(record: Record) -> str:
     return from_headers(record.headers).id
+
+
+def _unheard(evidence: Evidence, service: str, keys: Mapping[str, str]) -> Iterator[str]:
+    """Of these keys, what is not in a service's inbox, which has others, too."""
+    return differ(f"{service}'s inbox", keys, keys.keys() & _inbox(evidence, service))
 
 
 def _inbox(evidence: Evidence, service: str) -> set[str]:

@@ -47,6 +47,8 @@ class Evidence:
     clock: datetime
     strikes: list[Strike]
     deaths: list[str]
+    longest_unpublished: dict[str, float]
+    """For how many seconds something waited in an outbox at most, per service, no fault lasting."""
     said: Topics
     answers: list[tuple[Loaded, Verdict]]
     """What ingest has said of each event that came over HTTP."""
@@ -56,6 +58,10 @@ class Evidence:
     """What a service decided and then said again with another content."""
     dead_letters: dict[str, set[DeadLetter]] = field(default_factory=dict)
     tables: dict[str, dict[str, Rows]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    """What ingest remembers in Valkey to have taken, as inboxes name events."""
+    stale_cards: list[str] = field(default_factory=list)
+    """Cards that Valkey keeps and the database gives otherwise."""
     heard_again: dict[str, dict[str, Rows]] = field(default_factory=dict)
     """The tables of services that were emptied afterwards and have heard everything again."""
     allowed_in_clear: int = 0

@@ -22,7 +22,7 @@ def final_state(evidence: Evidence, other: Evidence, service: str, sent: Input) 
 
 
 def replayed(evidence: Evidence, service: str, sent: Input) -> list[str]:
-    """Whoever loses all and hears everything again has the same facts and decisions."""
+    """Whoever loses all and hears everything again has the same facts and decisions (I3)."""
     tables = {**evidence.tables, service: evidence.heard_again[service]}
     return final_state(replace(evidence, tables=tables), evidence, service, sent)
 
@@ -200,7 +200,7 @@ def memberships(evidence: Evidence) -> list[str]:
 
 
 def state_topics(evidence: Evidence) -> list[str]:
-    """Whoever loads a compacted topic has what the service has."""
+    """Whoever loads a compacted topic has what the service has (I7)."""
     scores = {
         row["number"]: (
             row["version"],

@@ -11,7 +11,7 @@ from tests.journeys.faults.evidence import Evidence
 
 def timers(evidence: Evidence) -> list[str]:
     """Every promise that was broken was said so once, when it was due and not before; so with
-    scores, which change by time alone at the instant that was announced."""
+    scores, which change by time alone at the instant that was announced (I5)."""
     return [*_breaches(evidence), *_missed(evidence), *_scores(evidence)]
 
 

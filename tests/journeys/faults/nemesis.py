@@ -21,6 +21,7 @@ from careline_localstack import LocalStack, StackError
 from careline_localstack.server import Server
 from tests.journeys.faults.links import Link
 from tests.journeys.faults.numbers import Numbers
+from tests.journeys.faults.recovery import Outages, until_work_falls
 
 FaultKind = Literal["kill", "pause", "wipe", "slow", "silence", "cut"]
 
@@ -56,15 +57,22 @@ class Fault(NamedTuple):
 
 
 class Strike(NamedTuple):
-    """A fault that has happened, and how long it took until the server answered again."""
+    """A fault that has happened, and how long it took until all was well again."""
 
     fault: Fault
     work: int
     """What the target had in hand: events to handle, timers to fire, units to publish."""
     healed_seconds: float
+    """Until the server answered again."""
+    recovered_seconds: float
+    """From then until its work was seen to fall; of a service from the strike, because its start
+    is a part of it. The time in which another fault lasts does not count."""
 
     def __str__(self) -> str:
-        return f"{self.fault}, {self.work} in hand, healed in {self.healed_seconds:.1f} s"
+        return (
+            f"{self.fault}, {self.work} in hand, healed in {self.healed_seconds:.1f} s, "
+            f"recovered in {self.recovered_seconds:.1f} s"
+        )
 
 
 def draw_faults(numbers: Numbers) -> list[Fault]:
@@ -108,8 +116,9 @@ class Nemesis:
         stack: LocalStack,
         links: Mapping[str, Link],
         faults: Sequence[Fault],
-        work_in_hand: Callable[[str], Awaitable[int]],
+        work_in_hand: Callable[[str], Awaitable[int | None]],
     ) -> None:
+        self.outages = Outages()
         self.strikes: list[Strike] = []
         self.deaths: list[str] = []
         """Services that ended by themselves, with their last words."""
@@ -153,8 +162,15 @@ class Nemesis:
         async with self._turns[fault.target]:
             work = await self._wait_for_work(fault.target)
             struck_at = time.monotonic()
-            await self._commit(fault)
-            self.strikes.append(Strike(fault, work, time.monotonic() - struck_at))
+            with self.outages.lasting() as outage:
+                await self._commit(fault)
+                healed_at = time.monotonic()
+                await until_work_falls(lambda: self._work_in_hand(fault.target))
+            # to be started again is a part of a service's own recovery
+            since = struck_at if fault.target in SERVICES else healed_at
+            recovered_seconds = self.outages.calm_for(since=since, apart_from=outage)
+            strike = Strike(fault, work, healed_at - struck_at, recovered_seconds)
+            self.strikes.append(strike)
 
     async def _wait_for_work(self, target: str) -> int:
         """What the target has in hand as soon as it has any; 0 when nothing comes."""

@@ -1,4 +1,4 @@
-"""Finds personal data in clear: the load's phone numbers and texts, which nothing else contains."""
+"""Finds personal data in clear (I9): the load's phone numbers and texts, which nothing else has."""
 
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence

@@ -23,10 +23,12 @@ from careline_localstack.ports import LOOPBACK
 from careline_localstack.services import ServiceOptions
 from careline_runtime.keyring import Keyring
 from tests.journeys.faults.answers import answers_to
+from tests.journeys.faults.cached import Cards, taken
 from tests.journeys.faults.evidence import Evidence, gather
 from tests.journeys.faults.links import Link
 from tests.journeys.faults.nemesis import TICK, Fault, Nemesis
 from tests.journeys.faults.numbers import Numbers
+from tests.journeys.faults.recovery import Outboxes
 from tests.journeys.faults.replaying import hear_again
 from tests.journeys.faults.said import Topics
 
@@ -53,8 +55,13 @@ class LinkedStack(LocalStack):
         return ServiceOptions(clock="replay")
 
     @property
+    def direct_endpoints(self) -> Endpoints:
+        """Past the links."""
+        return super().endpoints
+
+    @property
     def endpoints(self) -> Endpoints:
-        direct = super().endpoints
+        direct = self.direct_endpoints
         postgres, valkey = self.links["postgres"].port, self.links["valkey"].port
         return replace(
             direct,
@@ -87,16 +94,18 @@ class Channels:
         """What ingest has said of each event that came over HTTP."""
         self.in_flight = 0
         """Events that wait for such an answer."""
+        self.cards = Cards(pipeline)
         self._pipeline = pipeline
         self._client = client
         self._keyring = keyring
 
     async def send(self, arrived: Sequence[Loaded]) -> None:
-        """Returns once Kafka, or ingest, has confirmed every one."""
+        """Returns once Kafka, or ingest, has confirmed every one; agents look at cards too."""
         others = [loaded.record for loaded in arrived if not loaded.is_over_http]
         await asyncio.gather(
             self._pipeline.publish([*others, *answers_to(arrived, self._keyring)]),
             self._post([loaded for loaded in arrived if loaded.is_over_http]),
+            self.cards.look(arrived),
         )
 
     async def _post(self, events: Sequence[Loaded]) -> None:
@@ -146,7 +155,7 @@ async def _play(
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(min(seconds, LONGEST_PAUSE_OF_SENDER_SECONDS))
 
-    async def work_in_hand(target: str) -> int:
+    async def work_in_hand(target: str) -> int | None:
         return await _work_in_hand(target, pipeline, channels)
 
     client = CarelineClient(
@@ -157,7 +166,8 @@ async def _play(
     pipeline = Pipeline(stack.endpoints)
     channels = Channels(pipeline, client, keyring)
     nemesis = Nemesis(stack, stack.links, faults, work_in_hand)
-    async with pipeline, client, nemesis.supervising():
+    outboxes = Outboxes(stack.direct_endpoints.databases, nemesis.outages)
+    async with pipeline, client, nemesis.supervising(), outboxes.watched():
         await pipeline.tick(load.start - numbers.step, timeout_seconds=numbers.drain_seconds)
         for step, (until, arrived) in enumerate(steps(load, numbers)):
             for first in range(0, len(arrived), RECORDS_A_PUBLICATION):
@@ -168,9 +178,15 @@ async def _play(
             await pipeline.tick(until, timeout_seconds=numbers.drain_seconds)
         await nemesis.rest()
         await pipeline.drain(by=ClockTicked(now=until), timeout_seconds=numbers.drain_seconds)
-    said = Topics(stack.home.root.with_suffix(".sqlite"))
-    evidence = Evidence(until, nemesis.strikes, nemesis.deaths, said, channels.answers)
-    await gather(evidence, stack)
+        said = Topics(stack.home.root.with_suffix(".sqlite"))
+        evidence = Evidence(
+            until, nemesis.strikes, nemesis.deaths, outboxes.longest_seconds, said, channels.answers
+        )
+        await gather(evidence, stack)
+        evidence.taken = await taken(stack.endpoints.valkey)
+        evidence.stale_cards = await channels.cards.stale(
+            stack.endpoints.valkey, calm_for=nemesis.outages.calm_for()
+        )
     if faults:
         evidence.heard_again = await hear_again(
             stack, stack.options, clock=until, timeout_seconds=numbers.drain_seconds
@@ -178,23 +194,31 @@ async def _play(
     return evidence
 
 
-async def _work_in_hand(target: str, pipeline: Pipeline, channels: Channels) -> int:
-    """What waits for this server: for Kafka and PostgreSQL, what waits for any service."""
+async def _work_in_hand(target: str, pipeline: Pipeline, channels: Channels) -> int | None:
+    """What waits for this server: for Kafka and PostgreSQL, what waits for any service.
+
+    None when somebody who is asked does not answer.
+    """
     if target == "valkey":
         return channels.in_flight
     asked = [target] if target in SERVICES else SERVICES
     found = await asyncio.gather(*(_left_to_do(service, pipeline) for service in asked))
-    return sum(found) + (channels.in_flight if target == "ingest" else 0)
+    known = [left for left in found if left is not None]
+    if len(known) < len(found):
+        return None
+    return sum(known) + (channels.in_flight if target == "ingest" else 0)
 
 
-async def _left_to_do(service: str, pipeline: Pipeline) -> int:
-    """By the service's own word; 0 when it does not answer."""
+async def _left_to_do(service: str, pipeline: Pipeline) -> int | None:
+    """By the service's own word; None when it does not answer, or reads no partition yet."""
     try:
         async with asyncio.timeout(LOOK_SECONDS):
             status = await pipeline.get(service, "/status")
             lags = await pipeline.lags({service: status})
     except (httpx.HTTPError, KafkaError, OSError):
-        return 0
+        return None
+    if not status["positions"]:
+        return None
     return lags[service] + int(status["outbox"] + status["timers_due"])
 
 

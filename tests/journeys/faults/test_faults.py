@@ -21,6 +21,20 @@ overtook another (four of ten): what is decided depends on what was known when. 
 the load's late events come on their own day and not after a later complaint (`careline_cli.load`);
 within the day they overtake at will.
 
+The ten invariants that are held afterwards, each named where it is checked:
+
+- I1 every accepted event has one mark in each inbox and one effect: `lost_and_double`, `answered`
+- I2 a customer's changes come in order, whatever came late: `order`, `published`
+- I3 the topics heard again, from their first record on, give the same: `replayed`
+- I4 accepted = handled + put aside, and nothing is left: `lost_and_double`, `dead_letters`
+- I5 what time brings about happens once, not early, at its instant: `instants.timers`, `left_over`
+- I6 outboxes are empty, and nothing waited there for 30 s while all was up: `left_over`, `liveness`
+- I7 state topics end with what the databases have: `state_topics`
+- I8 what Valkey keeps, built anew, is what the databases have: `valkey`
+- I9 personal data is nowhere in clear: `privacy`
+- I10 work falls again within 15 s of the kill of a service, within 5 s of the return of Kafka or
+  PostgreSQL, and doesn't stop for Valkey: `liveness`
+
 A failure names its numbers: put them before pytest to see it again. The load and the faults are
 then the same; how far each server had come is not, so it may need several runs. For a long run only
 numbers change (CONTRIBUTING.md, "The fault run").
@@ -36,6 +50,7 @@ import orjson
 import pytest
 
 from careline_cli.load import Load
+from careline_contracts.topics import TICKET_DIGESTS
 from careline_localstack.home import Home
 from careline_runtime.keyring import Keyring
 from tests.journeys.faults import checks, final_states, instants
@@ -168,6 +183,17 @@ def test_nothing_waits_to_be_published_and_no_timer_is_overdue(runs: Runs, name:
     runs.refute(checks.left_over(getattr(runs, name)))
 
 
+def test_work_goes_on_soon_after_every_fault(runs: Runs) -> None:
+    runs.refute(checks.liveness(runs.disturbed))
+
+
+@pytest.mark.parametrize("name", ["disturbed", "calm", "ordered"])
+def test_what_valkey_keeps_is_what_the_databases_have(runs: Runs, name: str) -> None:
+    evidence: Evidence = getattr(runs, name)
+    assert evidence.taken
+    runs.refute(checks.valkey(evidence))
+
+
 @pytest.mark.parametrize("name", ["disturbed", "calm", "ordered"])
 def test_state_topics_end_with_what_the_services_have(runs: Runs, name: str) -> None:
     runs.refute(final_states.state_topics(getattr(runs, name)))
@@ -198,5 +224,7 @@ def test_the_story_has_something_of_everything(runs: Runs) -> None:
     assert {row["tier"] for row in tables["scoring"]["customers"]} >= {"potential", "basic", "edge"}
     assert any(row["breaches"] for row in tables["ticketing"]["tickets"])
     assert tables["engagement"]["aliases"], "customers were merged"
+    managers = {"li-na", "wang-wei"}
+    assert managers <= {said.key for said in runs.ordered.said[TICKET_DIGESTS.name].values()}
     assert any(orjson.loads(row["record"]) for row in tables["scoring"]["customers"])
     assert runs.sent.answers

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 
@@ -13,6 +14,7 @@ from tests.journeys.faults.links import Link
 from tests.journeys.faults.nemesis import draw_faults
 from tests.journeys.faults.numbers import Numbers
 from tests.journeys.faults.privacy import personal
+from tests.journeys.faults.recovery import Outages, until_work_falls
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -88,6 +90,27 @@ async def _linked_to_an_echo() -> AsyncIterator[tuple[Link, Connection]]:
         reader, writer = await asyncio.open_connection(LOOPBACK, link.port)
         yield link, (reader, writer)
         writer.close()
+
+
+async def test_work_has_fallen_when_less_is_left_than_just_before_and_somebody_says_so() -> None:
+    answers: list[int | None] = [None, 5, 7, None, 7, 6, 5]
+
+    async def left() -> int | None:
+        return answers.pop(0)
+
+    await until_work_falls(left)
+    assert answers == [5]
+
+
+def test_recovery_is_counted_from_the_end_of_every_other_outage() -> None:
+    outages = Outages()
+    with outages.lasting() as mine:
+        with outages.lasting():
+            assert outages.calm_for(apart_from=mine) == 0
+        began = time.monotonic()
+        assert outages.calm_for(since=began - 60, apart_from=mine) < 60, "from the other's end"
+        assert outages.calm_for() == 0
+    assert outages.calm_for(since=time.monotonic()) < 1
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Who hears of an alarm, and when: together with others, in working hours, or at once.
 
-The instant of a digest follows from the alarm's own, so what lies in one digest does not depend on
-how fast we were.
+An alarm waits for the end of its half hour, and an emergency for its instant, before it is seen who
+hears of it. The customer's account manager and people's shifts come on other topics than the alarm:
+once the clock has passed the instant, it shows no more which of them came first
+(docs/decisions/0028-what-comes-on-another-topic-waits-for-its-instant.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -37,42 +39,52 @@ Shifts = Mapping[str, str]
 
 
 class Notice(NamedTuple):
-    """What somebody is to hear, and in the digest of which instant."""
+    """What is to be heard of a change of a ticket, and when it is looked at next."""
 
-    person: str
-    """An agent, or a role of the policy."""
-    due_at: datetime
     id: str
+    due_at: datetime
     entry: DigestEntry
+    hearers: tuple[str, ...] = ()
+    """Agents, and roles of the policy."""
+    is_for_account_manager: bool = False
+    """The customer's hears of it, too, whoever that is by then."""
+    person: str = ""
+    """Who hears of it, once that is seen: of several each has a notice."""
 
 
-def notices(
-    said: Said,
-    told: Sequence[Change],
-    at: datetime,
-    policy: Policy,
-    account_manager: str | None,
-    shifts: Shifts,
-) -> list[Notice]:
-    """Who hears of these changes of a ticket, the last ones said, and when; nobody of most."""
-    is_at_once = said.ticket.level in policy.digests.at_once
+def notices(said: Said, told: Sequence[Change], at: datetime, policy: Policy) -> list[Notice]:
+    """What people are to hear of these changes of a ticket, the last ones said; of most nothing."""
+    due_at = at if said.ticket.level in policy.digests.at_once else end_of_half_hour(at, policy)
     found = []
     for version, change in enumerate(told, start=said.version - len(told) + 1):
-        hearers = _hearers(said.ticket, change, policy, account_manager)
-        if not hearers:
-            continue
-        entry, id = _entry(said, change), f"{said.ticket.id}-{version}"
-        for person in sorted(hearers):
-            due_at = at if is_at_once else digest_at(at, policy, hours_of(person, policy, shifts))
-            found.append(Notice(person, due_at, f"{id}-{person}", entry))
+        hearers = _hearers(said.ticket, change, policy)
+        is_theirs = _is_for_account_manager(said.ticket, change, policy)
+        if hearers or is_theirs:
+            id = f"{said.ticket.id}-{version}"
+            found.append(Notice(id, due_at, _entry(said, change), hearers, is_theirs))
     return found
 
 
-def digest_at(at: datetime, policy: Policy, hours: str) -> datetime:
-    """The instant of the digest that takes what happened at `at`: it is told the moment after."""
+def addressed(
+    notice: Notice, account_manager: str | None, policy: Policy, shifts: Shifts
+) -> Iterator[Notice]:
+    """One for each who hears of a notice that is due, and when: at once, or in their next shift."""
+    people = {*notice.hearers}
+    if notice.is_for_account_manager and account_manager is not None:
+        people.add(account_manager)
+    for person in sorted(people):
+        due_at = notice.due_at
+        if notice.entry.level not in policy.digests.at_once:
+            due_at = policy.timetable(hours_of(person, policy, shifts)).next_open(due_at)
+        yield Notice(f"{notice.id}-{person}", due_at, notice.entry, person=person)
+
+
+def end_of_half_hour(at: datetime, policy: Policy) -> datetime:
+    """When what happened at `at` is looked at, with what else happened: it is told the moment
+    after, so that on the half hour itself it waits for the next.
+    """
     every = policy.digests.every
-    full = EPOCH + ((at - EPOCH) // every + 1) * every
-    return policy.timetable(hours).next_open(full)
+    return EPOCH + ((at - EPOCH) // every + 1) * every
 
 
 def hours_of(person: str, policy: Policy, shifts: Shifts) -> str:
@@ -83,22 +95,24 @@ def hours_of(person: str, policy: Policy, shifts: Shifts) -> str:
     return hours if hours == ALWAYS or hours in policy.calendars else policy.digests.hours
 
 
-def _hearers(
-    ticket: Ticket, change: Change, policy: Policy, account_manager: str | None
-) -> set[str]:
-    """Who is to act, and the account manager if it concerns them."""
-    theirs, hearers = policy.account_manager, set[str | None]()
-    if change.event is TicketOpened and ticket.level in theirs.hears_of_opened:
-        hearers = {account_manager}
-    elif change.event in (TicketWarned, TicketBreached):
+def _hearers(ticket: Ticket, change: Change, policy: Policy) -> tuple[str, ...]:
+    """Who is to act."""
+    if change.event in (TicketWarned, TicketBreached):
         holder = ticket.holder
-        hearers = {(holder and (holder.agent or holder.team)) or policy.digests.unheld}
-    elif change.event is TicketEscalated:
-        is_theirs = change.fields["step"] >= theirs.reminded_from_step
-        hearers = {change.fields["to"], account_manager if is_theirs else None}
-    elif change.event is TicketUnassignable:
-        hearers = {policy.teams[change.fields["team"]].on_call}
-    return {person for person in hearers if person is not None}
+        return ((holder and (holder.agent or holder.team)) or policy.digests.unheld,)
+    if change.event is TicketEscalated:
+        return (change.fields["to"],)
+    if change.event is TicketUnassignable:
+        return (policy.teams[change.fields["team"]].on_call,)
+    return ()
+
+
+def _is_for_account_manager(ticket: Ticket, change: Change, policy: Policy) -> bool:
+    """Whether it concerns them beside whoever is to act."""
+    theirs = policy.account_manager
+    if change.event is TicketOpened:
+        return ticket.level in theirs.hears_of_opened
+    return change.event is TicketEscalated and change.fields["step"] >= theirs.reminded_from_step
 
 
 def _entry(said: Said, change: Change) -> DigestEntry:

@@ -32,7 +32,7 @@ _MEMBERS = text("""
     SELECT identity, customer FROM members WHERE identity = ANY(CAST(:identities AS text[]))
 """)
 _LOCK = text("""
-    SELECT number, survivor, as_of, account_manager FROM customers
+    SELECT number, survivor, as_of FROM customers
     WHERE number IN (
         SELECT coalesce(survivor, number) FROM customers
         WHERE number = ANY(CAST(:numbers AS text[])))
@@ -141,9 +141,8 @@ async def _lock(connection: AsyncConnection, desk: Desk, numbers: Sequence[str])
     locked = (await connection.execute(_LOCK, {"numbers": numbers})).all()
     if merged := [row.number for row in locked if row.survivor is not None]:
         raise TryLater(f"{merged[0]} was merged while this unit waited for it")
-    for number, _, as_of, account_manager in locked:
-        as_of = as_of or BEFORE_ALL
-        desk.customers[number] = Customer(number, desk, as_of, account_manager)
+    for number, _, as_of in locked:
+        desk.customers[number] = Customer(number, desk, as_of or BEFORE_ALL)
     roots = sorted(desk.customers)
     desk.survivors.update(await _pairs(connection, _ABSORBED, roots=roots))
     return [*roots, *desk.survivors]

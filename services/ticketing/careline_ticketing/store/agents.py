@@ -9,6 +9,7 @@ from careline_contracts.events.ticketing import AgentState
 
 _AGENTS = text("SELECT state FROM agents ORDER BY agent")
 _SHIFTS = text("SELECT agent, CAST(state AS json) ->> 'hours' AS hours FROM agents")
+_ARE_ANY = text("SELECT EXISTS (SELECT FROM agents)")
 # one change after the other: of two who take on the same person one would be lost
 _ONE_BY_ONE = text("LOCK TABLE agents IN SHARE ROW EXCLUSIVE MODE")
 _ONE = text("SELECT state FROM agents WHERE agent = :agent")
@@ -26,6 +27,11 @@ async def agents(connection: AsyncConnection) -> dict[str, AgentState]:
     rows = (await connection.execute(_AGENTS)).scalars()
     found = (AgentState.parse(state.encode()) for state in rows)
     return {one.agent: one for one in found}
+
+
+async def are_any(connection: AsyncConnection) -> bool:
+    """Whether a supervisor ever said something about anybody."""
+    return bool((await connection.execute(_ARE_ANY)).scalar_one())
 
 
 async def shifts(connection: AsyncConnection) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Every statement about what others say of a customer: tier, account manager, special care."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import text
@@ -30,6 +30,12 @@ _TAKE_AWAY = text("""
         AND customers.record_version < without.version
 """)
 
+_ACCOUNT_MANAGERS = text("""
+    SELECT named.number, now.account_manager
+    FROM customers named JOIN customers now ON now.number = coalesce(named.survivor, named.number)
+    WHERE named.number = ANY(CAST(:numbers AS text[])) AND now.account_manager IS NOT NULL
+""")
+
 
 class Record(NamedTuple):
     """What a desk wants to know of a customer's record, as of its version."""
@@ -50,6 +56,14 @@ async def save_tiers(connection: AsyncConnection, tiers: Mapping[str, str]) -> N
     numbers = sorted(tiers)
     values = {"numbers": numbers, "tiers": [tiers[number] for number in numbers]}
     await connection.execute(_SAVE_TIERS, values)
+
+
+async def account_managers(connection: AsyncConnection, numbers: Collection[str]) -> dict[str, str]:
+    """Who answers for each of these customers; none for those for whom nobody does."""
+    if not numbers:
+        return {}
+    rows = await connection.execute(_ACCOUNT_MANAGERS, {"numbers": sorted(numbers)})
+    return {row.number: row.account_manager for row in rows}
 
 
 async def save_records(connection: AsyncConnection, records: Sequence[Record]) -> None:
