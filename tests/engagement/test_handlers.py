@@ -1,5 +1,6 @@
 """Five topics on a real database: what is said and kept, in any order, batch and repetition."""
 
+import asyncio
 import json
 import random
 from dataclasses import replace
@@ -23,7 +24,9 @@ from careline_contracts.topics import (
 from careline_engagement import store
 from careline_engagement.tables import metadata
 from careline_engagement.testing import Engagement, after, fresh_engagement, shipped_policy
+from careline_runtime import timers
 from careline_runtime.tables import metadata as runtime_metadata
+from careline_runtime.unit_of_work import Unit
 
 pytestmark = pytest.mark.stack
 
@@ -163,6 +166,28 @@ async def test_a_missed_deadline_is_escalated_exactly_when_due(engagement: Engag
     *_, reminder = await said_on(engagement, REMINDERS)
     assert reminder["reason"].endswith(" / step supervisor was not done by its deadline")
     assert await engagement.next_due() == after(24)
+
+
+async def test_what_is_heard_while_another_instance_opens_a_case_moves_it(
+    engagement: Engagement,
+) -> None:
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+    await engagement.hear([engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high")])
+    purchase = engagement.touchpoint("A", 1, "purchase.completed")
+    async with engagement.engine.connect() as other_instance:
+        unit = Unit(other_instance, service="engagement", passed=after(0))
+        await engagement.handlers.fire(
+            unit, await timers.take_due(other_instance, after(0), limit=1)
+        )
+        hearing = asyncio.create_task(engagement.hear([purchase]))
+        while not hearing.done() and await rows(engagement, waiting) == [(0,)]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await unit.save()
+        await other_instance.commit()
+    await hearing
+    assert await engagement.next_due() == after(1), "not the deadline an hour later"
 
 
 async def test_a_purchase_heard_before_the_warning_it_follows_still_saves(

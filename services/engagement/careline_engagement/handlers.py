@@ -87,6 +87,8 @@ class Handlers:
         wakes = await _regroup(unit, news, book)
         if names := news.names():
             news.bring_home(await store.homes(unit.connection, names))
+        # a case that another instance is about to open would else not hear of what it waits for
+        await store.hold(unit.connection, news.customers(), timer=CARE)
         if news.facts:
             await store.add_facts(unit.connection, news.facts, kept=book.facts_kept)
         if news.consents:

@@ -103,6 +103,14 @@ class News:
         names.update(entry.identity for entry in self.entries)
         return names - {""}
 
+    def customers(self) -> set[str]:
+        """All about whom something came, but for those who are taken for others from now on."""
+        numbers = {*self.changes, *(number for number, _ in self.records)}
+        numbers.update(fact.number for fact in self.facts)
+        numbers.update(consent.number for consent in self.consents)
+        numbers.update(entry.number for entry in self.entries)
+        return numbers
+
     def bring_home(self, homes: Mapping[str, str]) -> None:
         """Puts what came by these names where a split has put the names."""
         if not homes:

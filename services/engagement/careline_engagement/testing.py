@@ -73,15 +73,15 @@ class Engagement(StageInTest):
 
     def __init__(self, engine: AsyncEngine, loaded: Loaded[EngagementPolicy]) -> None:
         book = a_book(loaded)
-        handlers = Handlers(lambda: book)
+        self.handlers = Handlers(lambda: book)
         super().__init__(
             engine,
             service="engagement",
-            hears=handlers.hears,
-            handle=handlers.handle,
-            fire=handlers.fire,
+            hears=self.handlers.hears,
+            handle=self.handlers.handle,
+            fire=self.handlers.fire,
         )
-        self.hears = handlers.hears
+        self.hears = self.handlers.hears
         self._events = 0
         self._decisions: dict[str, int] = {}
 

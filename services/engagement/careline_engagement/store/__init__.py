@@ -6,7 +6,7 @@ customers' rows, in order of number, for every number that the customer has had.
 
 from careline_engagement.store.absences import add_absences, looked_after_by, next_turns
 from careline_engagement.store.cases import save_cases, save_contacts
-from careline_engagement.store.families import load_families, open_playbooks
+from careline_engagement.store.families import hold, load_families, open_playbooks
 from careline_engagement.store.heard import (
     add_aliases,
     add_consents,
@@ -29,6 +29,7 @@ __all__ = [
     "add_follow_ups",
     "add_records",
     "decide_entries",
+    "hold",
     "homes",
     "load_families",
     "lock_standings",

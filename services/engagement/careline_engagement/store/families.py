@@ -28,18 +28,25 @@ from careline_engagement.store.standings import lock
 EVER = datetime.max.replace(tzinfo=UTC)
 
 # up from the numbers to those that absorbed them, down again to all that these absorbed
-_DOWN = """
+_UP = """
     WITH RECURSIVE up (number) AS (
         SELECT DISTINCT unnest(CAST(:numbers AS text[])) COLLATE "C"
         UNION
         SELECT a.survivor FROM up JOIN aliases a ON a.absorbed = up.number
-    ), down (root, number) AS (
+    )
+"""
+_DOWN = f"""{_UP}, down (root, number) AS (
         SELECT number, number FROM up
         WHERE NOT EXISTS (SELECT FROM aliases a WHERE a.absorbed = up.number)
         UNION
         SELECT down.root, a.absorbed FROM down JOIN aliases a ON a.survivor = down.number
     )
-"""
+"""  # noqa: S608 (a constant)
+# who fires a timer takes its row first and skips what is held
+_HOLD = text(f"""{_UP}
+    SELECT FROM timers WHERE kind = :kind AND key IN (SELECT number FROM up)
+    ORDER BY key FOR KEY SHARE
+""")  # noqa: S608 (a constant)
 _FAMILIES = text(f"{_DOWN} SELECT root, array_agg(number) FROM down GROUP BY root")  # noqa: S608 (a constant)
 _OPEN_PLAYBOOKS = text(f"""{_DOWN}
     SELECT root, array_agg(DISTINCT down.number),
@@ -133,6 +140,14 @@ async def read_families(
     members = [number for _, all_of_one in found for number in all_of_one]
     rows = (await connection.execute(_ROWS, {"numbers": members})).all()
     return await _read(connection, found, rows, until=EVER, kept=kept)
+
+
+async def hold(connection: AsyncConnection, numbers: Collection[str], *, timer: str) -> None:
+    """Until the unit ends, nobody decides about these customers: another instance that is about to
+    is waited for, and then what it has come to can be seen.
+    """
+    if numbers:
+        await connection.execute(_HOLD, {"numbers": sorted(numbers), "kind": timer})
 
 
 async def open_playbooks(
