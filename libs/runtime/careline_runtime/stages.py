@@ -91,8 +91,8 @@ class TransactionalStage:
     Where a poll is more than one unit's worth, two are at work at a time, of different partitions.
     """
 
-    # one a lane: with two, lanes would wait for each other less often; but a longer poll takes memory
-    # (docs/performance.md, "Two lanes")
+    # one a lane: with two, lanes would wait for each other less often, but a longer poll takes
+    # memory (docs/performance.md, "Two lanes")
     units_a_poll = LANES
 
     def __init__(
