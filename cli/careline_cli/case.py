@@ -84,10 +84,9 @@ def show(case: Annotated[str, typer.Argument(metavar="CASE")], as_json: AsJson =
         stdout.print_json(data=found)
         return
     stdout.print(
-        f"[bold]{found['case']}[/] of {found['customer']} ({found.get('tier', 'no tier')}), "
-        f"looked after by {found.get('owner', 'nobody')}: "
-        f"{found['status']}, opened {local_minute(found['opened_at'])} "
-        f"for {'; '.join(found['reasons'])}",
+        f"[bold]{found['case']}[/] of {found['customer']} ({found.get('tier', 'no tier')})"
+        f"{_owner(found)}: {found['status']}, opened {local_minute(found['opened_at'])} "
+        f"for {'; '.join(found['reasons'])}{_end(found)}",
         highlight=False,
         soft_wrap=True,
     )
@@ -102,3 +101,14 @@ def show(case: Annotated[str, typer.Argument(metavar="CASE")], as_json: AsJson =
             step.get("detail", ""),
         )
     stdout.print(table)
+
+
+def _owner(case: dict[str, Any]) -> str:
+    """Whose work it is, if it is an account manager's at all."""
+    return f", looked after by {case['owner']}" if "owner" in case else ""
+
+
+def _end(case: dict[str, Any]) -> str:
+    if "closed_at" not in case:
+        return ""
+    return f", closed {local_minute(case['closed_at'])} by {case['closed_reason']}"

@@ -72,13 +72,48 @@ def test_the_cases_of_a_playbook_name_the_version_they_run_on(
     assert " 2 " in run("playbook", "cases", "wake-up", "--status", "open")
 
 
-def test_a_flaw_is_told_with_its_line(tmp_path: Path) -> None:
-    wrong = tmp_path / "engagement.yaml"
-    wrong.write_text(POLICY.read_text("utf-8").replace("then: nobody_asked", "then: message"))
+@pytest.mark.parametrize(
+    ("change", "step", "reason"),
+    [
+        pytest.param(
+            ("suppressed: nobody_asked", "suppressed: nobody"),
+            "message",
+            "step message goes to an unknown step nobody",
+            id="unknown step",
+        ),
+        pytest.param(
+            ("then: nobody_asked", "then: nobody_asked\n        timeout: ask_why"),
+            "worth_a_call",
+            "step worth_a_call can't be reached",
+            id="unreachable step",
+        ),
+        pytest.param(
+            ("within_hours: 45 # a working week", "within_hours: 270"),
+            "talk",
+            "step talk, begun when desk closes on 20",
+            id="a deadline that no working calendar can meet",
+        ),
+        pytest.param(
+            ("hours: 96\n", "hours: 1\n"),
+            "survey",
+            "step survey never has room after message: 1 in 1 days",
+            id="contradiction with a cap",
+        ),
+    ],
+)
+def test_a_flaw_is_refused_with_its_line_and_reason(
+    tmp_path: Path, change: tuple[str, str], step: str, reason: str
+) -> None:
+    wrong, text = tmp_path / "engagement.yaml", POLICY.read_text("utf-8")
+    assert change[0] in text
+    text = text.replace(*change, 1).replace("patience_hours: 96", "patience_hours: 12")
+    wrong.write_text(text)
     with pytest.raises(CommandError) as refused:
         run("playbook", "check", str(wrong))
-    assert "goes back to message" in refused.value.why
-    assert f"{wrong}:" in refused.value.why
+    assert reason in refused.value.why
+    rows = enumerate(text.splitlines(), 1)
+    lines = [f"{wrong}:{n}:" for n, row in rows if row.strip().startswith(f"- step: {step}")]
+    assert any(line in refused.value.why for line in lines)
 
 
 @pytest.fixture

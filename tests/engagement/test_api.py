@@ -113,5 +113,8 @@ async def test_how_a_customer_was_contacted_and_what_stood_against_it(
     assert (held["verdict"], held["reason"]) == ("held", "quiet_hours")
     assert held["earliest_at"] == "2026-03-03T01:00:00Z"
     await engagement.tick(after(6))
+    case = (await http.get("/v1/cases/D-retention-2-risk")).json()
+    verdicts = {step["step"]: step["verdict"] for step in case["steps"]}
+    assert verdicts == dict.fromkeys(["contact", "cause", "offer", "outreach"], "cancelled")
     [lost] = (await http.get("/v1/customers/D/contacts")).json()["contacts"]
     assert (lost["verdict"], lost["reason"]) == ("suppressed", "case_closed")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 import yaml
+from rich.padding import Padding
 from rich.table import Table
 
 from careline_cli.case import list_cases
@@ -57,7 +58,7 @@ def check(file: File, as_json: AsJson = False) -> None:
         stdout.print_json(data=holds("engagement", loaded.version) | {"playbooks": found})
         return
     stdout.print(f"{file}: [bold]{loaded.version}[/], {len(found)} playbooks", highlight=False)
-    stdout.print(_table(found))
+    _list(found)
 
 
 @app.command()
@@ -81,7 +82,7 @@ def show(
         if as_json:
             stdout.print_json(data={"version": loaded.version, "playbooks": found})
         else:
-            stdout.print(_table(found))
+            _list(found)
         return
     if name not in playbooks:
         raise CommandError(
@@ -237,18 +238,17 @@ def _described(playbook: Playbook) -> dict[str, Any]:
     }
 
 
-def _table(playbooks: Sequence[dict[str, Any]]) -> Table:
-    table = Table("playbook", "version", "priority", "begins on", "steps", "held out", box=None)
+def _list(playbooks: Sequence[dict[str, Any]]) -> None:
+    """The most urgent first: what begins each, and its steps below."""
     for one in sorted(playbooks, key=lambda one: -one["priority"]):
-        table.add_row(
-            one["playbook"],
-            str(one["version"]),
-            str(one["priority"]),
-            ", ".join(one["begins_on"]),
-            " → ".join(one["steps"]),
-            f"{one['holdout_percent']} %",
+        begins_on = ", ".join(dict.fromkeys(one["begins_on"]))
+        held_out = f", {one['holdout_percent']} % held out" if one["holdout_percent"] else ""
+        stdout.print(
+            f"[bold]{one['playbook']}[/] v. {one['version']}, priority {one['priority']}"
+            f"{held_out}: {begins_on}",
+            highlight=False,
         )
-    return table
+        stdout.print(Padding(" → ".join(one["steps"]), (0, 0, 0, 4)), highlight=False)
 
 
 def _wording(text: str, name: str) -> str:

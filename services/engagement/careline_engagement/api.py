@@ -20,7 +20,10 @@ from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 
 MOST = 1_000
-Verdict = Literal["running", "done", "late", "missed", "sent", "held", "suppressed", "passed"]
+Verdict = Literal[
+    "running", "done", "late", "missed", "sent", "held", "suppressed", "passed", "cancelled"
+]
+"""`cancelled`: the case ended before the step did."""
 Customer = Annotated[str | None, Query(min_length=1, max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 
@@ -179,7 +182,7 @@ def _view(holder: str, case: Case, book: Book) -> CaseView:
         reasons=case.reasons,
         opened_at=case.opened_at,
         ends_at=case.ends_at,
-        steps=tuple(_step(name, step) for name, step in case.steps.items()),
+        steps=tuple(_step(name, step, case) for name, step in case.steps.items()),
         closed_at=case.closed_at,
         closed_reason=case.closed_reason or None,
         policy_version=case.policy_version,
@@ -202,9 +205,12 @@ def _sums(counted: Iterable[Sequence[Any]]) -> CaseSums:
     )
 
 
-def _step(name: str, step: Step) -> StepView:
+def _step(name: str, step: Step, case: Case) -> StepView:
     fields = step._asdict() | {"detail": step.detail or None}
-    return StepView(step=name, verdict=_verdict(step), **fields)
+    verdict = _verdict(step)
+    if verdict in ("running", "held") and not case.is_open:
+        verdict = "cancelled"
+    return StepView(step=name, verdict=verdict, **fields)
 
 
 def _verdict(step: Step) -> Verdict:

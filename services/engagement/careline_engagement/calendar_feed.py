@@ -21,6 +21,7 @@ def written(owner: str, agendas: Iterable[Agenda], now: datetime) -> bytes:
     calendar.add("prodid", "-//careline//engagement//EN")
     calendar.add("version", "2.0")
     calendar.add("name", f"Careline: {owner}")
+    calendar.add("x-wr-calname", f"Careline: {owner}")  # by which most programs call it
     for agenda in agendas:
         for event in _events(owner, agenda, now):
             if agenda.handling:

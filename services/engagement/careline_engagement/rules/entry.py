@@ -50,9 +50,9 @@ def entries(
 
 
 def _named(trigger: str, version: int) -> str:
-    """One decision may add several values to a tag, each in any words: their stand-in tells."""
-    verdict, _, value = trigger.partition("/")
-    return f"{version}-{verdict}" if verdict in VERDICTS else f"{version}-{verdict}-{short(value)}"
+    """One decision may add several values to a tag, each in any words: a hash stands for it."""
+    verdict, _, _ = trigger.partition("/")
+    return f"{version}-{verdict if verdict in VERDICTS else short(trigger)}"
 
 
 def decide(entry: Entry, family: Family, playbook: Playbook) -> Outcome:
