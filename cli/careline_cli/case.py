@@ -111,4 +111,4 @@ def _owner(case: dict[str, Any]) -> str:
 def _end(case: dict[str, Any]) -> str:
     if "closed_at" not in case:
         return ""
-    return f", closed {local_minute(case['closed_at'])} by {case['closed_reason']}"
+    return f", closed {local_minute(case['closed_at'])}: {case['closed_reason']}"
