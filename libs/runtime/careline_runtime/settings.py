@@ -77,7 +77,7 @@ class ServiceSettings(BaseSettings):
     instance: str | None = Field(None, alias="CARELINE_INSTANCE")
     """A name that outlives a restart: Kafka then hands the partitions back at once (KIP-345)."""
 
-    batch_max_records: int = Field(1_000, alias="CARELINE_BATCH_MAX_RECORDS", ge=1, le=20_000)
+    batch_max_records: int = Field(1_250, alias="CARELINE_BATCH_MAX_RECORDS", ge=1, le=20_000)
     """The most events in one unit of work."""
     poll_milliseconds: int = Field(50, alias="CARELINE_POLL_MILLISECONDS", ge=1)
     """How long an empty poll waits; it bounds both the idle cost and the first event's delay."""

@@ -91,9 +91,9 @@ class TransactionalStage:
     Where a poll is more than one unit's worth, two are at work at a time, of different partitions.
     """
 
-    # two a lane: at the end of a poll one lane waits for the other, and both for the next records;
-    # three in all would be four of 750, and cost 8 % more
-    units_a_poll = 2 * LANES
+    # one a lane: with two, lanes would wait for each other less often, but a longer poll takes
+    # memory (docs/performance.md, "Two lanes")
+    units_a_poll = LANES
 
     def __init__(
         self,
@@ -311,7 +311,7 @@ class TransformStage:
     # there is no transaction that should be short, and at the end of a batch nothing is made while
     # Kafka stores the last slice and the offsets: a tenth of the time at 2,000 records, 4 % at four
     # times as many
-    units_a_poll = 8
+    units_a_poll = 6
 
     def __init__(
         self, publisher: Publisher, transforms: Transforms, *, service: str, attempts: int
