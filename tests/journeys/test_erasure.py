@@ -39,8 +39,9 @@ WHY = "her letter of 3 March"
 EVERYTHING = """
     SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables
     WHERE schemaname = 'protection' AND tablename LIKE 'eras%' OR schemaname = 'public'
-    AND tablename NOT IN ('kafka_cluster', 'alembic_version', 'answered')
+    AND tablename NOT IN ('kafka_cluster', 'alembic_version', 'answered', 'verdicts', 'facts')
 """
+SAID_BY_TOUCHPOINTS = "DELETE FROM facts WHERE reason IS NULL"
 WAITS = """
     SELECT EXISTS (SELECT FROM pg_stat_activity
         WHERE application_name = 'careline-' || $1 AND wait_event_type = 'Lock')
@@ -130,10 +131,13 @@ async def killed_before(table: str, *, of: str, stack: LocalStack) -> AsyncItera
 
 
 async def hear_everything_again(stack: LocalStack, pipeline: Pipeline) -> None:
-    """Profile has lost its database, with all that it knew of erasures."""
+    """Profile has lost its database, with all that it knew of erasures, but for what people decided
+    and wrote there, which no log has.
+    """
     await asyncio.to_thread(stack.services["profile"].stop)
     connection = await asyncpg.connect(pipeline.endpoints.databases["profile"])
     await connection.execute(f"TRUNCATE {await connection.fetchval(EVERYTHING)}")
+    await connection.execute(SAID_BY_TOUCHPOINTS)
     await connection.close()
     await start(stack, "profile")
     await pipeline.drain()
