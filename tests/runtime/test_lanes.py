@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from typing import NamedTuple
 
@@ -13,13 +14,16 @@ from sqlalchemy import text
 
 from careline_contracts.events.profile import Activity
 from careline_contracts.topics import ACTIVITIES
+from careline_runtime import stages
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.lanes import LANES, lanes
 from careline_runtime.testing import StageInTest, fresh_database
+from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from tests.runtime.notebook import Notebook, activity, envelope, notes
 
 MOST = 4
+DUE_AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 class Item(NamedTuple):
@@ -233,3 +237,39 @@ async def test_lanes_that_deadlock_are_tried_again_until_both_are_done(admin_url
         async with engine.connect() as connection:
             counters = await connection.execute(text("SELECT heard FROM counters"))
             assert counters.scalars().all() == [6, 6]
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("timer_lanes", [1, LANES])
+async def test_timers_fire_side_by_side_where_they_commute_and_a_unit_was_full(
+    admin_url: str, monkeypatch: pytest.MonkeyPatch, timer_lanes: int
+) -> None:
+    monkeypatch.setattr(stages, "DUE_A_UNIT", 2)
+    at_work = 0
+    most_at_work: list[int] = []
+    fired: list[str] = []
+
+    async def fire(unit: Unit, due: Sequence[Due]) -> None:
+        nonlocal at_work
+        at_work += 1
+        await unit.connection.execute(text("SELECT pg_sleep(0.1)"))
+        most_at_work.append(at_work)
+        at_work -= 1
+        fired.extend(timer.key for timer in due)
+
+    async with fresh_database(admin_url) as engine:
+        stage = StageInTest(
+            engine, service="test", hears=(), handle=nothing, fire=fire, timer_lanes=timer_lanes
+        )
+        async with stage.stage.unit() as unit:
+            for n in range(7):
+                unit.set_timer("care", f"customer-{n}", DUE_AT)
+        await stage.tick(DUE_AT)
+
+    assert sorted(fired) == [f"customer-{n}" for n in range(7)], "each once"
+    assert most_at_work[0] == 1, "nobody knew yet that so much was due"
+    assert max(most_at_work) == timer_lanes
+
+
+async def nothing(unit: Unit, heard: Sequence[Heard]) -> None:
+    """Hears nothing."""

@@ -37,6 +37,7 @@ from careline_runtime.errors import Misconfigured
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.http import create_app, create_server
 from careline_runtime.kafka_access import quiet_broker
+from careline_runtime.lanes import LANES
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
 from careline_runtime.settings import ServiceSettings
@@ -69,7 +70,10 @@ what is too old; returns how much it did (0: all done)."""
 
 
 class Service:
-    """One service of the five: either `handle` (with a database) or `transforms` (without)."""
+    """One service of the five: either `handle` (with a database) or `transforms` (without).
+
+    Where timers commute, what several customers wait for may be fired side by side.
+    """
 
     def __init__(
         self,
@@ -79,6 +83,7 @@ class Service:
         hears: Sequence[Hears] = (),
         handle: Handle | None = None,
         fire: Fire | None = None,
+        timers_commute: bool = False,
         transforms: Transforms | None = None,
         routers: Sequence[APIRouter] = (),
         upkeep: Upkeep | None = None,
@@ -102,8 +107,7 @@ class Service:
         self._silent = ""
         self._on_start, self._on_stop = on_start, on_stop
         self._upkeep, self._committed = upkeep, committed
-        self._stop = asyncio.Event()
-        self._failure = ""
+        self._stop, self._failure = asyncio.Event(), ""
         self._tasks: list[asyncio.Task[None]] = []
         self._broker = quiet_broker(settings, client_id=f"careline-{name}")
         if handle is not None:
@@ -115,24 +119,23 @@ class Service:
                 hears=hears,
                 handle=handle,
                 fire=fire,
+                timer_lanes=LANES if timers_commute else 1,
                 most_events=settings.batch_max_records,
                 attempts=settings.attempts,
                 measure_latency=not self.clock.is_replay,
                 streak=Streak(settings.dead_letters_in_a_row, self.fail),
                 committed=self._after_commit,
             )
-            topics = [h.topic for h in hears]
         elif transforms is not None:
             self._relay = None
             self._stage = TransformStage(
                 self.publisher, transforms, service=name, attempts=settings.attempts
             )
-            topics = list(transforms.topics)
         else:
             raise ValueError("a service handles or transforms")
         self._consumer = Consumer(
             self._broker,
-            topics,
+            transforms.topics if transforms is not None else [h.topic for h in hears],
             group=f"careline.{name}",
             stage=self._stage,
             engine=self.engine if handle is not None else None,

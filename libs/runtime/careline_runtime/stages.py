@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -42,6 +42,7 @@ RECORDS_A_SLICE = 1_000
 was a fifth of ingest's time."""
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Stage(Protocol):
@@ -85,6 +86,22 @@ async def bisect(
     await bisect(items[middle:], unit, give_up, attempts=attempts)
 
 
+async def side_by_side(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    """What all of them return; the first failure is raised when none is at work any more."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]
+
+
+class _Fired(NamedTuple):
+    """What a unit of timers leaves: as many as it may take were due; more may be due already."""
+
+    is_full: bool
+    leaves_more: bool
+
+
 class TransactionalStage:
     """Records and timers handled in PostgreSQL transactions, exactly once in effect.
 
@@ -103,6 +120,7 @@ class TransactionalStage:
         hears: Sequence[Hears],
         handle: Handle,
         fire: Fire | None,
+        timer_lanes: int,
         most_events: int,
         attempts: int,
         measure_latency: bool,
@@ -114,6 +132,8 @@ class TransactionalStage:
         self._hears = {h.topic.name: h for h in hears}
         self._handle = handle
         self._fire = fire
+        self._timer_lanes = timer_lanes
+        self._is_behind = False
         self._most_events = most_events
         self._attempts = attempts
         self._measure_latency = measure_latency
@@ -136,11 +156,11 @@ class TransactionalStage:
         if self._fire is None:
             return False
         try:
-            return await until_up(lambda: self._timer_unit(now, limit=DUE_A_UNIT))
+            return await until_up(lambda: self._timer_units(now))
         except Exception as error:
             log.warning("timers.failed", exc_info=error, action="firing them one by one")
         try:
-            return await until_up(lambda: self._timer_unit(now, limit=1))
+            return await until_up(lambda: self._one_timer(now))
         except Exception as error:
             log.exception("timer.put_off", hours=PUT_OFF_HOURS, error=type(error).__name__)
             return await until_up(lambda: self._put_off(now))
@@ -173,10 +193,7 @@ class TransactionalStage:
         What one lane has committed while the other failed is dropped when both are tried again.
         """
         async with self._one_at_a_time:
-            side_by_side = [self._lane(lane) for lane in lanes(items, most=self._most_events)]
-            for failure in await asyncio.gather(*side_by_side, return_exceptions=True):
-                if failure is not None:
-                    raise failure
+            await side_by_side(self._lane(lane) for lane in lanes(items, most=self._most_events))
 
     async def _lane(self, units: Sequence[Sequence[Heard | Poison]]) -> None:
         for items in units:
@@ -256,10 +273,22 @@ class TransactionalStage:
             metrics.timers_put_off.labels(timer.kind).inc()
         return bool(due)
 
-    async def _timer_unit(self, now: datetime, *, limit: int) -> bool:
+    async def _timer_units(self, now: datetime) -> bool:
+        """One unit, or one a lane if the last was full; each takes others."""
+        count = self._timer_lanes if self._is_behind else 1
+        async with self._one_at_a_time:
+            fired = await side_by_side(self._timer_unit(now, DUE_A_UNIT) for _ in range(count))
+        self._is_behind = any(unit.is_full for unit in fired)
+        return any(unit.leaves_more for unit in fired)
+
+    async def _one_timer(self, now: datetime) -> bool:
+        async with self._one_at_a_time:
+            return (await self._timer_unit(now, 1)).leaves_more
+
+    async def _timer_unit(self, now: datetime, limit: int) -> _Fired:
         assert self._fire is not None
         started = time.perf_counter()
-        async with self._one_at_a_time, self._engine.begin() as connection:
+        async with self._engine.begin() as connection:
             unit = Unit(connection, service=self._service, passed=now)
             due = await timers.take_due(connection, now, limit=limit)
             if due:
@@ -272,8 +301,8 @@ class TransactionalStage:
                 metrics.timers_fired.labels(timer.kind).inc()
                 if self._measure_latency:
                     metrics.timer_lateness_seconds.observe((now - timer.due_at).total_seconds())
-        soonest = unit.earliest_timer
-        return len(due) == limit or (soonest is not None and soonest <= now)
+        soonest, is_full = unit.earliest_timer, len(due) == limit
+        return _Fired(is_full, is_full or (soonest is not None and soonest <= now))
 
     def _after(self, unit: Unit) -> None:
         unit.committed()

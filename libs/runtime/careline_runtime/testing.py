@@ -122,6 +122,7 @@ class StageInTest:
         hears: Sequence[Hears],
         handle: Handle,
         fire: Fire | None = None,
+        timer_lanes: int = 1,
         most_events: int = 1_000,
         dead_letters_in_a_row: int = 1_000,
     ) -> None:
@@ -133,6 +134,7 @@ class StageInTest:
             hears=hears,
             handle=handle,
             fire=fire,
+            timer_lanes=timer_lanes,
             most_events=most_events,
             attempts=3,
             measure_latency=False,

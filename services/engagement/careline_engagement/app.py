@@ -41,6 +41,7 @@ def build(settings: ServiceSettings) -> Service:
         hears=handlers.hears,
         handle=forgetting(handlers.handle, TRACES, service="engagement"),
         fire=forgetting_timers(handlers.fire),
+        timers_commute=True,
         routers=(
             api.router(connect, work, now, book),
             contacts_api.router(connect, work, now),

@@ -38,6 +38,7 @@ from careline_engagement.handlers import Handlers
 from careline_engagement.model import ALWAYS
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.rules import Book, Edition
+from careline_runtime.lanes import LANES
 from careline_runtime.policy import Loaded, load_policy
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.testing import StageInTest, fresh_database
@@ -80,6 +81,7 @@ class Engagement(StageInTest):
             hears=self.handlers.hears,
             handle=self.handlers.handle,
             fire=self.handlers.fire,
+            timer_lanes=LANES,
         )
         self.hears = self.handlers.hears
         self._events = 0

@@ -63,9 +63,10 @@ from tests.journeys.faults.run import play
 
 pytestmark = pytest.mark.stack
 
-EVENTS_A_UNIT = 25
-"""Where two lanes are to be at work. At the 2,000 of the other runs a poll of this load never is
-more than one unit's worth: what is published must be the same."""
+EVENTS_A_UNIT = 100
+"""So that two lanes are at work where a fault has left a backlog; in the other runs a poll of this
+load never is more than one unit's worth, and what is published must be the same. Units of 25 made
+the run twice as long."""
 BUSY_SHARE = 0.8
 """So many strikes at least must have met work; the others came while nothing was left to do."""
 
