@@ -127,7 +127,9 @@ def test_the_edge_is_set_against_a_bare_producer(figures: Figures) -> None:
 def test_profile_is_measured_among_few_and_among_many(figures: Figures) -> None:
     profile = figures["profile"]
     assert set(profile["by_customers"]) == {"100", "1000"}
-    assert all(pace["ratio"] >= 0 < pace["cpu_us"] for pace in profile["by_customers"].values())
+    # all that is here may be handled at the first look, and none be left to watch the pace of
+    for pace in profile["by_customers"].values():
+        assert min(pace["ratio"], pace["cpu_us"], pace["database_cpu_us"]) >= 0
     assert set(profile["lookup_p99_ms"]) == {"hot", "cold"}
     assert all(milliseconds > 0 for milliseconds in profile["lookup_p99_ms"].values())
 
