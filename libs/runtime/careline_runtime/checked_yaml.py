@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from careline_runtime.errors import Misconfigured
+from careline_runtime.errors import Misconfigured, reason_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -53,14 +53,10 @@ def _flawed(path: str, problems: Sequence[Problem]) -> Flawed:
 
 
 def _problem(tree: yaml.Node | None, flaw: ErrorDetails) -> Problem:
-    """Where it is wrong, and what, without pydantic's word for who found it.
-
-    A check of a whole may say (by `at`) which of its parts is meant.
-    """
+    """Where it is wrong, and what: a check of a whole may say (by `at`) which part is meant."""
     cause = flaw.get("ctx", {}).get("error")
     place = (*flaw["loc"], *getattr(cause, "at", ()))
-    message = flaw["msg"].removeprefix("Value error, ")
-    return Problem(_line(tree, place), ".".join(map(str, place)), message)
+    return Problem(_line(tree, place), ".".join(map(str, place)), reason_of(flaw))
 
 
 def _said_twice(node: yaml.Node | None, *place: str) -> Iterator[Problem]:

@@ -1,8 +1,9 @@
-"""The three names an error can have, and which errors mean that infrastructure is away."""
+"""The three names an error can have, their words, and which mean that infrastructure is away."""
 
 import asyncio
 
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from pydantic_core import ErrorDetails
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -22,6 +23,11 @@ class TryLater(RuntimeError):
 
 class Misconfigured(RuntimeError):
     """The service can't start as it is set up; the text says what to change."""
+
+
+def reason_of(flaw: ErrorDetails) -> str:
+    """What pydantic says is wrong, without its word for who found it."""
+    return flaw["msg"].removeprefix("Value error, ")
 
 
 # deadlock, serialization, lock timeout: the same unit succeeds on the next try

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from careline_runtime import tracing
 from careline_runtime.bounded_heads import BoundedHeads
-from careline_runtime.errors import Misconfigured, TryLater, is_infrastructure
+from careline_runtime.errors import Misconfigured, TryLater, is_infrastructure, reason_of
 from careline_runtime.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -55,10 +55,7 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
 
     @app.exception_handler(RequestValidationError)
     async def refuse(request: Request, error: RequestValidationError) -> Response:
-        # without pydantic's word for who found it
-        flaws = [
-            _flaw(flaw["loc"], flaw["msg"].removeprefix("Value error, ")) for flaw in error.errors()
-        ]
+        flaws = [_flaw(flaw["loc"], reason_of(flaw)) for flaw in error.errors()]
         return problem(422, "invalid request", instance=request.url.path, errors=flaws)
 
     async def come_again(request: Request, error: Exception) -> Response:
