@@ -115,7 +115,7 @@ class Evidence:
 
 
 async def gather(evidence: Evidence, stack: LocalStack) -> None:
-    """Reads everything into `evidence`."""
+    """Reads what topics, databases and Valkey hold into `evidence`."""
     for topic in CATALOGUE:
         if topic.owner in ("channels", *SERVICES):
             async for record in _records(stack.endpoints.kafka, topic):
@@ -125,10 +125,14 @@ async def gather(evidence: Evidence, stack: LocalStack) -> None:
         for name, rows in evidence.tables[service].items():
             if found := privacy.personal("\n".join(map(repr, rows)).encode()):
                 evidence.leaks.append(f"{service}, table {name}: {found}")
+    evidence.leaks += [leak async for leak in privacy.in_valkey(stack.endpoints.valkey)]
+
+
+def gather_files(evidence: Evidence, stack: LocalStack) -> None:
+    """Reads what a stack leaves behind, once it has stopped: until then files come and go."""
     # PostgreSQL's files hold its log (WAL) too, and so what stood in a table for a moment
     for directory in (stack.home.logs, stack.postgres.directory):
         evidence.leaks += privacy.in_files(directory)
-    evidence.leaks += [leak async for leak in privacy.in_valkey(stack.endpoints.valkey)]
 
 
 async def read_tables(database_url: str) -> dict[str, Rows]:

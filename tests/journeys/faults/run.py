@@ -24,7 +24,7 @@ from careline_localstack.services import ServiceOptions
 from careline_runtime.keyring import Keyring
 from tests.journeys.faults.answers import answers_to
 from tests.journeys.faults.cached import Cards, taken
-from tests.journeys.faults.evidence import Evidence, gather
+from tests.journeys.faults.evidence import Evidence, gather, gather_files
 from tests.journeys.faults.links import Link
 from tests.journeys.faults.nemesis import TICK, Fault, Nemesis
 from tests.journeys.faults.numbers import Numbers
@@ -136,7 +136,9 @@ def play(
     async def run() -> Evidence:
         stack = LinkedStack(directory / name, environment=environment)
         async with stack.running():
-            return await _play(stack, load, numbers, faults, Keyring.load(keyring))
+            evidence = await _play(stack, load, numbers, faults, Keyring.load(keyring))
+        gather_files(evidence, stack)
+        return evidence
 
     try:
         return asyncio.run(run())
