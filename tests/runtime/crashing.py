@@ -130,7 +130,6 @@ def a_service(kind: Kind, kafka: str, database_url: str, inlet: str, outlet: str
         "clock": "system",
         "instance": "crashing",
         "batch_max_records": EVENTS_A_UNIT,
-        "poll_milliseconds": 5,
     }
     echo = Relayed(*topics)
     echo.later = NOON
