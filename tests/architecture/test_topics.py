@@ -20,6 +20,7 @@ from careline_contracts.topics import (
     WITHDRAWALS,
     Topic,
 )
+from careline_runtime.consumer import Consumer
 from careline_runtime.key_file import create_key_file
 from careline_runtime.settings import ServiceSettings
 
@@ -34,18 +35,13 @@ table. Scoring hears policies, too: what is decided by them is decided again.
 def heard(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The topics that the service's own wiring subscribes to."""
     app = importlib.import_module(f"careline_{request.param}.app")
-    service = Mock(wraps=app.Service)
-    monkeypatch.setattr(app, "Service", service)
+    consumer = Mock(wraps=Consumer)
+    monkeypatch.setattr("careline_runtime.service.Consumer", consumer)
     create_key_file(tmp_path / "keyring.json")
     nowhere = "postgresql://nobody@127.0.0.1/nothing"
     app.build(ServiceSettings(keyring=tmp_path / "keyring.json", database_url=nowhere))
-    wired = service.call_args.kwargs
-    return {hears.topic for hears in wired.get("hears", ())} | {
-        topic
-        for transforms in [wired.get("transforms")]
-        if transforms
-        for topic in transforms.topics
-    }
+    _, heard = consumer.call_args.args
+    return set(heard)
 
 
 def owned(service: str) -> set[Topic]:

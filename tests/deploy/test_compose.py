@@ -110,9 +110,7 @@ def test_a_service_is_asked_for_its_health_where_it_answers(service: str, compos
     probe = container["healthcheck"]["test"][-1]
     [address] = re.findall(r"http://127\.0\.0\.1:(\d+)(/[\w/]+)", probe)
     paths = {
-        route.path
-        for route in create_app(cast(Service, _Any()), ()).routes
-        if isinstance(route, Route)
+        route.path for route in create_app(cast(Service, _Any())).routes if isinstance(route, Route)
     }
 
     assert address == (str(port), "/health/ready")

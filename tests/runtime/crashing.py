@@ -118,11 +118,9 @@ class Relayed(Echo):
     def transforming(self, stack: LocalStack, **settings: Any) -> Service:
         """The service, not started."""
         usual = self.service(stack, "postgresql://nowhere").settings
-        return Service(
-            name="ingest",
-            settings=usual.model_copy(update=settings),
-            transforms=Transforms([self.inlet], self.transform, lambda letter: letter),
-        )
+        service = Service("ingest", usual.model_copy(update=settings))
+        service.transform(Transforms([self.inlet], self.transform, lambda letter: letter))
+        return service
 
 
 def a_service(kind: Kind, kafka: str, database_url: str, inlet: str, outlet: str) -> Service:
@@ -132,7 +130,6 @@ def a_service(kind: Kind, kafka: str, database_url: str, inlet: str, outlet: str
         "clock": "system",
         "instance": "crashing",
         "batch_max_records": EVENTS_A_UNIT,
-        "poll_milliseconds": 5,
     }
     echo = Relayed(*topics)
     echo.later = NOON

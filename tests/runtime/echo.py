@@ -81,13 +81,9 @@ class Echo:
             http_port=free_port(),
             CARELINE_CLOCK="replay",
         )
-        return Service(
-            name="scoring",
-            settings=usual.model_copy(update=settings),
-            hears=[Hears(self.inlet, otherwise=Activity)],
-            handle=self.handle,
-            fire=self.fire,
-        )
+        service = Service("scoring", usual.model_copy(update=settings))
+        service.handle([Hears(self.inlet, otherwise=Activity)], self.handle, fire=self.fire)
+        return service
 
 
 @contextlib.asynccontextmanager

@@ -13,7 +13,7 @@ import pytest
 
 from careline_localstack import LocalStack
 from careline_localstack.server import Server
-from careline_runtime import service as service_module
+from careline_runtime import progress
 from tests.runtime.echo import Echo, publish, published, running
 from tests.waiting import until
 
@@ -94,7 +94,7 @@ async def disk_full(database_url: str) -> AsyncIterator[None]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "WATCH_SECONDS", 0.3)
+    monkeypatch.setattr(progress, "WATCH_SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")

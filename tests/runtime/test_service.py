@@ -96,12 +96,11 @@ def a_service_without_servers(routes: APIRouter | None = None) -> Service:
     settings = ServiceSettings(
         kafka_bootstrap_servers="127.0.0.1:1", http_port=free_port(), CARELINE_CLOCK="replay"
     )
-    return Service(
-        name="ingest",
-        settings=settings,
-        transforms=Transforms([RAW["store"]], transform, lambda letter: letter),
-        routers=[routes] if routes else [],
-    )
+    service = Service("ingest", settings)
+    service.transform(Transforms([RAW["store"]], transform, lambda letter: letter))
+    if routes:
+        service.answer(routes)
+    return service
 
 
 async def test_a_service_that_waits_for_its_servers_at_start_still_stops_when_asked() -> None:

@@ -178,7 +178,8 @@ class TestARequest:
             policy = access = None
             stalled = ""
 
-        app = create_app(cast(Service, AnyService()), [routes])
+        app = create_app(cast(Service, AnyService()))
+        app.include_router(routes)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://any") as http:
             yield http

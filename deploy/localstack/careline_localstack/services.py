@@ -27,11 +27,9 @@ class ServiceOptions:
 
     def as_environment(self) -> dict[str, str]:
         policies = {"CARELINE_POLICIES": self.policies} if self.policies else {}
-        # a replay waits for the services between two ticks; elsewhere being idle is to cost little
-        poll = {"CARELINE_POLL_MILLISECONDS": "3"} if self.clock == "replay" else {}
         # what listens on loopback only may be tried out without a key
         anonymous = {"CARELINE_ANONYMOUS": "refuse" if self.keys_required else "accept"}
-        return {"CARELINE_CLOCK": self.clock, **poll, **policies, **anonymous}
+        return {"CARELINE_CLOCK": self.clock, **policies, **anonymous}
 
     def save(self, home: Home) -> None:
         _options_file(home).write_text(json.dumps(asdict(self)))

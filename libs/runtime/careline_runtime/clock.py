@@ -7,6 +7,7 @@ service wait for what the others say of the time that passes.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -21,6 +22,9 @@ from careline_runtime.state_topic import StateTopic
 log = structlog.get_logger(__name__)
 
 BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+
+Now = Callable[[], datetime]
+"""How those are told what time it is who answer people, or look after things from time to time."""
 
 
 class Clock(Protocol):

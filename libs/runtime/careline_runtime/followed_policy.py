@@ -18,6 +18,7 @@ from careline_contracts.envelope import to_text
 from careline_contracts.events.operations import PolicyPublished
 from careline_contracts.topics import POLICIES
 from careline_runtime import metrics
+from careline_runtime.clock import Now
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import Loaded, load_policy, parse_policy
 from careline_runtime.settings import ServiceSettings
@@ -103,15 +104,19 @@ class FollowedPolicy(Generic[Model, Made]):
         self.timeline = Timeline([self._edition(self._own, BEFORE_ALL)])
         self._topic = StateTopic(settings.kafka_bootstrap_servers, POLICIES, self.hear)
         self._unreadable: set[str] = set()
-        self._now: Callable[[], datetime] | None = None
+        self._now: Now | None = None
 
-    async def start(self, now: Callable[[], datetime]) -> None:
+    async def start(self, now: Now) -> None:
         """Returns when every policy that was published so far is known."""
         await self._topic.start()
         self._now = now
 
     async def stop(self) -> None:
         await self._topic.stop()
+
+    def at(self, instant: datetime) -> Made:
+        """What decides as of `instant`, by all that is known of the policy now."""
+        return self.timeline.at(instant)
 
     def hear(self, key: str, value: bytes | None) -> None:
         """Takes a record of the topic; the same one again changes nothing."""

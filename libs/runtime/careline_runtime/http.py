@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 import uvicorn
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -35,8 +35,8 @@ def problem(status: int, title: str, detail: str = "", **more: Any) -> Response:
     return JSONResponse(body, status_code=status, media_type=PROBLEM)
 
 
-def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
-    """The HTTP side of `service`."""
+def create_app(service: "Service") -> FastAPI:
+    """The HTTP side of `service`, as far as all services have it."""
     app = FastAPI(
         title=f"Careline {service.name}",
         version="1",
@@ -97,8 +97,6 @@ def create_app(service: "Service", routers: Sequence[APIRouter]) -> FastAPI:
         async def policy_in_force() -> dict[str, Any]:
             return policy.describe(service.clock.now())
 
-    for router in routers:
-        app.include_router(router)
     return app
 
 

@@ -10,10 +10,8 @@ import os
 import signal
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -21,11 +19,10 @@ import uvloop
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from careline_contracts.envelope import to_text
-from careline_contracts.topics import WITHDRAWALS
+from careline_contracts.topics import WITHDRAWALS, Topic
 from careline_runtime import metrics, telemetry
 from careline_runtime.access import Access
 from careline_runtime.batch import Hears
@@ -34,17 +31,26 @@ from careline_runtime.consumer import Consumer
 from careline_runtime.database import create_engine
 from careline_runtime.dead_letter import Streak
 from careline_runtime.errors import Misconfigured
+from careline_runtime.firing import Firing
 from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.http import create_app, create_server
 from careline_runtime.kafka_access import quiet_broker
 from careline_runtime.lanes import LANES
 from careline_runtime.outbox import Relay
+from careline_runtime.progress import Progress
 from careline_runtime.publisher import Publisher
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.stages import Fire, Handle, TransactionalStage, Transforms, TransformStage
+from careline_runtime.stages import (
+    Fire,
+    Handle,
+    Stage,
+    TransactionalStage,
+    Transforms,
+    TransformStage,
+)
 from careline_runtime.state_topic import StateTopic
 from careline_runtime.unit_of_work import Unit
-from careline_runtime.waiting import until_up, waited_for
+from careline_runtime.waiting import until_up
 
 log = structlog.get_logger(__name__)
 
@@ -52,16 +58,6 @@ _UNFINISHED = text("""
     SELECT (SELECT count(*) FROM outbox), (SELECT count(*) FROM timers WHERE due_at <= :now)
 """)
 
-TIMER_POLL_SECONDS = 1.0
-BUSY_TIMER_POLL_SECONDS = 0.1
-"""Where timers were due just now, more are soon: of 20,000 in a minute none waits for a second."""
-EVENTS_FIRST_SECONDS = 1.0
-"""How long a unit of timers lets events go first that come in full polls.
-
-A customer of whom more is heard meanwhile is looked at once for all of it: where engagement worked
-off a backlog, 39 units of timers did what 68 had done.
-"""
-WATCH_SECONDS = 5.0
 UPKEEP_SECONDS = 60.0
 
 Upkeep = Callable[[], Awaitable[int]]
@@ -70,80 +66,101 @@ what is too old; returns how much it did (0: all done)."""
 
 
 class Service:
-    """One service of the five: either `handle` (with a database) or `transforms` (without).
+    """One service of the five: it is told what to do and what to answer, then served.
 
-    Where timers commute, what several customers wait for may be fired side by side.
+    It either handles events, in transactions of its database, or transforms them without one.
     """
 
     def __init__(
         self,
-        *,
         name: str,
         settings: ServiceSettings,
-        hears: Sequence[Hears] = (),
-        handle: Handle | None = None,
-        fire: Fire | None = None,
-        timers_commute: bool = False,
-        transforms: Transforms | None = None,
-        routers: Sequence[APIRouter] = (),
-        upkeep: Upkeep | None = None,
-        committed: Callable[[Unit], None] | None = None,
-        policy_version: str = "",
+        *,
         policy: FollowedPolicy[Any, Any] | None = None,
-        on_start: Callable[[], Coroutine[Any, Any, None]] | None = None,
-        on_stop: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        policy_version: str = "",
     ) -> None:
         self.name, self.settings = name, settings
         self.policy, self._policy_version = policy, policy_version
         self.access = Access.of(settings)
+        self.clock = clock_for(settings, service=name)
+        self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
+        self.http = create_app(self)
+        self.is_ready = False
         self._withdrawals = StateTopic(
             settings.kafka_bootstrap_servers, WITHDRAWALS, self.access.withdrawals.hear
         )
-        self.clock = clock_for(settings, service=name)
-        self.publisher = Publisher(settings.kafka_bootstrap_servers, client_id=f"careline-{name}")
-        self.is_ready = False
-        self.stalled = ""
-        """Why the service makes no progress though there is work; empty when all is well."""
-        self._silent = ""
-        self._on_start, self._on_stop = on_start, on_stop
-        self._upkeep, self._committed = upkeep, committed
-        self._stop, self._failure = asyncio.Event(), ""
-        self._tasks: list[asyncio.Task[None]] = []
         self._broker = quiet_broker(settings, client_id=f"careline-{name}")
-        if handle is not None:
-            self.engine = create_engine(settings.database_url, service=name)
-            self._relay: Relay | None = Relay(self.engine, self.publisher)
-            self._stage: TransactionalStage | TransformStage = TransactionalStage(
-                self.engine,
-                service=name,
-                hears=hears,
-                handle=handle,
-                fire=fire,
-                timer_lanes=LANES if timers_commute else 1,
-                most_events=settings.batch_max_records,
-                attempts=settings.attempts,
-                measure_latency=not self.clock.is_replay,
-                streak=Streak(settings.dead_letters_in_a_row, self.fail),
-                committed=self._after_commit,
-            )
-        elif transforms is not None:
-            self._relay = None
-            self._stage = TransformStage(
-                self.publisher, transforms, service=name, attempts=settings.attempts
-            )
-        else:
-            raise ValueError("a service handles or transforms")
-        self._consumer = Consumer(
-            self._broker,
-            transforms.topics if transforms is not None else [h.topic for h in hears],
-            group=f"careline.{name}",
-            stage=self._stage,
-            engine=self.engine if handle is not None else None,
-            settings=settings,
-            failed=self.fail,
+        self._relay: Relay | None = None
+        self._goes_on: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        """What runs for ever once the service has started."""
+        self._on_start: list[Callable[[], Awaitable[None]]] = []
+        self._on_stop: list[Callable[[], Awaitable[None]]] = []
+        self._upkeep: list[Upkeep] = []
+        self._stop, self._failure = asyncio.Event(), ""
+
+    def handle(
+        self,
+        hears: Sequence[Hears],
+        handle: Handle,
+        *,
+        fire: Fire | None = None,
+        timers_commute: bool = False,
+        committed: Callable[[Unit], None] = lambda _: None,
+    ) -> None:
+        """Handles what it hears in units of work, fires its timers, tells of what is `committed`.
+
+        Where timers commute, what several customers wait for may be fired side by side.
+        """
+
+        def after_commit(unit: Unit) -> None:
+            committed(unit)
+            if unit.row is not None:
+                relay.hand_over(unit.row, unit.said)
+            firing.heed(unit)
+
+        self.engine = create_engine(self.settings.database_url, service=self.name)
+        self._relay = relay = Relay(self.engine, self.publisher)
+        self._transactions = TransactionalStage(
+            self.engine,
+            service=self.name,
+            hears=hears,
+            handle=handle,
+            fire=fire,
+            timer_lanes=LANES if timers_commute else 1,
+            most_events=self.settings.batch_max_records,
+            attempts=self.settings.attempts,
+            measure_latency=not self.clock.is_replay,
+            streak=Streak(self.settings.dead_letters_in_a_row, self.fail),
+            committed=after_commit,
         )
-        self.http = create_app(self, routers)
-        self._due_soon: datetime | None = None
+        self._consume([h.topic for h in hears], self._transactions, self.engine)
+        firing = Firing(self._transactions.fire_due, self.clock, self._consumer)
+        self._goes_on += [firing.go_on, self._keep_up]
+        self.keep_up(self._transactions.forget_old)
+
+    def transform(self, transforms: Transforms) -> None:
+        """Makes other records of those that it hears, without a database."""
+        stage = TransformStage(
+            self.publisher, transforms, service=self.name, attempts=self.settings.attempts
+        )
+        self._consume(transforms.topics, stage, None)
+
+    def answer(self, *routers: APIRouter) -> None:
+        """Answers these routes over HTTP, beside those that every service has."""
+        for router in routers:
+            self.http.include_router(router)
+
+    def keep_up(self, *upkeep: Upkeep) -> None:
+        """Does this from time to time, in this order, beside what it handles."""
+        self._upkeep += upkeep
+
+    def on_start(self, *steps: Callable[[], Awaitable[None]]) -> None:
+        """Does this when clock and policy are known, before anything is heard."""
+        self._on_start += steps
+
+    def on_stop(self, *steps: Callable[[], Awaitable[None]]) -> None:
+        """Does this when the last batch is settled."""
+        self._on_stop += steps
 
     async def serve(self) -> None:
         """Runs until SIGTERM or SIGINT; raises `Misconfigured` when it can't start."""
@@ -178,19 +195,27 @@ class Service:
     def unit(self) -> AbstractAsyncContextManager[Unit]:
         """A unit of work in which a request changes something: `async with service.unit() as unit`.
 
-        For the routes of a service with a database; it commits when the block ends without error.
+        It commits when the block ends without error.
         """
-        assert isinstance(self._stage, TransactionalStage)
-        return self._stage.unit()
+        return self._transactions.unit()
+
+    def connect(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection to the service's database, to read: `async with service.connect() as …`."""
+        return self.engine.connect()
 
     def stop(self) -> None:
         """Asks for a graceful stop: the batch in hand is finished, what was said is published."""
         self._stop.set()
 
     @property
+    def stalled(self) -> str:
+        """Why the service makes no progress though there is work; empty when all is well."""
+        return self._progress.stalled
+
+    @property
     def waits_for(self) -> str:
         """Which server keeps the service from its work, in words; empty when none does."""
-        return waited_for() or self._silent
+        return self._progress.waits_for
 
     @property
     def policy_version(self) -> str:
@@ -211,7 +236,7 @@ class Service:
             "timers_due": 0,
         }
         if self._relay is not None:
-            async with self.engine.connect() as connection:
+            async with self.connect() as connection:
                 row = await connection.execute(_UNFINISHED, {"now": self.clock.now()})
                 result["outbox"], result["timers_due"] = row.one()
         return result
@@ -226,11 +251,26 @@ class Service:
             why = f"port {port} can't be had on {host} ({error.strerror})"
             raise Misconfigured(f"{why}: set {name}") from error
 
+    def _consume(self, topics: Sequence[Topic], stage: Stage, engine: AsyncEngine | None) -> None:
+        self._consumer = Consumer(
+            self._broker,
+            topics,
+            group=f"careline.{self.name}",
+            stage=stage,
+            engine=engine,
+            settings=self.settings,
+            failed=self.fail,
+        )
+        self._progress = Progress(
+            self._consumer, engine, stalled_seconds=self.settings.stalled_seconds
+        )
+        self._goes_on += [self._consumer.commit_now_and_then, self._progress.watch]
+
     async def _live(self) -> None:
-        """Starts, and ends only by an error: of the start, or of a task that goes on for ever."""
+        """Starts, and ends only by an error: of the start, or of what goes on for ever."""
         await self._start()
         log.info("service.ready", port=self.settings.http_port, policy=self.policy_version)
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*(go_on() for go_on in self._goes_on))
 
     async def _start(self) -> None:
         await until_up(self.clock.start, who="service")
@@ -239,16 +279,11 @@ class Service:
         self.access.withdrawals.are_known = True
         if self.policy is not None:
             await self.policy.start(self.clock.now)
-        if self._on_start is not None:
-            await self._on_start()
+        for step in self._on_start:
+            await step()
         if self._relay is not None:
             await self._relay.start()
         await until_up(self._broker.start, who="service")
-        if isinstance(self._stage, TransactionalStage):
-            self._tasks.append(asyncio.create_task(self._fire_timers(self._stage)))
-            self._tasks.append(asyncio.create_task(self._keep_up(self._stage)))
-        self._tasks.append(asyncio.create_task(self._consumer.commit_now_and_then()))
-        self._tasks.append(asyncio.create_task(self._watch()))
         self.is_ready = True
 
     async def _shut_down(self) -> None:
@@ -259,92 +294,24 @@ class Service:
         if self._relay is not None:
             await self._relay.stop()
             await self.engine.dispose()
-        if self._on_stop is not None:
-            await self._on_stop()
+        for step in self._on_stop:
+            await step()
         if self.policy is not None:
             await self.policy.stop()
         await self._withdrawals.stop()
         await self.publisher.stop()
         await self.clock.stop()
 
-    def _after_commit(self, unit: Unit) -> None:
-        if self._committed is not None:
-            self._committed(unit)
-        assert self._relay is not None
-        if unit.row is not None:
-            self._relay.hand_over(unit.row, unit.said)
-        soon = self.clock.now() + timedelta(seconds=TIMER_POLL_SECONDS)
-        if unit.earliest_timer is not None and unit.earliest_timer <= soon:
-            self._due_soon = min(self._due_soon or soon, unit.earliest_timer)
-            self.clock.wake()
-
-    async def _fire_timers(self, stage: TransactionalStage) -> None:
+    async def _keep_up(self) -> None:
         while True:
-            now, self._due_soon = self.clock.now(), None
-            pause = TIMER_POLL_SECONDS
-            while await self._fire_due(stage, now):
-                pause = BUSY_TIMER_POLL_SECONDS
-            if self._due_soon is not None:
-                pause = max(0.0, (self._due_soon - self.clock.now()).total_seconds())
-            await self.clock.moved(min(pause, TIMER_POLL_SECONDS))
-
-    async def _fire_due(self, stage: TransactionalStage, now: datetime) -> bool:
-        await self._consumer.caught_up(within_seconds=EVENTS_FIRST_SECONDS)
-        return await stage.fire_due(now)
-
-    async def _keep_up(self, stage: TransactionalStage) -> None:
-        while True:
-            while await stage.forget_old():
-                pass
-            await self._keep_up_the_service()
+            for upkeep in self._upkeep:
+                try:
+                    while await until_up(upkeep):
+                        pass
+                except Exception:
+                    # what is put off here harms no event: it is tried again, and the log says so
+                    log.exception("upkeep.failed")
             await asyncio.sleep(UPKEEP_SECONDS)
-
-    async def _keep_up_the_service(self) -> None:
-        if self._upkeep is None:
-            return
-        try:
-            while await until_up(self._upkeep):
-                pass
-        except Exception:
-            # what is put off here harms no event: it is tried again, and those who read logs know
-            log.exception("upkeep.failed")
-
-    async def _watch(self) -> None:
-        """Health is progress: lag that doesn't move for too long ends the process.
-
-        While a server is away, waiting is right: a restart would not bring it back.
-        """
-        moved_at, before = time.monotonic(), dict(self._consumer.positions)
-        while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            lags = await self._ask_servers()
-            for (topic, partition), lag in lags.items():
-                metrics.consumer_lag.labels(topic, partition).set(lag)
-            if self.waits_for or not any(lags.values()) or self._consumer.positions != before:
-                moved_at, before = time.monotonic(), dict(self._consumer.positions)
-            stalled_seconds = time.monotonic() - moved_at
-            self.stalled = f"lag and no progress for {stalled_seconds:.0f} s" * (
-                stalled_seconds > self.settings.stalled_seconds / 2
-            )
-            if stalled_seconds > self.settings.stalled_seconds:
-                raise Misconfigured(f"{self.stalled}; ending so that the supervisor restarts it")
-
-    async def _ask_servers(self) -> dict[tuple[str, int], int]:
-        """The lag per partition; takes note of a server that hangs, on which nothing fails."""
-        silent, lags = "", {}
-        try:
-            async with asyncio.timeout(WATCH_SECONDS):
-                lags = await self._consumer.lags()
-        except (KafkaError, OSError):
-            silent = "Kafka does not answer"
-        if self._relay is not None:
-            try:
-                async with asyncio.timeout(WATCH_SECONDS), self.engine.connect() as connection:
-                    await connection.execute(text("SELECT 1"))
-            except (DBAPIError, PoolTimeoutError, OSError):
-                silent = "PostgreSQL does not answer"
-        self._silent = silent
-        return lags
 
 
 def run(build: Callable[[ServiceSettings], Service], *, service: str) -> None:

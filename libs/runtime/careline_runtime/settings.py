@@ -79,8 +79,6 @@ class ServiceSettings(BaseSettings):
 
     batch_max_records: int = Field(1_250, alias="CARELINE_BATCH_MAX_RECORDS", ge=1, le=20_000)
     """The most events in one unit of work."""
-    poll_milliseconds: int = Field(50, alias="CARELINE_POLL_MILLISECONDS", ge=1)
-    """How long an empty poll waits; it bounds both the idle cost and the first event's delay."""
     attempts: int = Field(3, alias="CARELINE_ATTEMPTS", ge=1)
     """Tries of a record that fails alone before it becomes a dead letter."""
     dead_letters_in_a_row: int = Field(1_000, alias="CARELINE_DEAD_LETTERS_IN_A_ROW", ge=1)

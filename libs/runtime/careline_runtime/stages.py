@@ -180,12 +180,8 @@ class TransactionalStage:
 
     async def forget_old(self) -> int:
         """Lets the inbox forget a bounded number of old marks; returns how many (0: all gone)."""
-
-        async def forget() -> int:
-            async with self._engine.begin() as connection:
-                return await inbox.forget_old(connection)
-
-        return await until_up(forget)
+        async with self._engine.begin() as connection:
+            return await inbox.forget_old(connection)
 
     async def _units(self, items: Sequence[Heard | Poison]) -> None:
         """All lanes are over when it returns or fails: what comes next never meets a straggler.

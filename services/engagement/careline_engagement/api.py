@@ -16,6 +16,7 @@ from careline_engagement.contacts_api import Accepted
 from careline_engagement.model import Case, Step
 from careline_engagement.rules import Book
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 
@@ -98,9 +99,7 @@ class OfferDecision(BaseModel):
     approved: bool
 
 
-def router(
-    connect: Connect, work: Work, now: Callable[[], datetime], book: Callable[[], Book]
-) -> APIRouter:
+def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> APIRouter:
     """The routes about cases."""
     routes = APIRouter(prefix="/v1", tags=["engagement"], dependencies=[requires("cases.read")])
 

@@ -11,6 +11,7 @@ from careline_engagement.rules import Book
 from careline_engagement.rules.agenda import Agenda, agenda_of
 from careline_engagement.store.families import read_families
 from careline_runtime.access import requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 
 MOST = 1_000
@@ -50,7 +51,7 @@ class CalendarView(BaseModel):
     open: list[OpenView]
 
 
-def router(connect: Connect, now: Callable[[], datetime], book: Callable[[], Book]) -> APIRouter:
+def router(connect: Connect, now: Now, book: Callable[[], Book]) -> APIRouter:
     """The routes about calendars."""
     routes = APIRouter(prefix="/v1", tags=["calendar"], dependencies=[requires("cases.read")])
 

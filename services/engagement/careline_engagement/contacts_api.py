@@ -1,6 +1,5 @@
 """HTTP about contacts with a customer: what went out, what stood against it, what came of it."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -14,6 +13,7 @@ from careline_contracts.topics import FOLLOW_UPS
 from careline_engagement import queries
 from careline_engagement.store.cases import Asked
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 
@@ -69,7 +69,7 @@ class Accepted(BaseModel):
     id: str
 
 
-def router(connect: Connect, work: Work, now: Callable[[], datetime]) -> APIRouter:
+def router(connect: Connect, work: Work, now: Now) -> APIRouter:
     """The routes about contacts."""
     routes = APIRouter(prefix="/v1", tags=["customers"])
     reads = [requires("cases.read")]

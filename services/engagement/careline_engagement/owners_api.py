@@ -1,6 +1,5 @@
 """HTTP about those who look after customers: when they are away, and who stands in (CARE-7)."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Self
 
@@ -13,6 +12,7 @@ from careline_contracts.topics import ABSENCES
 from careline_engagement import queries
 from careline_engagement.contacts_api import Accepted
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 
@@ -43,7 +43,7 @@ class AbsenceList(BaseModel):
     absences: list[AbsenceView]
 
 
-def router(connect: Connect, work: Work, now: Callable[[], datetime]) -> APIRouter:
+def router(connect: Connect, work: Work, now: Now) -> APIRouter:
     """The routes about owners."""
     routes = APIRouter(prefix="/v1", tags=["owners"])
 

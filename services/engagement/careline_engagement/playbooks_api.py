@@ -10,6 +10,7 @@ from careline_engagement import queries
 from careline_engagement.policy import Playbook
 from careline_engagement.rules import Book, uplift
 from careline_runtime.access import requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 
 
@@ -41,7 +42,7 @@ class UpliftView(BaseModel):
     verdict: uplift.Verdict
 
 
-def router(connect: Connect, now: Callable[[], datetime], book: Callable[[], Book]) -> APIRouter:
+def router(connect: Connect, now: Now, book: Callable[[], Book]) -> APIRouter:
     """The routes about playbooks."""
     routes = APIRouter(prefix="/v1", tags=["playbooks"], dependencies=[requires("cases.read")])
 

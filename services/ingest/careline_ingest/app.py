@@ -40,32 +40,11 @@ def build(settings: ServiceSettings) -> Service:
         pause_seconds=policy.valkey_pause_seconds,
     )
 
-    async def start() -> None:
-        await channels.start()
-        if not service.clock.is_replay:
-            await watch.start()
-
-    async def stop() -> None:
-        await watch.stop()
-        await channels.stop()
-        await valkey.close()
-
-    service = Service(
-        name="ingest",
-        settings=settings,
-        transforms=Transforms(
-            tuple(RAW.values()),
-            # what it needs of the service is wired below
-            transform=lambda records: raw_topics.transform(records),
-            finish_letter=seal_letter,
-        ),
-        on_start=start,
-        on_stop=stop,
-        policy_version=loaded.version,
-    )
-    edge = Edge(sealer=sealer, policy=policy, clock=service.clock)
-    watch = Watch(valkey, service.publisher, policy=policy.watch, now=service.clock.now)
-    observer = Unobserving() if service.clock.is_replay else Observer(policy, note=watch.note)
+    service = Service("ingest", settings, policy_version=loaded.version)
+    clock = service.clock
+    edge = Edge(sealer=sealer, policy=policy, clock=clock)
+    watch = Watch(valkey, service.publisher, policy=policy.watch, now=clock.now)
+    observer = Unobserving() if clock.is_replay else Observer(policy, note=watch.note)
     raw_topics = RawTopics(edge, observer, seal_letter)
     intake = api.Intake(
         edge,
@@ -79,10 +58,17 @@ def build(settings: ServiceSettings) -> Service:
             tolerance_seconds=policy.signature_tolerance_seconds,
         ),
         rate_limit=ValkeyRateLimit(valkey, url=settings.valkey_url, policy=policy.rate_limit),
-        window=ValkeyWindow(valkey, policy=policy, now=service.clock.now),
+        window=ValkeyWindow(valkey, policy=policy, now=clock.now),
         observer=observer,
         publisher=GroupPublisher(service.publisher),
         is_ready=lambda: service.is_ready,
     )
-    service.http.include_router(api.router(intake))
+    service.transform(
+        Transforms(tuple(RAW.values()), raw_topics.transform, finish_letter=seal_letter)
+    )
+    service.answer(api.router(intake))
+    service.on_start(channels.start)
+    if not clock.is_replay:
+        service.on_start(watch.start)
+    service.on_stop(watch.stop, channels.stop, valkey.close)
     return service

@@ -4,7 +4,6 @@ A key that is given must be right, also where requests without a key are taken.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 
 import structlog
 from pydantic import ValidationError
@@ -19,6 +18,7 @@ from careline_contracts.signature import (
 )
 from careline_ingest.senders import ANONYMOUS, Sender, sender_of
 from careline_runtime.channel_keys import is_valid, opens, signing_secret, split_bearer_key
+from careline_runtime.clock import Now
 from careline_runtime.keyring import CannotOpen, Keyring
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ class Gate:
         registry: Registry,
         *,
         keyring: Keyring,
-        now: Callable[[], datetime],
+        now: Now,
         takes_anonymous: bool,
         tolerance_seconds: int,
     ) -> None:

@@ -7,7 +7,7 @@ again. Sums of a killed instance's last seconds are missing: these are statistic
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from careline_ingest.drift import Mix
 from careline_ingest.policy import WatchPolicy
 from careline_ingest.publishing import Publishes
 from careline_ingest.senders import OPTIONAL_FIELDS
+from careline_runtime.clock import Now
 from careline_runtime.valkey import Valkey
 
 log = structlog.get_logger(__name__)
@@ -74,7 +75,7 @@ class Watch:
         publisher: Publishes,
         *,
         policy: WatchPolicy,
-        now: Callable[[], datetime],
+        now: Now,
     ) -> None:
         self._valkey = valkey
         self._publisher = publisher

@@ -4,12 +4,12 @@ A courtesy kept in Valkey: without it everything is accepted, and profile's inbo
 has seen (docs/decisions/0003-ingest-without-a-database.md).
 """
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Protocol
 
 from careline_ingest import metrics
 from careline_ingest.policy import IngestPolicy
+from careline_runtime.clock import Now
 from careline_runtime.valkey import Valkey
 
 PREFIX = "careline:ingest:taken"
@@ -43,9 +43,7 @@ class ValkeyWindow:
     0.9 ms).
     """
 
-    def __init__(
-        self, valkey: Valkey, *, policy: IngestPolicy, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, valkey: Valkey, *, policy: IngestPolicy, now: Now) -> None:
         self._valkey = valkey
         self._seconds = policy.duplicate_window_minutes * 60
         self._now = now

@@ -1,6 +1,6 @@
 """A customer as it is shown: numbers, identities, contacts and the record, now or as it was."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
@@ -24,10 +24,9 @@ from careline_profile.rules import kind_of
 from careline_profile.rules.past import as_known, owner_of
 from careline_profile.timeline.model import Contacts
 from careline_profile.timeline.queries import touchpoints_by_channel
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
-
-Now = Callable[[], datetime]
 
 
 class IdentityView(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
 from careline_runtime.access import requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
@@ -56,9 +57,7 @@ class Summary(BaseModel):
     """TAG-4: a customer may carry several values of a tag, or none."""
 
 
-def router(
-    connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: Callable[[], datetime]
-) -> APIRouter:
+def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: Now) -> APIRouter:
     """The routes; `connect` opens a connection to scoring's database, `now` is its clock."""
     routes = APIRouter(prefix="/v1", tags=["scoring"], dependencies=[requires("scores.read")])
 

@@ -1,7 +1,7 @@
 """Wires scoring: activities in, scores and changes of verdicts out."""
 
 from careline_runtime.erasure import forgetting, forgetting_timers
-from careline_runtime.followed_policy import FollowedPolicy
+from careline_runtime.followed_policy import FollowedPolicy, Timeline
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_scoring import api
@@ -15,35 +15,24 @@ from careline_scoring.rules.succession import forbids
 
 def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy that holds."""
-    policy = follow_policy(settings)
-    handlers = Handlers(lambda: policy.timeline)
-    service = Service(
-        name="scoring",
-        settings=settings,
-        hears=HEARS,
-        handle=forgetting(handlers.handle, TRACES, service="scoring"),
-        fire=forgetting_timers(handlers.fire),
-        routers=(
-            api.router(
-                lambda: service.engine.connect(),
-                lambda: policy.timeline,
-                lambda: service.clock.now(),
-            ),
-        ),
-        policy=policy,
-        upkeep=Gauges(
-            lambda: service.engine.connect(), lambda: policy.timeline, lambda: service.clock.now()
-        ).refresh,
-    )
-    return service
-
-
-def follow_policy(settings: ServiceSettings) -> FollowedPolicy[ScoringPolicy, Rulebook]:
-    """Scoring's policy as it is published; until then its own."""
-    return FollowedPolicy(
+    policy = FollowedPolicy(
         ScoringPolicy,
         package="careline_scoring",
         settings=settings,
         make=lambda loaded: Rulebook(loaded.policy, version=loaded.version),
         forbids=forbids,
     )
+
+    def timeline() -> Timeline[Rulebook]:
+        return policy.timeline
+
+    service = Service("scoring", settings, policy=policy)
+    handlers = Handlers(timeline)
+    service.handle(
+        HEARS,
+        forgetting(handlers.handle, TRACES, service="scoring"),
+        fire=forgetting_timers(handlers.fire),
+    )
+    service.answer(api.router(service.connect, timeline, service.clock.now))
+    service.keep_up(Gauges(service.connect, timeline, service.clock.now).refresh)
+    return service

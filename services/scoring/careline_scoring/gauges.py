@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import get_args
 
 from careline_contracts.events.scoring import Tier
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.followed_policy import Timeline
 from careline_scoring import metrics, queries
@@ -36,7 +37,7 @@ class Gauges:
         self,
         connect: Connect,
         timeline: Callable[[], Timeline[Rulebook]],
-        now: Callable[[], datetime],
+        now: Now,
     ) -> None:
         self._connect, self._timeline, self._now = connect, timeline, now
         self._counted_at: datetime | None = None

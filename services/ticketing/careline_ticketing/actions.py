@@ -4,7 +4,6 @@ An action is a fact like any other: it is said on `careline.ticket-actions.v1` i
 which it counts, so a replay of the topics knows it, and it counts once however often it is sent.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -17,6 +16,7 @@ from careline_contracts.events.ticketing import Level, Party, TicketActed
 from careline_contracts.payload import ShortText
 from careline_contracts.topics import TICKET_ACTIONS
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.erasure import is_any_erased, share
 from careline_runtime.unit_of_work import Unit, Work
 from careline_ticketing import queries
@@ -25,7 +25,6 @@ from careline_ticketing.model import FOLLOW_UPS, MOVES, Act, Said
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.views import TicketView
 
-Now = Callable[[], datetime]
 Verb = Literal[
     "reply",
     "respond",

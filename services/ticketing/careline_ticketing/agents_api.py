@@ -4,7 +4,6 @@ What is said here wins over the policy's list, goes out on `careline.agents.v1`,
 be looked at at once: what somebody who is away holds goes to others.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from careline_contracts.events.ticketing import AgentState, LeaveTaken
 from careline_contracts.payload import ShortText
 from careline_contracts.topics import AGENTS
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Unit, Work
 from careline_ticketing import assignments
@@ -23,7 +23,6 @@ from careline_ticketing.rules.assignment import is_there
 from careline_ticketing.store import agents as store
 from careline_ticketing.store.turns import loads
 
-Now = Callable[[], datetime]
 AgentName = Annotated[str, Path(max_length=200)]
 
 

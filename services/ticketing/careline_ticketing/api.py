@@ -4,8 +4,6 @@ A verdict is computed from timestamps when it is asked for; no answer depends on
 has fired yet.
 """
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Path, Query
@@ -13,12 +11,11 @@ from pydantic import BaseModel
 
 from careline_contracts.events.ticketing import Level, TicketStatus
 from careline_runtime.access import requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_ticketing import queries
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.views import OwnTicket, TicketView
-
-Now = Callable[[], datetime]
 
 
 class Tickets(BaseModel):

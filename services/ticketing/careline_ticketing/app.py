@@ -1,7 +1,5 @@
 """Ticketing, wired: a policy, what it hears, what it answers."""
 
-from datetime import datetime
-
 from careline_contracts.events.profile import (
     IDENTITIES,
     Activity,
@@ -50,40 +48,26 @@ class Ears:
 def build(settings: ServiceSettings) -> Service:
     """The service; raises `Misconfigured` without a policy that holds."""
     ears = Ears()
-    followed = FollowedPolicy(
+    policy = FollowedPolicy(
         Policy, package="careline_ticketing", settings=settings, make=ears.under
     )
-
-    def in_force_at(instant: datetime) -> InForce:
-        return followed.timeline.at(instant)
-
-    def now() -> datetime:
-        return service.clock.now()
-
-    handlers = Handlers(in_force_at)
-    service = Service(
-        name="ticketing",
-        settings=settings,
-        hears=ears.hears,
-        handle=forgetting(handlers.handle, TRACES, service="ticketing"),
+    service = Service("ticketing", settings, policy=policy)
+    handlers = Handlers(policy.at)
+    service.handle(
+        ears.hears,
+        forgetting(handlers.handle, TRACES, service="ticketing"),
         fire=forgetting_timers(handlers.fire),
-        routers=(
-            api.router(lambda: service.engine.connect(), now, in_force_at),
-            insight_api.router(lambda: service.engine.connect(), in_force_at, now),
-            actions.router(lambda: service.unit(), handlers, in_force_at, now),
-            agents_api.router(
-                lambda: service.engine.connect(), lambda: service.unit(), in_force_at, now
-            ),
-            crisis_api.router(
-                lambda: service.engine.connect(), lambda: service.unit(), in_force_at, now
-            ),
-        ),
-        upkeep=Gauges(
-            lambda: service.engine.connect(), lambda: service.unit(), in_force_at, now
-        ).refresh,
-        policy=followed,
     )
-    policy = in_force_at(now()).policy
-    metrics.show_calendars(policy)
-    metrics.warn_of_the_end(policy, now())
+    connect, work, now = service.connect, service.unit, service.clock.now
+    service.answer(
+        api.router(connect, now, policy.at),
+        insight_api.router(connect, policy.at, now),
+        actions.router(work, handlers, policy.at, now),
+        agents_api.router(connect, work, policy.at, now),
+        crisis_api.router(connect, work, policy.at, now),
+    )
+    service.keep_up(Gauges(connect, work, policy.at, now).refresh)
+    in_force = policy.at(now()).policy
+    metrics.show_calendars(in_force)
+    metrics.warn_of_the_end(in_force, now())
     return service

@@ -1,8 +1,6 @@
 """What ticketing answers about crises over HTTP, and how one is closed with what was learned."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query
@@ -11,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from careline_contracts.events.ticketing import CrisisState
 from careline_contracts.payload import ShortText
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 from careline_ticketing import crises, queries
 from careline_ticketing.policy import InForceAt
 from careline_ticketing.store.crises import find
 
-Now = Callable[[], datetime]
 CrisisNumber = Annotated[str, Path(max_length=40)]
 
 

@@ -5,12 +5,12 @@ Counted in the database once a minute, never at a scrape.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 from careline_ticketing import clocks, metrics
@@ -27,9 +27,7 @@ FORECAST_EVERY = timedelta(hours=1)
 class Gauges:
     """Keeps the gauges, once each time it is asked to."""
 
-    def __init__(
-        self, connect: Connect, unit: Work, policies: InForceAt, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, connect: Connect, unit: Work, policies: InForceAt, now: Now) -> None:
         self._connect, self._unit, self._policies, self._now = connect, unit, policies, now
         self._forecast_at: datetime | None = None
 

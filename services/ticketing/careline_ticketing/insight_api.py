@@ -1,6 +1,5 @@
 """What tickets teach and what is about to go wrong, over HTTP: causes and the forecast."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -8,6 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from careline_runtime.access import requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_ticketing import queries
 from careline_ticketing.foresight import foresight
@@ -21,7 +21,6 @@ from careline_ticketing.rules.learning import (
     root_causes,
 )
 
-Now = Callable[[], datetime]
 REPEATS_WITHIN = timedelta(days=30)
 """Who has the same problem again later than this has a new one."""
 Month = Annotated[str, Query(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", description="2026-03")]

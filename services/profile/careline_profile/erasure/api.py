@@ -1,7 +1,5 @@
 """Erasure over HTTP: somebody asks for it, and the receipt that they show the person."""
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException
@@ -15,6 +13,7 @@ from careline_profile.protection.api import Given
 from careline_profile.protection.audit import Deed
 from careline_profile.protection.reading import Protection
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.erasure import hold
 from careline_runtime.keyring import Keyring
@@ -24,7 +23,7 @@ from careline_runtime.unit_of_work import Work
 def router(
     connect: Connect,
     work: Work,
-    now: Callable[[], datetime],
+    now: Now,
     protection: Protection,
     keyring: Keyring,
 ) -> APIRouter:

@@ -8,7 +8,6 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_profile.card import Now
 from careline_profile.in_force import InForce
 from careline_profile.numbers import Number
 from careline_profile.quality import queries, store
@@ -16,6 +15,7 @@ from careline_profile.quality.checking import Checker
 from careline_profile.quality.model import Check, Report, Trend
 from careline_profile.quality.page import page
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 

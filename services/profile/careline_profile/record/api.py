@@ -7,13 +7,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from careline_contracts.events.touchpoints import FieldName
-from careline_profile.card import Cards, HistoryView, Now, ReminderOfCustomer
+from careline_profile.card import Cards, HistoryView, ReminderOfCustomer
 from careline_profile.numbers import Number
 from careline_profile.record.editing import Edit, Editor, Flawed, Request
 from careline_profile.record.exporting import Export, Exporter
 from careline_profile.record.rules.forms import NoValue
 from careline_profile.record.search import Search
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 

@@ -6,8 +6,7 @@ after it takes the new policy: nobody who was decided again is decided by the fo
 Links that a value never made, because it was shared or blocked, are not known afterwards.
 """
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -21,6 +20,7 @@ from careline_profile.record.rules.keeping import share_anew, shared
 from careline_profile.resettling.rules import Concerned, concerned, in_words
 from careline_profile.resettling.store import Applied, keep, lock_applied, next_refs
 from careline_profile.store import Cause, Effects
+from careline_runtime.clock import Now
 from careline_runtime.erasure import hold, share
 from careline_runtime.unit_of_work import Unit, Work
 
@@ -35,7 +35,7 @@ BEGINS_AFTER = timedelta(seconds=5)
 class Resettling:
     """Brings what is known up to the policy in force."""
 
-    def __init__(self, work: Work, in_force_at: InForceAt, now: Callable[[], datetime]) -> None:
+    def __init__(self, work: Work, in_force_at: InForceAt, now: Now) -> None:
         self._work, self._in_force_at, self._now = work, in_force_at, now
 
     async def some(self) -> int:

@@ -1,6 +1,6 @@
 """The review queue over HTTP: links with their evidence side by side, approved, refused or cut."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -17,6 +17,7 @@ from careline_profile.reviews import queries
 from careline_profile.reviews.deciding import VERDICT_REASON, Outcome, Undecidable, Word, decide
 from careline_profile.rules import kind_of, link_name
 from careline_runtime.access import Caller, requires
+from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 
@@ -116,9 +117,7 @@ class Decided(BaseModel):
     customers: tuple[str, str]
 
 
-def router(
-    connect: Connect, work: Work, in_force: InForce, now: Callable[[], datetime]
-) -> APIRouter:
+def router(connect: Connect, work: Work, in_force: InForce, now: Now) -> APIRouter:
     """The routes; `now` is the service's clock: a verdict holds from then on."""
     routes = APIRouter(prefix="/v1", tags=["reviews"])
     routes.include_router(_looking(connect, in_force))
@@ -164,9 +163,7 @@ def _looking(connect: Connect, in_force: InForce) -> APIRouter:
     return routes
 
 
-def _deciding(
-    connect: Connect, work: Work, in_force: InForce, now: Callable[[], datetime]
-) -> APIRouter:
+def _deciding(connect: Connect, work: Work, in_force: InForce, now: Now) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/reviews/{link}/decision", summary="Approve or refuse a held link")
