@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from careline_localstack import LocalStack
@@ -17,7 +17,7 @@ from tests.containers import OnlyEndpoints, Servers
 from tests.workers import ByUnit, longest_first
 
 # how long an example takes says how busy the machine is, and nothing about the code
-settings.register_profile("careline", deadline=None)
+settings.register_profile("careline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("careline")
 
 SHARED_SERVERS = {"stack", "running_services"}

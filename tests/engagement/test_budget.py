@@ -234,7 +234,7 @@ def a_book_with(most: int) -> Book:
 
 
 @given(st.permutations(range(50)))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_of_a_hundred_at_one_instant_exactly_as_many_as_fit_and_always_the_same(
     order: list[int],
 ) -> None:

@@ -169,7 +169,7 @@ managers_named = st.lists(st.tuples(hours, st.sampled_from(["li", "chen", ""])),
 
 
 @given(managers_named, absences_said, st.sampled_from([1, 7, 60, 300]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_work_is_always_where_it_belongs_whatever_was_heard_when(
     managers: list[tuple[float, str]], absences: list[Absence], tick_hours: int
 ) -> None:

@@ -20,7 +20,7 @@ from tests.profile.test_order import TIGHT, Decided, Event, lives
 ANN, MAIL, APP = "phone:13911112222", "email:ann@example.org", "app_user:ann"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(life=lives())
 def test_who_was_one_customer_is_what_was_thought_then(
     life: tuple[list[Event], list[Decided]],

@@ -38,7 +38,7 @@ from careline_ticketing.testing import (
 
 MINUTE = timedelta(minutes=1)
 HORIZON_MINUTES = 4 * 1440
-laws = settings(deadline=None, max_examples=200)
+laws = settings(max_examples=200)
 
 
 class World(NamedTuple):

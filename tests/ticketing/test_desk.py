@@ -32,7 +32,7 @@ from careline_ticketing.testing import (
 
 FAR_AWAY = at(days=400)
 CUSTOMERS = ("C1", "C2", "C3")
-laws = settings(deadline=None, max_examples=100)
+laws = settings(max_examples=100)
 
 
 @st.composite
