@@ -26,8 +26,8 @@ def erase(
 ) -> None:
     """Forget a customer in every service and compacted topic, for ever; prints the receipt.
 
-    Asked again for the number, it shows the same receipt. Needs the role supervisor or admin. Exit code 1 while a
-    service has not answered.
+    Asked again for the number, it shows the same receipt. Needs the role supervisor or admin. Exit
+    code 1 while a service has not answered.
 
     [bold]Examples[/]
 

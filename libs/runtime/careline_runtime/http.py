@@ -66,9 +66,7 @@ def problem(status: int, detail: str, **more: Any) -> Response:
     """An RFC 9457 problem: of no type but its status, whose name is the title; `detail` has words
     on this one."""
     named = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
-    return JSONResponse(
-        {**named, "detail": detail, **more}, status_code=status, media_type=PROBLEM
-    )
+    return JSONResponse({**named, "detail": detail, **more}, status_code=status, media_type=PROBLEM)
 
 
 def create_app(service: "Service") -> FastAPI:
