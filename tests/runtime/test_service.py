@@ -201,6 +201,31 @@ async def test_a_problem_is_named_by_its_status_and_says_in_detail_what_it_is(
     assert words in told["detail"]
 
 
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    ("asked", "value"),
+    [
+        pytest.param("SELECT CAST(:value AS text)", "a\0b", id="in a text"),
+        pytest.param("SELECT CAST(:value AS jsonb)", '"a\\u0000b"', id="in JSON"),
+    ],
+)
+async def test_a_character_that_no_database_keeps_is_the_askers_mistake(
+    database_url: str, asked: str, value: str
+) -> None:
+    engine = create_engine(database_url, service="test")
+    routes = APIRouter()
+
+    @routes.get("/customers")
+    async def customers() -> None:
+        async with engine.connect() as connection:
+            await connection.execute(text(asked), {"value": value})
+
+    async with answering(routes) as http:
+        answer = await http.get("/customers")
+    await engine.dispose()
+    assert (answer.status_code, "NUL" in answer.json()["detail"]) == (422, True)
+
+
 async def test_the_page_of_the_interface_describes_refusals_as_they_are(
     customers: APIRouter,
 ) -> None:

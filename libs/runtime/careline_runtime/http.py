@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from careline_runtime import tracing
 from careline_runtime.bounded_heads import BoundedHeads
-from careline_runtime.errors import Misconfigured, TryLater, is_infrastructure, reason_of
+from careline_runtime.errors import Misconfigured, TryLater, holds_nul, is_infrastructure, reason_of
 from careline_runtime.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def create_app(service: "Service") -> FastAPI:
         return problem(500, words, instance=request.url.path)
 
     async def come_again(request: Request, error: Exception) -> Response:
+        if holds_nul(error):
+            return problem(422, "a text holds a NUL character", instance=request.url.path)
         if not is_infrastructure(error):
             raise error
         log.warning("request.not_answered", path=request.url.path, error=type(error).__name__)
