@@ -39,9 +39,7 @@ AsOf = Annotated[
     Query(description="By the facts of the days until then; default: the last decision's instant"),
 ]
 
-Month = Annotated[
-    str, Query(pattern=MONTH, description="In the policy's time zone")
-]
+Month = Annotated[str, Query(pattern=MONTH, description="In the policy's time zone")]
 DaysAhead = Annotated[int, Query(ge=1, le=31)]
 Limit = Annotated[int, Query(ge=0, le=10_000, description="Customers looked at, the first due")]
 

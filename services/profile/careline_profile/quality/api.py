@@ -20,9 +20,7 @@ from careline_runtime.database import Connect
 from careline_runtime.months import MONTH, first_days
 from careline_runtime.unit_of_work import Work
 
-Month = Annotated[
-    str | None, Query(pattern=MONTH, description="Default: this month.")
-]
+Month = Annotated[str | None, Query(pattern=MONTH, description="Default: this month.")]
 
 
 class DuplicateView(BaseModel):
