@@ -6,7 +6,7 @@ which it counts, so a replay of the topics knows it, and it counts once however 
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Header, HTTPException, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -169,7 +169,7 @@ class Desk:
             id_ = f"{said.ticket.id} {verb} {key or said.version}"
             envelope = _envelope(acted, id_, now)
             if await self._act(unit, envelope, acted) and _has_no_place(said, verb, action):
-                taken = ", ".join(_taken(said, BY_CUSTOMERS if customer else TYPES))
+                taken = ", ".join(_taken(said, get_args(OwnVerb) if customer else TYPES))
                 raise HTTPException(409, f"a ticket that is {said.status} takes: {taken}")
             said = await self._ticket(unit, id, customer)
         return TicketView.of(said, self._policies, now)
