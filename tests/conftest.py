@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from careline_localstack import LocalStack
@@ -17,7 +17,7 @@ from tests.containers import OnlyEndpoints, Servers
 from tests.workers import ByUnit, longest_first
 
 # how long an example takes says how busy the machine is, and nothing about the code
-settings.register_profile("careline", deadline=None)
+settings.register_profile("careline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("careline")
 
 SHARED_SERVERS = {"stack", "running_services"}
@@ -77,5 +77,5 @@ def stack(
 
 @pytest.fixture(scope="session")
 def admin_url(stack: LocalStack, container_servers: Servers | None) -> str:
-    """PostgreSQL's superuser: `careline_runtime.testing.fresh_database` makes databases with it."""
+    """PostgreSQL's superuser: `tests.runtime.by_hand.fresh_database` makes databases with it."""
     return container_servers.admin_url if container_servers else stack.postgres.url("postgres")

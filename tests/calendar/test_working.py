@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from careline_calendar.definition import WEEKDAYS, Calendar
@@ -80,7 +80,6 @@ def is_open(calendar: WorkingCalendar, minute: datetime) -> bool:
     return any(opens <= reads < closes for opens, closes in calendar.hours_on(wall.date()))
 
 
-@settings(deadline=None)
 @given(calendar=calendars(), start=moments, minutes=st.integers(0, 3 * 1440))
 def test_working_time_is_what_the_wall_clock_counts(
     calendar: WorkingCalendar, start: datetime, minutes: int
@@ -90,7 +89,6 @@ def test_working_time_is_what_the_wall_clock_counts(
     assert calendar.working_time(start, start + minutes * MINUTE) == counted * MINUTE
 
 
-@settings(deadline=None)
 @given(calendar=calendars(), start=moments, minutes=st.integers(1, 300))
 def test_a_deadline_is_the_first_instant_by_which_the_time_has_passed(
     calendar: WorkingCalendar, start: datetime, minutes: int
@@ -112,7 +110,6 @@ def pauses(draw: st.DrawFn) -> list[tuple[int, int]]:
     return list(zip(edges[::2], edges[1::2], strict=False))
 
 
-@settings(deadline=None)
 @given(
     calendar=st.one_of(calendars(), st.just(AROUND_THE_CLOCK)),
     start=moments,
@@ -138,7 +135,6 @@ def test_a_deadline_with_pauses_is_what_a_stopwatch_would_have_shown(
     assert due_at == at
 
 
-@settings(deadline=None)
 @given(calendar=calendars(), start=moments)
 def test_the_next_open_instant_is_open_and_none_before_it_is(
     calendar: WorkingCalendar, start: datetime
@@ -152,7 +148,6 @@ def test_the_next_open_instant_is_open_and_none_before_it_is(
     assert calendar.working_time(start, opens) == timedelta()
 
 
-@settings(deadline=None)
 @given(calendar=calendars(), a=moments, first=st.integers(0, 9999), second=st.integers(0, 9999))
 def test_working_time_adds_up(
     calendar: WorkingCalendar, a: datetime, first: int, second: int

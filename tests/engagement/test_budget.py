@@ -20,9 +20,9 @@ from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.budget import BudgetPolicy, Cap
 from careline_engagement.rules import Book, Edition, advance
 from careline_engagement.rules.budget import Slot, Spent, Wish, earliest, fate
-from careline_engagement.testing import Engagement, after, shipped_policy
 from careline_runtime.database import create_engine
-from careline_runtime.testing import fresh_database
+from tests.engagement.by_hand import Engagement, after, shipped_policy
+from tests.runtime.by_hand import fresh_database
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 3, 3, 12, tzinfo=SHANGHAI)
@@ -234,7 +234,7 @@ def a_book_with(most: int) -> Book:
 
 
 @given(st.permutations(range(50)))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_of_a_hundred_at_one_instant_exactly_as_many_as_fit_and_always_the_same(
     order: list[int],
 ) -> None:

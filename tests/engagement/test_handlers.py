@@ -23,10 +23,11 @@ from careline_contracts.topics import (
 )
 from careline_engagement import store
 from careline_engagement.tables import metadata
-from careline_engagement.testing import Engagement, after, fresh_engagement, shipped_policy
 from careline_runtime import timers
 from careline_runtime.tables import metadata as runtime_metadata
 from careline_runtime.unit_of_work import Unit
+from tests.engagement.by_hand import Engagement, after, fresh_engagement, shipped_policy
+from tests.waiting import until_somebody_waits
 
 pytestmark = pytest.mark.stack
 
@@ -171,9 +172,6 @@ async def test_a_missed_deadline_is_escalated_exactly_when_due(engagement: Engag
 async def test_what_is_heard_while_another_instance_opens_a_case_moves_it(
     engagement: Engagement,
 ) -> None:
-    waiting = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'"""
     await engagement.hear([engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high")])
     purchase = engagement.touchpoint("A", 1, "purchase.completed")
     async with engagement.engine.connect() as other_instance:
@@ -182,8 +180,7 @@ async def test_what_is_heard_while_another_instance_opens_a_case_moves_it(
             unit, await timers.take_due(other_instance, after(0), limit=1)
         )
         hearing = asyncio.create_task(engagement.hear([purchase]))
-        while not hearing.done() and await rows(engagement, waiting) == [(0,)]:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        await until_somebody_waits(engagement.engine.url)
         await unit.save()
         await other_instance.commit()
     await hearing

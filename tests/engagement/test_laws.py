@@ -17,7 +17,7 @@ from careline_engagement.handlers import entries_of
 from careline_engagement.model import SILENT, Alias, Case, Contact, Entry, Fact, Family
 from careline_engagement.rules import Book, News, advance, says_nothing, tickets
 from careline_engagement.standing import Change, Standing
-from careline_engagement.testing import START, a_book, after, shipped_policy
+from tests.engagement.by_hand import START, a_book, after, shipped_policy
 
 SEVERAL = a_book(shipped_policy())
 POLICY = SEVERAL.at(START).policy
@@ -168,7 +168,7 @@ Shuffle = Callable[[list[Event]], None]
 
 
 @given(lives(), steps_of_clock, shuffles)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_same_is_said_whatever_the_order_of_the_topics(
     life: list[Heard], step: timedelta, shuffle: Shuffle
 ) -> None:
@@ -190,7 +190,7 @@ def mixed_up(life: Iterable[Heard], step: timedelta, shuffle: Shuffle, book: Boo
 
 
 @given(lives())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_nobody_has_two_open_cases_and_every_case_ends_once(life: list[Heard]) -> None:
     engagement = lived(life, SEVERAL)
     merged_at = max((a.since for a in engagement.aliases.values()), default=None)
@@ -217,7 +217,7 @@ def test_nobody_has_two_open_cases_and_every_case_ends_once(life: list[Heard]) -
 
 
 @given(lives(), instants)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_nothing_is_said_before_the_instant_that_was_foretold(
     life: list[Heard], now: datetime
 ) -> None:

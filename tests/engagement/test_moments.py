@@ -12,7 +12,7 @@ from careline_engagement.rules.moments import (
     days_to_come,
     next_contact,
 )
-from careline_engagement.testing import START, a_book, after, shipped_with
+from tests.engagement.by_hand import START, a_book, after, shipped_with
 
 CREATED = datetime(2024, 2, 29, 3, tzinfo=UTC)
 PLAYBOOKS = ("birthday", "holiday", "anniversary", "account-call", "renewal")
@@ -183,10 +183,16 @@ def test_the_next_contact_is_known_before_it_is_due() -> None:
     assert next_contact(family._replace(rulings={}), "A", START, BOOK) is None, "no tier yet"
 
 
-def an_end(days: float, contract: str = "K1") -> Entry:
+def an_end(days: float, contract: str = "K1", *, known_on: float = 0) -> Entry:
+    """Of a contract whose notice is due after so many days."""
     ends_at = after(24 * (days + POLICY.contract_notice_days))
-    [entry] = contract_ends("A", contract, ends_at, f"e{days}", POLICY)
+    known_at = after(24 * known_on)
+    [entry] = contract_ends("A", contract, ends_at, f"e{days}", POLICY, known_at=known_at)
     return entry
+
+
+def signed(days: float, contract: str = "K1") -> Fact:
+    return Fact(after(24 * days), "A", "contract.changed", f"s{days}", f"{contract}/signed")
 
 
 @pytest.mark.parametrize(
@@ -195,6 +201,15 @@ def an_end(days: float, contract: str = "K1") -> Entry:
         pytest.param([an_end(5)], [], [5], id="thirty days before the end"),
         pytest.param([an_end(5), an_end(370)], [], [370], id="renewed: the new end counts"),
         pytest.param([an_end(5), an_end(9, "K2")], [], [5, 9], id="each contract by itself"),
+        pytest.param(
+            [an_end(5, known_on=20)], [signed(20)], [20], id="signed for less than the notice"
+        ),
+        pytest.param(
+            [an_end(5, known_on=20), an_end(2, known_on=21)],
+            [signed(20), signed(21)],
+            [21],
+            id="and again: the last word counts",
+        ),
         pytest.param(
             [an_end(5)],
             [Fact(after(24), "A", "contract.changed", "x", "K1/terminated")],
@@ -211,6 +226,11 @@ def test_a_contract_ends(
         (n.move.at - START) / timedelta(days=1) for n in progress.news if n.move.kind == "opened"
     ]
     assert days == expected_days
+
+
+def test_a_contract_that_is_over_when_it_is_heard_of_has_no_end_to_come() -> None:
+    over = after(24)
+    assert not list(contract_ends("A", "K1", over, "e1", POLICY, known_at=over))
 
 
 def test_two_numbers_of_one_customer_have_one_birthday() -> None:

@@ -14,7 +14,7 @@ from careline_contracts.topics import CASE_CHANGES, REMINDERS
 from careline_engagement.model import ALWAYS, Absence, Entry, Family, Record, Ruling
 from careline_engagement.rules import News, advance
 from careline_engagement.rules.owners import owner_of
-from careline_engagement.testing import Engagement, a_book, after, fresh_engagement, shipped_with
+from tests.engagement.by_hand import Engagement, a_book, after, fresh_engagement, shipped_with
 
 BOOK = a_book(shipped_with("account-call"))
 
@@ -169,7 +169,7 @@ managers_named = st.lists(st.tuples(hours, st.sampled_from(["li", "chen", ""])),
 
 
 @given(managers_named, absences_said, st.sampled_from([1, 7, 60, 300]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_work_is_always_where_it_belongs_whatever_was_heard_when(
     managers: list[tuple[float, str]], absences: list[Absence], tick_hours: int
 ) -> None:

@@ -195,7 +195,7 @@ def huge_headers(draw: st.DrawFn) -> list[tuple[bytes, bytes]]:
 def test_ten_thousand_requests_are_answered_without_a_500(send: Send) -> None:
     answers: Counter[int] = Counter()
 
-    @settings(max_examples=REQUESTS, deadline=None, database=None)
+    @settings(max_examples=REQUESTS, database=None)
     @given(requests())
     def ask(request: Request) -> None:
         answer = send(content=request.body, headers=request.headers)
@@ -228,7 +228,7 @@ operation = schemathesis.openapi.from_dict(our_document())[URL]["POST"]
 def test_what_the_openapi_document_allows_is_answered_as_it_promises(
     send: Send, mode: GenerationMode
 ) -> None:
-    @settings(max_examples=200, deadline=None, database=None)
+    @settings(max_examples=200, database=None)
     @given(operation.as_strategy(generation_mode=mode))
     def ask(case: schemathesis.Case[Any]) -> None:
         headers = {**case.headers, "content-type": case.media_type or ""}

@@ -299,7 +299,7 @@ class TestASignedRequest:
             gate.claim(self.headers(secret, b"{}", clock.instant), is_signable=False)
         assert refused.value.code == "not_signable"
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, suppress_health_check=list(HealthCheck))
     @given(seed=st.integers(0, 2**64 - 1))
     def test_ten_thousand_changed_requests_and_none_is_let_in(
         self, gate: Gate, secret: str, clock: Any, seed: int

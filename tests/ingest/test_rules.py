@@ -351,11 +351,12 @@ events = st.fixed_dictionaries(
     },
 )
 
+FIXTURE_IS_SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+"""By all examples: an edge keeps nothing."""
+
 
 class TestNoInputRaises:
-    @settings(
-        max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=300, suppress_health_check=FIXTURE_IS_SHARED)
     @given(event=events | json_values)
     def test_as_json(self, edge: Edge, event: object) -> None:
         verdict = edge.judge(cloudevents.from_object(event))
@@ -366,9 +367,7 @@ class TestNoInputRaises:
             Touchpoint.parse(verdict.record.value or b"")
             assert from_headers(verdict.record.headers) == verdict.envelope
 
-    @settings(
-        max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=300, suppress_health_check=FIXTURE_IS_SHARED)
     @given(
         headers=st.lists(
             st.tuples(

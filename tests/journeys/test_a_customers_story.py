@@ -16,7 +16,7 @@ from careline_contracts.events.touchpoints import (
     PurchaseCompleted,
 )
 from tests.journeys.conftest import next_monday
-from tests.runtime.echo import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 Careline = Callable[..., Any]

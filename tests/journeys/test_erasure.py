@@ -24,9 +24,9 @@ from careline_localstack import LocalStack
 from careline_localstack.services import ServiceOptions
 from careline_runtime.database import create_engine
 from careline_runtime.keyring import Keyring
-from careline_runtime.testing import tables_naming
 from tests.journeys.conftest import Careline
-from tests.runtime.echo import until
+from tests.runtime.by_hand import tables_naming
+from tests.waiting import until_somebody_waits
 
 pytestmark = pytest.mark.stack
 
@@ -42,10 +42,6 @@ EVERYTHING = """
     AND tablename NOT IN ('kafka_cluster', 'alembic_version', 'answered', 'verdicts', 'facts')
 """
 SAID_BY_TOUCHPOINTS = "DELETE FROM facts WHERE reason IS NULL"
-WAITS = """
-    SELECT EXISTS (SELECT FROM pg_stat_activity
-        WHERE application_name = 'careline-' || $1 AND wait_event_type = 'Lock')
-"""
 
 
 async def happens(pipeline: Pipeline, id: str, touchpoint: ChannelEvent, *, hours: float) -> None:
@@ -125,7 +121,7 @@ async def killed_before(table: str, *, of: str, stack: LocalStack) -> AsyncItera
     async with connection.transaction():
         await connection.execute(f"LOCK TABLE {table} IN SHARE MODE")
         yield
-        await until(lambda: connection.fetchval(WAITS, of))
+        await until_somebody_waits(stack.endpoints.databases[of])
         await asyncio.to_thread(stack.services[of].kill)
     await connection.close()
 

@@ -13,14 +13,14 @@ from careline_contracts.envelope import to_text
 from careline_profile.model import Merged, Split
 from careline_profile.rules import customer_number
 from careline_profile.rules.past import Membership, Moved, as_known, owner_of
-from careline_profile.testing import MONDAY, Profile, ref
+from tests.profile.by_hand import MONDAY, Profile, ref
 from tests.profile.histories import History
 from tests.profile.test_order import TIGHT, Decided, Event, lives
 
 ANN, MAIL, APP = "phone:13911112222", "email:ann@example.org", "app_user:ann"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(life=lives())
 def test_who_was_one_customer_is_what_was_thought_then(
     life: tuple[list[Event], list[Decided]],

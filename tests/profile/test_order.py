@@ -77,7 +77,7 @@ def fold(events: Iterable[Event], verdicts: Iterable[Decided]) -> History:
     return past
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(life=lives(), seed=st.integers(0, 2**32 - 1))
 def test_posthog_6834_two_hundred_orders_with_duplicates_end_in_the_same_customers_and_held_links(
     life: tuple[list[Event], list[Decided]], seed: int

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.profile import CustomersSplit
 from careline_contracts.topics import CUSTOMERS
@@ -17,9 +16,9 @@ from careline_profile.resettling import applying
 from careline_profile.resettling.applying import Resettling
 from careline_profile.resettling.rules import UNKNOWN, concerned, in_words
 from careline_profile.rules import customer_number
-from careline_profile.testing import MONDAY, RULES, Profile, on, ref
 from careline_runtime.erasure import share
-from tests.runtime.echo import until
+from tests.profile.by_hand import MONDAY, RULES, Profile, on, ref
+from tests.waiting import until_somebody_waits
 
 ANN, BOB, DESK = "app_user:ann", "app_user:bob", "phone:13911112222"
 
@@ -189,11 +188,6 @@ async def test_who_begins_with_a_policy_waits_for_what_is_in_hand_by_the_former(
     async with another_instance.stage.unit() as in_hand:
         await share(in_hand.connection)
         beginning = asyncio.create_task(under(profile, with_shared(DESK)).some())
-        await until(lambda: somebody_waits(in_hand.connection))
+        await until_somebody_waits(profile.engine.url)
         assert not beginning.done()
     await beginning
-
-
-async def somebody_waits(connection: AsyncConnection) -> bool:
-    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
-    return bool((await connection.execute(text(waiting))).scalar())

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
+from tests.waiting import until
 
 NOON = datetime(2026, 3, 1, 4, tzinfo=UTC)
 
@@ -28,13 +29,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 30) -> None:
-    """Waits for what will become true."""
-    async with asyncio.timeout(seconds):
-        while not await holds():  # noqa: ASYNC110 (servers send no signal to wait for)
-            await asyncio.sleep(0.02)
 
 
 class Echo:

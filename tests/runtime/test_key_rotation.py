@@ -112,7 +112,7 @@ class TestTheFile:
         assert set(json.loads(path.read_text())["seal_keys"]) == {"k1", *added}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(steps=st.lists(st.sampled_from(["add", "use", "seal"]), max_size=12), data=st.data())
 def test_what_was_sealed_stays_open_through_any_sequence_of_add_and_use(
     steps: list[str], data: st.DataObject

@@ -14,7 +14,8 @@ import pytest
 from careline_localstack import LocalStack
 from careline_localstack.server import Server
 from careline_runtime import progress
-from tests.runtime.echo import Echo, publish, published, running, until
+from tests.runtime.echo import Echo, publish, published, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -18,7 +18,8 @@ from careline_runtime import outbox
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
 from careline_runtime.setup import create_topics
-from careline_runtime.testing import fresh_database
+from tests.runtime.by_hand import fresh_database
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -110,13 +111,6 @@ async def relaying(
     yield relay
     await relay.stop()
     await publisher.stop()
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Waits for what will become true."""
-    async with asyncio.timeout(30):
-        while not await holds():  # noqa: ASYNC110 (servers send no signal to wait for)
-            await asyncio.sleep(0.02)
 
 
 async def leaders(engine: AsyncEngine) -> list[int]:

@@ -20,7 +20,8 @@ from careline_runtime.database import create_engine
 from careline_runtime.errors import Misconfigured
 from careline_runtime.publisher import partition_hash
 from careline_runtime.settings import ServiceSettings
-from tests.runtime.echo import Echo, publish, published, running, until
+from tests.runtime.echo import Echo, publish, published, running
+from tests.waiting import until
 
 
 async def run_sql(database_url: str, statement: str) -> None:

@@ -22,7 +22,8 @@ from careline_runtime.errors import Misconfigured
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.stages import Transforms
-from tests.runtime.echo import NOON, Echo, free_port, publish, published, read, running, until
+from tests.runtime.echo import NOON, Echo, free_port, publish, published, read, running
+from tests.waiting import until
 
 
 @pytest.mark.stack

@@ -16,7 +16,7 @@ from careline_scoring.backtest.course import follow
 from careline_scoring.model import Decision, Fact, Tags
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
-from careline_scoring.testing import NEW_YEAR, Scoring, noon
+from tests.scoring.by_hand import NEW_YEAR, Scoring, noon
 from tests.scoring.test_laws import TODAY, histories
 from tests.scoring.test_policy_change import changed, generous
 
@@ -41,7 +41,7 @@ def verdicts(decision: Decision) -> tuple[str, ...]:
 
 
 @given(known=histories)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_following_a_customer_is_deciding_anew_on_every_day(
     rulebook: Rulebook, known: list[Fact]
 ) -> None:
@@ -65,7 +65,7 @@ def test_following_a_customer_is_deciding_anew_on_every_day(
 
 
 @given(everybody=st.lists(histories, max_size=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_live_policy_as_candidate_differs_in_nothing(
     rulebook: Rulebook, everybody: list[list[Fact]]
 ) -> None:
@@ -80,7 +80,7 @@ def test_the_live_policy_as_candidate_differs_in_nothing(
 
 
 @given(everybody=st.lists(histories, max_size=8), cut=st.integers(0, 8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_parts_add_up_to_the_whole(
     rulebook: Rulebook, lenient: Rulebook, everybody: list[list[Fact]], cut: int
 ) -> None:

@@ -76,7 +76,7 @@ def verdicts(decision: Decision) -> tuple[object, ...]:
 
 
 @given(known=histories, ahead=st.integers(0, 400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_decision_holds_until_its_change_day_and_differs_on_it(
     rulebook: Rulebook, known: list[Fact], ahead: int
 ) -> None:
@@ -90,7 +90,7 @@ def test_a_decision_holds_until_its_change_day_and_differs_on_it(
 
 
 @given(known=histories, ahead=st.integers(0, 400))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_each_reading_tag_and_tier_names_its_own_change_day(
     rulebook: Rulebook, known: list[Fact], ahead: int
 ) -> None:
@@ -123,7 +123,7 @@ def test_each_reading_tag_and_tier_names_its_own_change_day(
     steps=st.lists(st.tuples(st.integers(0, 60), st.lists(facts(), max_size=3)), max_size=12),
     first=facts(),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_was_answered_before_is_what_would_be_answered_now(
     rulebook: Rulebook, steps: list[tuple[int, list[Fact]]], first: Fact
 ) -> None:
@@ -140,7 +140,7 @@ def test_what_was_answered_before_is_what_would_be_answered_now(
 
 
 @given(known=histories, seed=st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_order_of_facts_does_not_matter(
     rulebook: Rulebook, known: list[Fact], seed: "object"
 ) -> None:
@@ -152,7 +152,7 @@ def test_the_order_of_facts_does_not_matter(
 
 
 @given(known=histories)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_day_decides_by_facts_up_to_that_day(rulebook: Rulebook, known: list[Fact]) -> None:
     day = TODAY - 40
     past = [fact for fact in known if fact.day <= day]
@@ -164,7 +164,7 @@ def test_a_day_decides_by_facts_up_to_that_day(rulebook: Rulebook, known: list[F
 
 
 @given(known=histories)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_points_stay_within_the_weights(rulebook: Rulebook, known: list[Fact]) -> None:
     decision = rulebook.decide(rulebook.evidence.history(known), TODAY)
     by_dimension = rulebook.dimensions(decision.points)
@@ -174,7 +174,7 @@ def test_points_stay_within_the_weights(rulebook: Rulebook, known: list[Fact]) -
 
 
 @given(known=histories)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_tier_is_the_best_of_the_held_days(rulebook: Rulebook, known: list[Fact]) -> None:
     history = rulebook.evidence.history(known)
     best = max(
@@ -204,7 +204,7 @@ def _tier_by_counting(rulebook: Rulebook, known: list[Fact], today: int, day: in
 
 
 @given(known=histories)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_ledger_sums_to_the_score(rulebook: Rulebook, known: list[Fact]) -> None:
     history = rulebook.evidence.history(known)
     decision, entries = rulebook.decide(history, TODAY), ledger(rulebook, history, TODAY)
@@ -215,7 +215,7 @@ def test_the_ledger_sums_to_the_score(rulebook: Rulebook, known: list[Fact]) -> 
 
 
 @given(known=histories)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_a_way_up_is_enough_and_nothing_less_is(rulebook: Rulebook, known: list[Fact]) -> None:
     history = rulebook.evidence.history(known)
     for way in ways_up(rulebook, history, TODAY):
@@ -254,7 +254,7 @@ def verdict_rank(rulebook: Rulebook, known: list[Fact], verdict: str, day: int) 
 
 
 @given(known=histories)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_forecast_leaves_nothing_out(rulebook: Rulebook, known: list[Fact]) -> None:
     history = rulebook.evidence.history(known)
     days = {day: rulebook.decide(history, day) for day in range(TODAY, TODAY + 41)}
@@ -276,7 +276,7 @@ def holding(shipped: Loaded[ScoringPolicy]) -> Rulebook:
 
 
 @given(known=histories, ahead=st.integers(0, 200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_held_is_the_best_of_the_last_days(
     rulebook: Rulebook, holding: Rulebook, known: list[Fact], ahead: int
 ) -> None:
@@ -288,7 +288,7 @@ def test_what_is_held_is_the_best_of_the_last_days(
 
 
 @given(known=histories, ahead=st.integers(0, 200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_held_decision_holds_until_its_change_day(
     holding: Rulebook, known: list[Fact], ahead: int
 ) -> None:

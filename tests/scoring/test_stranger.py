@@ -152,7 +152,7 @@ def another(
 
 
 @given(events=EVENTS, record=RECORDS, ahead=AHEAD)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_stranger_decides_the_same(
     shipped: Loaded[ScoringPolicy],
     rulebook: Rulebook,
@@ -204,7 +204,7 @@ def test_a_stranger_decides_the_same_on_a_line(
 
 
 @given(events=EVENTS, record=RECORDS, ahead=st.integers(-300, 30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_stranger_decides_the_same_by_another_policy(
     another: Loaded[ScoringPolicy],
     events: list[Event],
@@ -219,7 +219,7 @@ def test_a_stranger_decides_the_same_by_another_policy(
 
 
 @given(events=EVENTS, ahead=AHEAD)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_stranger_finds_the_same_next_change(
     shipped: Loaded[ScoringPolicy], rulebook: Rulebook, events: list[Event], ahead: int
 ) -> None:
@@ -232,7 +232,7 @@ def test_a_stranger_finds_the_same_next_change(
 
 
 @given(events=EVENTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_stranger_reads_the_same_values(
     shipped: Loaded[ScoringPolicy], rulebook: Rulebook, events: list[Event]
 ) -> None:

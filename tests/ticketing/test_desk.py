@@ -16,7 +16,7 @@ from careline_contracts.events.ticketing import (
     TicketWarned,
 )
 from careline_ticketing.rules.changes import breached
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     DeskInMemory,
     Event,
     answer,
@@ -32,7 +32,7 @@ from careline_ticketing.testing import (
 
 FAR_AWAY = at(days=400)
 CUSTOMERS = ("C1", "C2", "C3")
-laws = settings(deadline=None, max_examples=100)
+laws = settings(max_examples=100)
 
 
 @st.composite

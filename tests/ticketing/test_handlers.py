@@ -17,7 +17,7 @@ from careline_runtime.unit_of_work import Unit
 from careline_ticketing import tables
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.model import FOLLOW_UPS
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     POLICY,
     DeskInMemory,
     Event,
@@ -34,6 +34,7 @@ from careline_ticketing.testing import (
     reopening,
     resolution,
 )
+from tests.waiting import until_somebody_waits
 
 pytestmark = pytest.mark.stack
 
@@ -187,7 +188,6 @@ async def test_a_number_absorbed_leads_to_its_survivor_whatever_comes_first(
 
 
 async def test_a_customer_who_is_merged_while_an_event_waits_for_the_lock(stage: Stage) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     await stage.play([merge("C1", "C9", at=at()), enquiry(at(), customer="C2")])
     async with stage.engine.connect() as other_instance:
         merged = merge("C1", "C2", at=at(minutes=1))
@@ -195,8 +195,7 @@ async def test_a_customer_who_is_merged_while_an_event_waits_for_the_lock(stage:
         heard = Heard(*merged, record=stage.record(ACTIVITIES.name, *merged))
         await Handlers(always(POLICY)).handle(unit, [heard])
         playing = asyncio.create_task(stage.play([complaint(at(minutes=1), customer="C2")]))
-        while await stage.rows(waiting) == [(0,)]:  # noqa: ASYNC110 (no signal to wait for)
-            await asyncio.sleep(0.02)
+        await until_somebody_waits(stage.engine.url)
         await unit.save()
         await other_instance.commit()
     await playing

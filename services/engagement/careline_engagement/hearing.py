@@ -172,7 +172,9 @@ def _activity(news: News, envelope: Envelope, activity: Activity, book: Book) ->
         news.facts[Fact(at, number, kind, envelope.id, _detail(body))] = identity
     if kind == moments.CONTRACT and body.get("ends_at") and body["change"] != moments.TERMINATED:
         ends_at = datetime.fromisoformat(body["ends_at"])
-        begun += moments.contract_ends(number, body["contract"], ends_at, envelope.id, policy)
+        begun += moments.contract_ends(
+            number, body["contract"], ends_at, envelope.id, policy, known_at=at
+        )
     if kind in policy.triggers:
         begun += rules.entries(
             kind,

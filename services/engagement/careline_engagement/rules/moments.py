@@ -117,10 +117,21 @@ def days_to_come(number: str, record: Record, book: Book) -> Iterator[Entry]:
 
 
 def contract_ends(
-    number: str, contract: str, ends_at: datetime, event_id: str, policy: EngagementPolicy
+    number: str,
+    contract: str,
+    ends_at: datetime,
+    event_id: str,
+    policy: EngagementPolicy,
+    *,
+    known_at: datetime,
 ) -> Iterator[Entry]:
-    """The notice of a contract's end."""
-    at = ends_at - timedelta(days=policy.contract_notice_days)
+    """The notice of a contract's end, unless it is over by when that is known.
+
+    Less than a notice before the end it comes at once, and not in a past of which all is decided.
+    """
+    if ends_at <= known_at:
+        return
+    at = max(known_at, ends_at - timedelta(days=policy.contract_notice_days))
     for playbook in policy.triggers.get(CONTRACT_END, ()):
         name = f"{short(contract)}-{ends_at:%Y%m%d}"
         reasons = (CONTRACT_END, contract)
