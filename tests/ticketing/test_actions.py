@@ -8,7 +8,7 @@ import pytest
 
 from careline_contracts.events.ticketing import TicketActed, TicketRated
 from careline_contracts.topics import TICKET_ACTIONS
-from careline_ticketing import actions
+from careline_ticketing import actions_api
 from tests.runtime.signed_in import api_in_test, signed_in
 from tests.ticketing.by_hand import (
     POLICY,
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 async def client(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
-    routes = actions.router(stage.stage.unit, stage.handlers, always(POLICY), lambda: at(hours=3))
+    routes = actions_api.router(
+        stage.stage.unit, stage.handlers, always(POLICY), lambda: at(hours=3)
+    )
     transport = httpx.ASGITransport(app=api_in_test(routes))
     headers = signed_in("agent", "li")
     async with httpx.AsyncClient(

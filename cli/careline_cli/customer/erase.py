@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import progress, stdout
+from careline_cli.console import AsJson, progress, stdout
 from careline_cli.customer import profile_api
 from careline_cli.customer.profile_api import ask, number_of
 
@@ -22,7 +22,7 @@ def erase(
     wait_seconds: Annotated[
         int, typer.Option(min=0, help="How long to wait for every service's answer.")
     ] = 60,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Forget a customer in every service and compacted topic, for ever; prints the receipt.
 
