@@ -1,17 +1,21 @@
 """HTTP about contacts with a customer: what went out, what stood against it, what came of it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, HTTPException, Query
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.engagement import FollowUpRecorded
 from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
 from careline_contracts.payload import Instant, ShortText
 from careline_contracts.topics import FOLLOW_UPS
 from careline_engagement import queries
+from careline_engagement.rules import Book
 from careline_engagement.store.cases import Asked
+from careline_engagement.store.families import read_family
 from careline_runtime.access import Caller, requires
 from careline_runtime.clock import Now
 from careline_runtime.database import Connect
@@ -69,10 +73,14 @@ class Accepted(BaseModel):
     id: str
 
 
-def router(connect: Connect, work: Work, now: Now) -> APIRouter:
+def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> APIRouter:
     """The routes about contacts."""
     routes = APIRouter(prefix="/v1", tags=["customers"])
     reads = [requires("cases.read")]
+
+    async def refuse_unknown(connection: AsyncConnection, number: str) -> None:
+        if await read_family(connection, number, kept=book().facts_kept) is None:
+            raise HTTPException(404, f"nothing is known of customer {number}")
 
     @routes.get(
         "/customers/{number}/contacts",
@@ -83,6 +91,8 @@ def router(connect: Connect, work: Work, now: Now) -> APIRouter:
     async def contacts(number: str, limit: Limit = 100) -> ContactList:
         async with connect() as connection:
             found = await queries.contacts_of(connection, number, limit=limit)
+            if not found:
+                await refuse_unknown(connection, number)
         return ContactList(contacts=[_contact(asked) for asked in found])
 
     @routes.get(
@@ -94,6 +104,8 @@ def router(connect: Connect, work: Work, now: Now) -> APIRouter:
     async def follow_ups(number: str, limit: Limit = 100) -> FollowUpList:
         async with connect() as connection:
             found = await queries.follow_ups_of(connection, number, limit=limit)
+            if not found:
+                await refuse_unknown(connection, number)
         return FollowUpList(
             follow_ups=[FollowUpView(at=at, **said.model_dump()) for at, said in found]
         )
