@@ -82,7 +82,7 @@ async def test_of_a_customer_of_whom_nothing_is_known_nothing_is_answered(
     assert (await http.get(f"/v1/customers/A/{asked}")).status_code == 200
     unknown = await http.get(f"/v1/customers/Z/{asked}")
     assert unknown.headers["content-type"] == "application/problem+json"
-    assert (unknown.status_code, unknown.json()["title"]) == (
+    assert (unknown.status_code, unknown.json()["detail"]) == (
         404,
         "nothing is known of customer Z",
     )
