@@ -123,6 +123,22 @@ async def test_what_is_refused_leaves_no_trace(
     assert await stage.records() == before
 
 
+async def test_who_is_refused_hears_what_may_be_done_in_words_of_the_interface(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    ticket = await the_ticket(stage)
+
+    desk = await client.post(f"/v1/tickets/{ticket}/resume", json={})
+    [state] = (await stage.states()).values()
+    own = await client.post(
+        f"/v1/customers/{state.customer}/tickets/{ticket}/rate", json={"score": 9}
+    )
+
+    every_day = "reply, respond, fix, pause, assign, prioritise, note, link, resolve, close"
+    assert desk.json()["detail"] == f"a ticket that is open takes: {every_day}"
+    assert own.json()["detail"] == "a ticket that is open takes: reply"
+
+
 async def test_acts_of_one_instant_count_in_the_order_in_which_they_were_done(
     stage: Stage, client: httpx.AsyncClient
 ) -> None:

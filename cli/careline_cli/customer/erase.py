@@ -18,7 +18,7 @@ def erase(
     reason: Annotated[
         str,
         typer.Option(callback=profile_api.reason, help="Why, for the audit: a letter, a ticket."),
-    ],
+    ] = "asked to be forgotten",
     wait_seconds: Annotated[
         int, typer.Option(min=0, help="How long to wait for every service's answer.")
     ] = 60,
@@ -26,8 +26,8 @@ def erase(
 ) -> None:
     """Forget a customer in every service and compacted topic, for ever; prints the receipt.
 
-    Asked again, it shows the same receipt. Needs the role supervisor or admin. Exit code 1 while a
-    service has not answered.
+    Asked again for the number, it shows the same receipt. Needs the role supervisor or admin. Exit
+    code 1 while a service has not answered.
 
     [bold]Examples[/]
 

@@ -4,8 +4,9 @@ An action is a fact like any other: it is said on `careline.ticket-actions.v1` i
 which it counts, so a replay of the topics knows it, and it counts once however often it is sent.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Header, HTTPException, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -168,8 +169,8 @@ class Actions:
             id_ = f"{said.ticket.id} {verb} {key or said.version}"
             envelope = _envelope(acted, id_, now)
             if await self._act(unit, envelope, acted) and _has_no_place(said, verb, action):
-                may = ", ".join(sorted(MOVES[said.ticket.state]))
-                raise HTTPException(409, f"a ticket that is {said.status} may be: {may}")
+                taken = ", ".join(_taken(said, get_args(OwnVerb) if customer else TYPES))
+                raise HTTPException(409, f"a ticket that is {said.status} takes: {taken}")
             said = await self._ticket(unit, id, customer)
         return TicketView.of(said, self._policies, now)
 
@@ -203,6 +204,14 @@ def _who(verb: Verb, action: Action, caller: Caller | None) -> str | None:
 def _has_no_place(said: Said, verb: Verb, action: Action) -> bool:
     act: Act = FOLLOW_UPS[TYPES[verb]] or f"waits_for_{action.waiting_for}"  # type: ignore[assignment]
     return act not in MOVES[said.ticket.state]
+
+
+def _taken(said: Said, verbs: Iterable[Verb]) -> list[Verb]:
+    """The verbs, of these, that the ticket's state has a place for."""
+    moves = MOVES[said.ticket.state]
+    may_wait = any(act.startswith("waits_for_") for act in moves)
+    acts = {verb: FOLLOW_UPS[TYPES[verb]] for verb in verbs}
+    return [verb for verb, act in acts.items() if (act in moves if act else may_wait)]
 
 
 def _envelope(acted: TicketActed, id: str, now: datetime) -> Envelope:
