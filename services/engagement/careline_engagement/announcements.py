@@ -16,6 +16,7 @@ from careline_contracts.events.engagement import (
     CaseStepBreached,
     CaseStepDone,
     OfferHeld,
+    OfferRefused,
     OutreachHeld,
     OutreachRequested,
     OutreachSuppressed,
@@ -44,6 +45,9 @@ _OFFER_HELD = {
     "needs_approval": "报价 {amount} 需要审批 / an offer of {amount} needs approval",
     "above_limit": "报价 {amount} 超出上限 / an offer of {amount} is above the limit",
 }
+_OFFER_REFUSED = (
+    "报价 {amount} 未获批准,可另提方案 / an offer of {amount} was not approved, another may be made"
+)
 
 
 def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
@@ -61,6 +65,8 @@ def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> No
             _suppressed(unit, news)
         case "offer_held":
             _offer_held(unit, news, context)
+        case "offer_refused":
+            _offer_refused(unit, news, context)
         case "done":
             _done(unit, news)
         case "breached":
@@ -174,8 +180,16 @@ def _offer_held(unit: Unit, news: News, context: Context) -> None:
         **_change(news), step=news.move.subject, amount_minor=int(amount), reason=reason
     )
     _say(unit, CASE_CHANGES, held, news)
-    words = _OFFER_HELD[reason].format(amount=amount)
+    words = _OFFER_HELD[reason].format(amount=context.money.written(int(amount)))
     _remind(unit, news, context, "supervisor", words)
+
+
+def _offer_refused(unit: Unit, news: News, context: Context) -> None:
+    amount = int(news.move.detail.split()[1])
+    refused = OfferRefused(**_change(news), step=news.move.subject, amount_minor=amount)
+    _say(unit, CASE_CHANGES, refused, news)
+    words = _OFFER_REFUSED.format(amount=context.money.written(amount))
+    _remind(unit, news, context, "account_manager", words, owner=context.manager)
 
 
 def _done(unit: Unit, news: News) -> None:

@@ -167,14 +167,21 @@ class Step(NamedTuple):
     @property
     def instants(self) -> Sequence[datetime]:
         """When something was said of it."""
+        offer_at = self.held_until if self.due_at else None
         said = (self.began_at, self.done_at, self.breached_at, self.sent_at, self.suppressed_at)
-        return [at for at in said if at is not None]
+        return [at for at in (*said, offer_at) if at is not None]
 
     @property
     def is_waiting(self) -> bool:
         """Whether it is an outreach for which there was no room yet."""
         asked = self.due_at is None and self.held_until is not None
         return asked and self.sent_at is None and self.suppressed_at is None
+
+    @property
+    def is_offer_held(self) -> bool:
+        """Whether it is an offer of which it is open whether it may be made."""
+        is_offer = self.due_at is not None and self.sent_at is None and self.held_until is not None
+        return is_offer and self.done_at is None and not self.detail.startswith("refused")
 
 
 MoveKind = Literal[
@@ -185,6 +192,7 @@ MoveKind = Literal[
     "sent",
     "suppressed",
     "offer_held",
+    "offer_refused",
     "done",
     "breached",
     "handed_over",
@@ -207,7 +215,8 @@ class Move(NamedTuple):
     event_id: str = ""
     """Of the event that caused it; empty when time did."""
     until: datetime | None = None
-    """When the step is due; of what is held or suppressed, when there would be room."""
+    """When the step is due; of what is held or suppressed, when there would be room; of an offer
+    that may not be made, its own instant."""
 
 
 class Case(NamedTuple):
@@ -280,7 +289,7 @@ def _moved(step: Step | None, move: Move) -> Step:
             return step._replace(done_at=move.at, detail=move.detail)
         case "breached":
             return step._replace(breached_at=move.at)
-        case "held" | "offer_held":
+        case "held" | "offer_held" | "offer_refused":
             return step._replace(held_until=move.until, detail=move.detail)
         case "sent":
             return step._replace(sent_at=move.at, due_at=move.until, detail="")
