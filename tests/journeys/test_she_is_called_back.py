@@ -88,11 +88,15 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
     await does("supervisor", decisions, approved=False)
     await pipeline.tick(tuesday + timedelta(minutes=2))
     await does("supervisor", decisions, approved=True, status=409)
-    noted = {"contact_channel": "phone", "result": "reached", "next_contact_at": next_call}
+    noted: dict[str, Any] = {
+        "contact_channel": "phone",
+        "result": "reached",
+        "next_contact_at": next_call,
+    }
     follow_ups = f"/v1/customers/{number}/follow-ups"
     await does("agent", follow_ups, key="2", **noted, case="another", status=404)
     await does("agent", "/v1/customers/C0000000000000/follow-ups", **noted, status=404)
-    instead = {"offer": "free express for a month", "offer_minor": 5_002}
+    instead: dict[str, Any] = {"offer": "free express for a month", "offer_minor": 5_002}
     await does("agent", follow_ups, key="2", **noted, case=case["case"], **instead)
     await pipeline.tick(tuesday + timedelta(minutes=3))
     await does("supervisor", decisions, approved=True)
