@@ -61,13 +61,6 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: No
     """The routes; `connect` opens a connection to scoring's database, `now` is its clock."""
     routes = APIRouter(prefix="/v1", tags=["scoring"], dependencies=[requires("scores.read")])
 
-    def begun(month: str) -> tuple[datetime, datetime]:
-        """When a month begins and ends; nothing can be said of one that is still to come."""
-        between = month_of(timeline().at(now()), month)
-        if between[0] > now():
-            raise HTTPException(404, f"{month} has not begun")
-        return between
-
     @routes.get(
         "/customers/{number}/score", summary="A score, point by point; absorbed numbers resolve"
     )
@@ -105,7 +98,7 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: No
 
     @routes.get("/tiers/flow", summary="Who moved from which tier to which in a month")
     async def flow(month: Month) -> TierFlow:
-        between = begun(month)
+        between = _begun(month, timeline().at(now()), now())
         async with connect() as connection:
             cells = standings(await queries.standings(connection, *between))
             moved = await queries.moves_and_flaps(connection, *between)
@@ -113,8 +106,8 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: No
 
     @routes.get("/kpis", summary="A month in figures, against targets and the year before")
     async def kpis(month: Month, language: Language = "en") -> MonthReport:
-        begun(month)
         rulebook = timeline().at(now())
+        _begun(month, rulebook, now())
         async with connect() as connection:
             return await month_report(connection, rulebook, month, language=language)
 
@@ -128,6 +121,14 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: No
         return forecast(rulebook, due, facts, start=start, days=days, in_all=in_all)
 
     return routes
+
+
+def _begun(month: str, rulebook: Rulebook, now: datetime) -> tuple[datetime, datetime]:
+    """When a month begins and ends; nothing can be said of one that is still to come."""
+    between = month_of(rulebook, month)
+    if between[0] > now:
+        raise HTTPException(404, f"{month} has not begun")
+    return between
 
 
 def _explained(
