@@ -119,10 +119,8 @@ async def test_advice_is_for_the_day_on_which_it_is_asked(scoring: Scoring) -> N
     await scoring.tick(noon(366))
 
     async def missing(day: int) -> tuple[int, str]:
-        app = api_in_test(
-            api.router(scoring.engine.connect, lambda: scoring.timeline, lambda: noon(day))
-        )
-        transport = httpx.ASGITransport(app=app)
+        routes = api.router(scoring.engine.connect, lambda: scoring.timeline, lambda: noon(day))
+        transport = httpx.ASGITransport(app=api_in_test(routes))
         async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as asking:
             answer = (await asking.get("/v1/customers/C-ann/score")).json()
         assert _instant(answer["as_of"]) == midnight(365)
