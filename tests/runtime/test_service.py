@@ -21,7 +21,7 @@ from careline_runtime.database import create_engine
 from careline_runtime.errors import Misconfigured
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.stages import Transforms
+from careline_runtime.transforming import Transforms
 from tests.runtime.echo import NOON, Echo, free_port, publish, published, read, running
 from tests.waiting import until
 

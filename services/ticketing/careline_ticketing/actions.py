@@ -63,7 +63,7 @@ NEEDS: dict[Verb, str] = {
     "rate": "score",
 }
 """The one field without which an action says nothing."""
-BY_CUSTOMERS: tuple[Verb, ...] = ("reply", "reopen", "rate")
+OwnVerb = Literal["reply", "reopen", "rate"]
 """Self-service: what customers may do to their own tickets."""
 
 IdempotencyKey = Annotated[
@@ -245,7 +245,7 @@ def router(unit: Work, handlers: Handlers, policies: InForceAt, now: Now) -> API
     async def self_service(
         customer: Annotated[str, Path(max_length=200)],
         id: TicketNumber,
-        verb: Literal["reply", "reopen", "rate"],
+        verb: OwnVerb,
         action: Action,
         caller: May,
         idempotency_key: IdempotencyKey = None,
