@@ -223,6 +223,7 @@ class Service:
         result: dict[str, Any] = {
             "service": self.name,
             "clock": to_text(self.clock.now()),
+            "is_replay": self.clock.is_replay,
             "policy_version": self.policy_version,
             "positions": {f"{t}-{p}": o for (t, p), o in self._consumer.positions.items()},
             "events": _counts(),
