@@ -177,12 +177,6 @@ class Step(NamedTuple):
         asked = self.due_at is None and self.held_until is not None
         return asked and self.sent_at is None and self.suppressed_at is None
 
-    @property
-    def is_offer_held(self) -> bool:
-        """Whether it is an offer of which it is open whether it may be made."""
-        is_offer = self.due_at is not None and self.sent_at is None and self.held_until is not None
-        return is_offer and self.done_at is None and not self.detail.startswith("refused")
-
 
 MoveKind = Literal[
     "opened",

@@ -51,8 +51,14 @@ def offered(
 
 def waiting_for(case: Case) -> str | None:
     """What stands against an offer of a case that is neither made nor refused; None: no such."""
-    reasons = (step.detail.split()[0] for step in case.steps.values() if step.is_offer_held)
+    reasons = (step.detail.split()[0] for step in case.steps.values() if _is_held(step))
     return next(reasons, None) if case.is_open else None
+
+
+def _is_held(step: Step) -> bool:
+    """Whether it is an offer of which it is open whether it may be made."""
+    is_offer = step.due_at is not None and step.sent_at is None and step.held_until is not None
+    return is_offer and step.done_at is None and not step.detail.startswith("refused")
 
 
 def _against(step: OfferStep, amount_minor: int, tier: Tier | None) -> str:
