@@ -12,7 +12,7 @@ from sqlalchemy import text
 from careline_contracts.topics import (
     Topic,
 )
-from careline_scoring.testing import (
+from tests.scoring.by_hand import (
     Scoring,
 )
 

@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from careline_runtime.access.testing import api_in_test
 from careline_ticketing import api, metrics
-from careline_ticketing.testing import (
+from tests.runtime.signed_in import api_in_test
+from tests.ticketing.by_hand import (
     POLICY,
     Stage,
     always,
@@ -44,7 +44,7 @@ def present() -> Present:
 
 @pytest.fixture
 async def client(stage: Stage, present: Present) -> AsyncIterator[httpx.AsyncClient]:
-    app = api_in_test(api.router(lambda: stage.engine.connect(), present, always(POLICY)))
+    app = api_in_test(api.router(lambda: stage.engine.connect(), always(POLICY), present))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ticketing") as client:
         yield client

@@ -167,8 +167,9 @@ class Step(NamedTuple):
     @property
     def instants(self) -> Sequence[datetime]:
         """When something was said of it."""
+        offer_at = self.held_until if self.due_at else None
         said = (self.began_at, self.done_at, self.breached_at, self.sent_at, self.suppressed_at)
-        return [at for at in said if at is not None]
+        return [at for at in (*said, offer_at) if at is not None]
 
     @property
     def is_waiting(self) -> bool:
@@ -185,6 +186,7 @@ MoveKind = Literal[
     "sent",
     "suppressed",
     "offer_held",
+    "offer_refused",
     "done",
     "breached",
     "handed_over",
@@ -207,7 +209,8 @@ class Move(NamedTuple):
     event_id: str = ""
     """Of the event that caused it; empty when time did."""
     until: datetime | None = None
-    """When the step is due; of what is held or suppressed, when there would be room."""
+    """When the step is due; of what is held or suppressed, when there would be room; of an offer
+    that may not be made, its own instant."""
 
 
 class Case(NamedTuple):
@@ -263,13 +266,20 @@ class Case(NamedTuple):
 
     def after(self, move: Move) -> "Case":
         """The case once `move` has been said."""
-        case = self if move.kind in SILENT else self._replace(version=self.version + 1)
-        if move.kind == "closed":
-            return case._replace(status=move.subject, closed_at=move.at, closed_reason=move.detail)
-        if move.kind == "handed_over":
-            return case._replace(owner=move.subject, owned_since=move.at)
-        steps = {**self.steps, move.subject: _moved(self.steps.get(move.subject), move)}
-        return case._replace(steps=steps)
+        version = self.version + (move.kind not in SILENT)
+        match move.kind:
+            case "closed":
+                return self._replace(
+                    version=version,
+                    status=move.subject,
+                    closed_at=move.at,
+                    closed_reason=move.detail,
+                )
+            case "handed_over":
+                return self._replace(version=version, owner=move.subject, owned_since=move.at)
+            case _:
+                moved = _moved(self.steps.get(move.subject), move)
+                return self._replace(version=version, steps={**self.steps, move.subject: moved})
 
 
 def _moved(step: Step | None, move: Move) -> Step:
@@ -280,7 +290,7 @@ def _moved(step: Step | None, move: Move) -> Step:
             return step._replace(done_at=move.at, detail=move.detail)
         case "breached":
             return step._replace(breached_at=move.at)
-        case "held" | "offer_held":
+        case "held" | "offer_held" | "offer_refused":
             return step._replace(held_until=move.until, detail=move.detail)
         case "sent":
             return step._replace(sent_at=move.at, due_at=move.until, detail="")
