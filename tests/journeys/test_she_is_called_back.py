@@ -38,13 +38,13 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
 ) -> None:
     engagement = pipeline.endpoints.services["engagement"]
 
-    async def does(role: str, path: str, **what: Any) -> None:
-        """A person does something over the API, and it has its effects."""
+    async def does(role: str, path: str, *, status: int = 202, key: str = "1", **what: Any) -> None:
+        """A person does something over the API, and it has its effects, or is refused."""
         token = careline("token", "--role", role, "--subject", role, "--json")["token"]
-        headers = {"authorization": f"Bearer {token}", "idempotency-key": "1"}
+        headers = {"authorization": f"Bearer {token}", "idempotency-key": key}
         async with httpx.AsyncClient(base_url=engagement) as http:
             answer = await http.post(path, json=what, headers=headers)
-            assert answer.status_code == 202, answer.text
+            assert answer.status_code == status, answer.text
         await pipeline.drain()
 
     async def steps() -> dict[str, str]:
@@ -67,6 +67,7 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
 
     # An agent calls within the hour, hears why, and offers what a supervisor must approve.
     tuesday = monday + timedelta(days=1, hours=1)
+    next_call = (tuesday + timedelta(days=5)).isoformat()
     await pipeline.tick(tuesday)
     await does(
         "agent",
@@ -77,13 +78,29 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
         cause="late delivery",
         offer="free express for a year",
         offer_minor=5_001,
-        next_contact_at=(tuesday + timedelta(days=5)).isoformat(),
+        next_contact_at=next_call,
     )
     await pipeline.tick(tuesday + timedelta(minutes=1))
     assert (await steps())["contact"] == "done"
     assert (await steps())["offer"] == "running"
-    await does("supervisor", f"/v1/cases/{case['case']}/offer-decisions", approved=True)
+    # That is too much for him: no. Of what the agent offers instead he is asked again.
+    decisions = f"/v1/cases/{case['case']}/offer-decisions"
+    await does("supervisor", decisions, approved=False)
     await pipeline.tick(tuesday + timedelta(minutes=2))
+    await does("supervisor", decisions, approved=True, status=409)
+    noted: dict[str, Any] = {
+        "contact_channel": "phone",
+        "result": "reached",
+        "next_contact_at": next_call,
+    }
+    follow_ups = f"/v1/customers/{number}/follow-ups"
+    await does("agent", follow_ups, key="2", **noted, case="another", status=404)
+    await does("agent", "/v1/customers/C0000000000000/follow-ups", **noted, status=404)
+    instead: dict[str, Any] = {"offer": "free express for a month", "offer_minor": 5_002}
+    await does("agent", follow_ups, key="2", **noted, case=case["case"], **instead)
+    await pipeline.tick(tuesday + timedelta(minutes=3))
+    await does("supervisor", decisions, approved=True)
+    await pipeline.tick(tuesday + timedelta(minutes=4))
     assert (await steps())["offer"] == "done"
     calendar = careline("calendar", number, "--json")
     assert datetime.fromisoformat(calendar["next_contact_at"]) == tuesday + timedelta(days=5)

@@ -13,6 +13,7 @@ from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
 from careline_contracts.payload import Instant, ShortText
 from careline_contracts.topics import FOLLOW_UPS
 from careline_engagement import queries
+from careline_engagement.model import Family
 from careline_engagement.rules import Book
 from careline_engagement.store.cases import Asked
 from careline_engagement.store.families import read_family
@@ -78,9 +79,11 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
     routes = APIRouter(prefix="/v1", tags=["customers"])
     reads = [requires("cases.read")]
 
-    async def refuse_unknown(connection: AsyncConnection, number: str) -> None:
-        if await read_family(connection, number, kept=book().facts_kept) is None:
+    async def known(connection: AsyncConnection, number: str) -> Family:
+        family = await read_family(connection, number, kept=book().facts_kept)
+        if family is None:
             raise HTTPException(404, f"nothing is known of customer {number}")
+        return family
 
     @routes.get(
         "/customers/{number}/contacts",
@@ -92,7 +95,7 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
         async with connect() as connection:
             found = await queries.contacts_of(connection, number, limit=limit)
             if not found:
-                await refuse_unknown(connection, number)
+                await known(connection, number)
         return ContactList(contacts=[_contact(asked) for asked in found])
 
     @routes.get(
@@ -105,7 +108,7 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
         async with connect() as connection:
             found = await queries.follow_ups_of(connection, number, limit=limit)
             if not found:
-                await refuse_unknown(connection, number)
+                await known(connection, number)
         return FollowUpList(
             follow_ups=[FollowUpView(at=at, **said.model_dump()) for at, said in found]
         )
@@ -119,6 +122,13 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
         caller: Annotated[Caller, requires("cases.work")],
         idempotency_key: Annotated[str, Header(min_length=1, max_length=200)],
     ) -> Accepted:
+        async with connect() as connection:
+            # a slip of the pen would be a customer of whom nothing else is ever heard
+            family = await known(connection, number)
+            if follow_up.case is not None:
+                found = await queries.get_case(connection, follow_up.case)
+                if found is None or found[0] != family.root:
+                    raise HTTPException(404, f"customer {number} has no case {follow_up.case}")
         said = FollowUpRecorded(customer=number, by=caller.subject, **follow_up.model_dump())
         id = f"follow-up-{number}-{idempotency_key}"
         async with work() as unit:
