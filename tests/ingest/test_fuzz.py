@@ -34,8 +34,8 @@ from careline_ingest.policy import IngestPolicy, UnknownFieldsPolicy
 from careline_ingest.sealing import KeyringSealer
 from careline_ingest.senders import TYPES
 from careline_runtime.keyring import Keyring
+from tests.ingest.conftest import URL, over_http
 
-URL = "/v1/touchpoints"
 REQUESTS = 10_000
 EVENTS: list[dict[str, Any]] = [example for type in TYPES.values() for example in examples(type)]
 
@@ -52,9 +52,7 @@ class Request(NamedTuple):
 
 def send_through(intake: Intake) -> Iterator[Send]:
     """POSTs to the edge, without a socket between."""
-    app = FastAPI()
-    app.include_router(router(intake))
-    http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge")
+    http = over_http(intake)
     with asyncio.Runner() as runner:
         yield lambda **request: runner.run(http.post(URL, **request))
         runner.run(http.aclose())
