@@ -77,5 +77,5 @@ def stack(
 
 @pytest.fixture(scope="session")
 def admin_url(stack: LocalStack, container_servers: Servers | None) -> str:
-    """PostgreSQL's superuser: `careline_runtime.testing.fresh_database` makes databases with it."""
+    """PostgreSQL's superuser: `tests.runtime.by_hand.fresh_database` makes databases with it."""
     return container_servers.admin_url if container_servers else stack.postgres.url("postgres")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from careline_engagement.testing import Engagement, fresh_engagement
+from tests.engagement.by_hand import Engagement, fresh_engagement
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from careline_contracts.topics import CASE_CHANGES
-from careline_engagement.testing import Engagement, after, fresh_engagement
+from tests.engagement.by_hand import Engagement, after, fresh_engagement
 
 pytestmark = pytest.mark.stack
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from careline_engagement.app import build
-from careline_engagement.testing import Engagement, after
 from careline_runtime.settings import ServiceSettings
+from tests.engagement.by_hand import Engagement, after
 
 pytestmark = pytest.mark.stack
 

@@ -20,9 +20,9 @@ from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.budget import BudgetPolicy, Cap
 from careline_engagement.rules import Book, Edition, advance
 from careline_engagement.rules.budget import Slot, Spent, Wish, earliest, fate
-from careline_engagement.testing import Engagement, after, shipped_policy
 from careline_runtime.database import create_engine
-from careline_runtime.testing import fresh_database
+from tests.engagement.by_hand import Engagement, after, shipped_policy
+from tests.runtime.by_hand import fresh_database
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 3, 3, 12, tzinfo=SHANGHAI)

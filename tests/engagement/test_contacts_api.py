@@ -8,8 +8,8 @@ import pytest
 from icalendar import Calendar
 
 from careline_engagement.app import build
-from careline_engagement.testing import Engagement, after, fresh_engagement
 from careline_runtime.settings import ServiceSettings
+from tests.engagement.by_hand import Engagement, after, fresh_engagement
 
 pytestmark = pytest.mark.stack
 

@@ -4,7 +4,7 @@ import pytest
 
 from careline_engagement.policy.playbook import Playbook
 from careline_engagement.policy.steps import Escalate, Obligation, OutreachStep, Task
-from careline_engagement.testing import shipped_policy
+from tests.engagement.by_hand import shipped_policy
 
 POLICY = shipped_policy().policy
 

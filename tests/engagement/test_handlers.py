@@ -18,10 +18,10 @@ from careline_contracts.topics import (
 )
 from careline_engagement import store
 from careline_engagement.tables import metadata
-from careline_engagement.testing import Engagement, after, fresh_engagement, shipped_policy
 from careline_runtime import timers
 from careline_runtime.tables import metadata as runtime_metadata
 from careline_runtime.unit_of_work import Unit
+from tests.engagement.by_hand import Engagement, after, fresh_engagement, shipped_policy
 from tests.waiting import until_somebody_waits
 
 pytestmark = pytest.mark.stack

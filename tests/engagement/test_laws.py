@@ -17,7 +17,7 @@ from careline_engagement.handlers import entries_of
 from careline_engagement.model import SILENT, Alias, Case, Contact, Entry, Fact, Family
 from careline_engagement.rules import Book, News, advance, says_nothing, tickets
 from careline_engagement.standing import Change, Standing
-from careline_engagement.testing import START, a_book, after, shipped_policy
+from tests.engagement.by_hand import START, a_book, after, shipped_policy
 
 SEVERAL = a_book(shipped_policy())
 POLICY = SEVERAL.at(START).policy

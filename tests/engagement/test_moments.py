@@ -12,7 +12,7 @@ from careline_engagement.rules.moments import (
     days_to_come,
     next_contact,
 )
-from careline_engagement.testing import START, a_book, after, shipped_with
+from tests.engagement.by_hand import START, a_book, after, shipped_with
 
 CREATED = datetime(2024, 2, 29, 3, tzinfo=UTC)
 PLAYBOOKS = ("birthday", "holiday", "anniversary", "account-call", "renewal")

@@ -12,7 +12,7 @@ from careline_contracts.topics import CASE_CHANGES, REMINDERS
 from careline_engagement.model import ALWAYS, Absence, Entry, Family, Record, Ruling
 from careline_engagement.rules import News, advance
 from careline_engagement.rules.owners import owner_of
-from careline_engagement.testing import a_book, after, fresh_engagement, shipped_with
+from tests.engagement.by_hand import a_book, after, fresh_engagement, shipped_with
 
 BOOK = a_book(shipped_with("account-call"))
 

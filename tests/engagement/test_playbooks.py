@@ -12,9 +12,9 @@ from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.steps import Task
 from careline_engagement.rules import Book, Edition, advance
 from careline_engagement.rules.entry import decide, is_held_out
-from careline_engagement.testing import a_book, after, shipped_policy, shipped_with
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import parse_policy
+from tests.engagement.by_hand import a_book, after, shipped_policy, shipped_with
 
 SHIPPED = shipped_policy()
 AGREES = Consent(after(-1), "A", "any", "any", True, "c1")

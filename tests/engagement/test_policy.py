@@ -8,9 +8,9 @@ import pytest
 
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.steps import Obligation
-from careline_engagement.testing import shipped_policy, shipped_with
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import parse_policy
+from tests.engagement.by_hand import shipped_policy, shipped_with
 
 SHIPPED = shipped_policy()
 
@@ -99,7 +99,7 @@ def test_a_wrong_policy_is_refused_with_the_reason(change: tuple[str, str], reas
 def test_a_wording_has_one_digest_in_every_process() -> None:
     # else a restart would part running cases from the wording they began with
     script = (
-        "from careline_engagement.testing import shipped_policy;"
+        "from tests.engagement.by_hand import shipped_policy;"
         "print([playbook.digest for playbook in shipped_policy().policy.playbooks])"
     )
     digests = [

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from careline_engagement.rehearsal import Rehearsal
-from careline_engagement.testing import a_book, after, fresh_engagement, shipped_with
 from careline_runtime.batch import Heard, read
+from tests.engagement.by_hand import a_book, after, fresh_engagement, shipped_with
 
 pytestmark = pytest.mark.stack
 

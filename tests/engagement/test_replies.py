@@ -21,9 +21,9 @@ from careline_engagement.model import (
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.steps import OutreachStep
 from careline_engagement.rules import advance
-from careline_engagement.testing import a_book, after, shipped_policy
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import parse_policy
+from tests.engagement.by_hand import a_book, after, shipped_policy
 
 SHIPPED = shipped_policy()
 BOOK = a_book(SHIPPED)

@@ -19,7 +19,7 @@ from careline_engagement.model import (
 )
 from careline_engagement.rules import Progress, advance, decide
 from careline_engagement.rules.entry import is_out_of_question, open_case
-from careline_engagement.testing import a_book, after, shipped_policy
+from tests.engagement.by_hand import a_book, after, shipped_policy
 
 BOOK = a_book(shipped_policy())
 POLICY = BOOK.at(after(0)).policy

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from careline_engagement.policy.scripts import Script
-from careline_engagement.testing import shipped_policy
+from tests.engagement.by_hand import shipped_policy
 
 SHIPPED = shipped_policy()
 

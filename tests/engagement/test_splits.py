@@ -11,7 +11,7 @@ from sqlalchemy import text
 from careline_contracts.envelope import from_headers
 from careline_contracts.events.engagement import CaseClosed, CaseRevised
 from careline_contracts.events.profile import Move
-from careline_engagement.testing import Engagement, after, fresh_engagement
+from tests.engagement.by_hand import Engagement, after, fresh_engagement
 
 pytestmark = pytest.mark.stack
 

@@ -8,7 +8,7 @@ import pytest
 from careline_contracts.events.scoring import VerdictName
 from careline_engagement.model import Ruling
 from careline_engagement.standing import Change, Standing
-from careline_engagement.testing import after
+from tests.engagement.by_hand import after
 
 KEPT = timedelta(days=44)
 

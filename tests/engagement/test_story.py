@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from careline_contracts.topics import CASE_CHANGES, OUTREACH_REQUESTS, REMINDERS
-from careline_engagement.testing import Engagement, after
+from tests.engagement.by_hand import Engagement, after
 
 pytestmark = pytest.mark.stack
 

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from careline_contracts.events.ticketing import TicketBreached, TicketOpened, TicketResolved
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.words import TICKETS
-from careline_engagement.testing import Engagement, after, shipped_policy
-from careline_runtime.testing import fresh_database
+from tests.engagement.by_hand import Engagement, after, shipped_policy
+from tests.runtime.by_hand import fresh_database
 
 pytestmark = pytest.mark.stack
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from careline_contracts.events.ticketing import TicketResolved
 from careline_engagement.policy.words import MOMENTS, TAGS, TICKETS, TOUCHPOINTS, VERDICTS
-from careline_engagement.testing import Engagement, after, fresh_engagement, shipped_policy
+from tests.engagement.by_hand import Engagement, after, fresh_engagement, shipped_policy
 
 POLICY = shipped_policy().policy
 DAY = 24

@@ -9,9 +9,9 @@ import yaml
 from careline_engagement.model import ALWAYS, Entry, Family, Ruling
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.rules import Book, Edition, advance
-from careline_engagement.testing import a_book, shipped_policy, shipped_with
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import parse_policy
+from tests.engagement.by_hand import a_book, shipped_policy, shipped_with
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 SHIPPED = shipped_policy()

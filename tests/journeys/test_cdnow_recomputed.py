@@ -19,12 +19,12 @@ import yaml
 from aiokafka import ConsumerRecord
 
 from careline_runtime.policy import read_policy
-from careline_runtime.testing import fresh_database
 from careline_scoring import queries
 from careline_scoring.model import Fact
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
-from careline_scoring.testing import NEW_YEAR, SHANGHAI, Scoring, on, timeline_of
+from tests.runtime.by_hand import fresh_database
+from tests.scoring.by_hand import NEW_YEAR, SHANGHAI, Scoring, on, timeline_of
 
 Purchases = list[tuple[int, int]]  # day ordinal, US cents; ascending by day
 DEMO_DATA = Path(str(files("careline_cli"))) / "demo_data"

@@ -23,9 +23,9 @@ from careline_localstack import LocalStack
 from careline_localstack.services import ServiceOptions
 from careline_runtime.database import create_engine
 from careline_runtime.keyring import Keyring
-from careline_runtime.testing import tables_naming
 from tests.journeys.conftest import Careline
 from tests.reading import records_on
+from tests.runtime.by_hand import tables_naming
 from tests.waiting import until_somebody_waits
 
 pytestmark = pytest.mark.stack

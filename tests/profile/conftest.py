@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from careline_profile.testing import Profile, fresh_profile
+from tests.profile.by_hand import Profile, fresh_profile
 
 
 @pytest.fixture

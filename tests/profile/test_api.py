@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from careline_profile.rules import customer_number
-from careline_profile.testing import Profile, ref
+from tests.profile.by_hand import Profile, ref
 
 pytestmark = pytest.mark.stack
 

@@ -13,9 +13,9 @@ from careline_profile import card_cache
 from careline_profile.card import CustomerView
 from careline_profile.card_cache import NAME_PREFIX, CardCache
 from careline_profile.rules import customer_number
-from careline_profile.testing import Profile, ref
 from careline_runtime.unit_of_work import Unit
 from careline_runtime.valkey import Valkey
+from tests.profile.by_hand import Profile, ref
 
 pytestmark = pytest.mark.stack
 

@@ -24,11 +24,11 @@ from careline_profile.erasure import api as erasure_api
 from careline_profile.protection import api as protection_api
 from careline_profile.protection.reading import Protection
 from careline_profile.rules import customer_number
-from careline_profile.testing import KEYRING, MONDAY, Profile, fresh_profile, in_force, ref
 from careline_runtime.access.policy import load_access_policy
-from careline_runtime.access.testing import api_in_test, signed_in
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.testing import tables_naming
+from tests.profile.by_hand import KEYRING, MONDAY, Profile, fresh_profile, in_force, ref
+from tests.runtime.by_hand import tables_naming
+from tests.runtime.signed_in import api_in_test, signed_in
 
 pytestmark = pytest.mark.stack
 

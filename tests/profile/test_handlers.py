@@ -18,9 +18,9 @@ from careline_contracts.topics import ACTIVITIES, CUSTOMER_CHANGES, CUSTOMERS, T
 from careline_profile.model import pair
 from careline_profile.rules import customer_number, link_name
 from careline_profile.tables import metadata
-from careline_profile.testing import Profile, fresh_profile, on, ref
 from careline_runtime.tables import metadata as runtime_metadata
-from careline_runtime.testing import Said
+from tests.profile.by_hand import Profile, fresh_profile, on, ref
+from tests.runtime.by_hand import Said
 
 pytestmark = pytest.mark.stack
 

@@ -13,7 +13,7 @@ from careline_contracts.envelope import to_text
 from careline_profile.model import Merged, Split
 from careline_profile.rules import customer_number
 from careline_profile.rules.past import Membership, Moved, as_known, owner_of
-from careline_profile.testing import MONDAY, Profile, ref
+from tests.profile.by_hand import MONDAY, Profile, ref
 from tests.profile.histories import History
 from tests.profile.test_order import TIGHT, Decided, Event, lives
 

@@ -12,7 +12,7 @@ import pytest
 
 from careline_profile import metrics
 from careline_profile.rules import customer_number
-from careline_profile.testing import RULES, Profile, on, ref
+from tests.profile.by_hand import RULES, Profile, on, ref
 from tests.profile.histories import RULES as LINK_RULES
 from tests.profile.histories import History
 

@@ -8,9 +8,9 @@ import pytest
 from careline_profile.model import Held, Ref, Refused
 from careline_profile.policy import ProfilePolicy
 from careline_profile.rules import usable
-from careline_profile.testing import KEYRING, LINK_RULES, ref
 from careline_runtime.errors import Misconfigured
 from careline_runtime.policy import parse_policy
+from tests.profile.by_hand import KEYRING, LINK_RULES, ref
 from tests.profile.histories import History
 
 SHIPPED = files("careline_profile").joinpath("policy.yaml").read_text("utf-8")

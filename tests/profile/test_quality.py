@@ -19,8 +19,8 @@ from careline_profile.record.model import Fact, Slot
 from careline_profile.record.policy import FieldPolicy
 from careline_profile.record.rules.fold import FieldRules, fold
 from careline_profile.rules import customer_number
-from careline_profile.testing import MONDAY, Profile, ref
-from careline_runtime.access.testing import signed_in
+from tests.profile.by_hand import MONDAY, Profile, ref
+from tests.runtime.signed_in import signed_in
 
 FIELDS = {
     "name": FieldPolicy(expected_of="everyone"),

@@ -14,8 +14,8 @@ from careline_contracts.topics import CUSTOMER_CHANGES, CUSTOMERS
 from careline_profile.record.queries import facts_of
 from careline_profile.record.rules.fold import fold
 from careline_profile.rules import customer_number
-from careline_profile.testing import RULES, Profile, fresh_profile, ref
-from careline_runtime.testing import Said
+from tests.profile.by_hand import RULES, Profile, fresh_profile, ref
+from tests.runtime.by_hand import Said
 
 pytestmark = pytest.mark.stack
 

@@ -17,8 +17,8 @@ from careline_contracts.events.touchpoints import (
 )
 from careline_contracts.topics import CUSTOMER_CHANGES, CUSTOMERS
 from careline_profile.rules import customer_number
-from careline_profile.testing import MONDAY, Profile, ref
-from careline_runtime.access.testing import signed_in
+from tests.profile.by_hand import MONDAY, Profile, ref
+from tests.runtime.signed_in import signed_in
 
 pytestmark = pytest.mark.stack
 

@@ -16,8 +16,8 @@ from careline_profile.resettling import applying
 from careline_profile.resettling.applying import Resettling
 from careline_profile.resettling.rules import UNKNOWN, concerned, in_words
 from careline_profile.rules import customer_number
-from careline_profile.testing import MONDAY, RULES, Profile, on, ref
 from careline_runtime.erasure import share
+from tests.profile.by_hand import MONDAY, RULES, Profile, on, ref
 from tests.waiting import until_somebody_waits
 
 ANN, BOB, DESK = "app_user:ann", "app_user:bob", "phone:13911112222"

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from careline_contracts.topics import ACTIVITIES, CUSTOMER_CHANGES
 from careline_profile.reviews import api
 from careline_profile.rules import customer_number
-from careline_profile.testing import MONDAY, Profile, in_force, ref
-from careline_runtime.access.testing import api_in_test, signed_in
+from tests.profile.by_hand import MONDAY, Profile, in_force, ref
+from tests.runtime.signed_in import api_in_test, signed_in
 
 pytestmark = pytest.mark.stack
 

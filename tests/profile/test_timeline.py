@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careline_profile.rules import customer_number
-from careline_profile.testing import MONDAY, Profile, ref
 from careline_profile.timeline import api
 from careline_profile.timeline.model import Cursor
 from careline_profile.timeline.store import forget
-from careline_runtime.access.testing import api_in_test
+from tests.profile.by_hand import MONDAY, Profile, ref
+from tests.runtime.signed_in import api_in_test
 
 ANN, ANNS_MAIL, BOB = "phone:13911112222", "email:ann@example.org", "phone:13933334444"
 NUMBER = customer_number(ref(ANN))

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from careline_contracts.topics import ACTIVITIES, TIER_CHANGES
 from careline_localstack import LocalStack
 from careline_runtime.setup import create_topics
-from careline_runtime.testing import StageInTest, fresh_database
+from tests.runtime.by_hand import StageInTest, fresh_database
 from tests.runtime.echo import Echo
 from tests.runtime.notebook import Notebook
 

@@ -11,9 +11,9 @@ from careline_contracts.envelope import Envelope
 from careline_contracts.events.profile import Activity, CustomersMerged
 from careline_contracts.topics import ACTIVITIES, TIER_CHANGES
 from careline_runtime.batch import Heard, Hears
-from careline_runtime.testing import StageInTest
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
+from tests.runtime.by_hand import StageInTest
 
 NOON = datetime(2026, 3, 1, 4, tzinfo=UTC)
 

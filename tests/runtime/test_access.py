@@ -18,11 +18,11 @@ from careline_contracts.events.profile import AccessWithdrawn
 from careline_runtime.access import Access, Caller, issuers, requires
 from careline_runtime.access.issuers import LOCAL_ISSUER, LocalIssuer, LocalKeys, RemoteKeys
 from careline_runtime.access.policy import AccessPolicy, load_access_policy
-from careline_runtime.access.testing import AUDIENCE, ISSUED_AT, ISSUER, api_in_test, signed_in
 from careline_runtime.access.tokens import TokenRefused, Tokens
 from careline_runtime.access.withdrawals import Withdrawals
 from careline_runtime.errors import Misconfigured, TryLater
 from careline_runtime.settings import ServiceSettings
+from tests.runtime.signed_in import AUDIENCE, ISSUED_AT, ISSUER, api_in_test, signed_in
 
 HOUR = timedelta(hours=1)
 COMPANY = "https://login.example.com/realms/care"

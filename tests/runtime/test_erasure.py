@@ -12,9 +12,9 @@ from careline_contracts.events.profile import Activity, CustomerErased, ErasureA
 from careline_contracts.topics import ACTIVITIES, SCORES
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.erasure import Traces, forgetting, forgetting_timers
-from careline_runtime.testing import StageInTest, fresh_database
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
+from tests.runtime.by_hand import StageInTest, fresh_database
 
 pytestmark = pytest.mark.stack
 

@@ -17,9 +17,9 @@ from careline_contracts.topics import ACTIVITIES
 from careline_runtime import stages
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.lanes import LANES, lanes
-from careline_runtime.testing import StageInTest, fresh_database
 from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
+from tests.runtime.by_hand import StageInTest, fresh_database
 from tests.runtime.notebook import Notebook, activity, envelope, notes
 
 MOST = 4

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.events.profile import Move, is_identity
 from careline_runtime.moves import every_name, follow, is_number, known_names, latest, numbers
-from careline_runtime.testing import fresh_database
+from tests.runtime.by_hand import fresh_database
 
 PLACES = (
     every_name("members", name="identity", of=is_identity),

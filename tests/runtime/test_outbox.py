@@ -18,7 +18,7 @@ from careline_runtime import outbox
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
 from careline_runtime.setup import create_topics
-from careline_runtime.testing import fresh_database
+from tests.runtime.by_hand import fresh_database
 from tests.waiting import until
 
 pytestmark = pytest.mark.stack

@@ -13,8 +13,8 @@ from careline_contracts.events.profile import Activity
 from careline_contracts.topics import ACTIVITIES
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import InvalidMessage
-from careline_runtime.testing import StageInTest, fresh_database
 from careline_runtime.unit_of_work import Unit
+from tests.runtime.by_hand import StageInTest, fresh_database
 from tests.runtime.notebook import NOON, Notebook, dead_letters, notes, records
 
 pytestmark = pytest.mark.stack

@@ -9,7 +9,7 @@ from careline_runtime import setup
 from careline_runtime.errors import Misconfigured
 from careline_runtime.setup import refuse_older_postgresql, remember_cluster
 from careline_runtime.tables import let_inbox_forget
-from careline_runtime.testing import fresh_database
+from tests.runtime.by_hand import fresh_database
 
 pytestmark = pytest.mark.stack
 

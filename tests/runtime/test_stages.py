@@ -13,7 +13,7 @@ from careline_localstack import LocalStack
 from careline_runtime import inbox, metrics
 from careline_runtime.batch import Heard, Hears, Poison, read
 from careline_runtime.errors import TryLater
-from careline_runtime.testing import StageInTest
+from tests.runtime.by_hand import StageInTest
 from tests.runtime.notebook import (
     NOON,
     Notebook,

@@ -22,8 +22,8 @@ from careline_runtime.errors import Misconfigured
 from careline_runtime.http import create_app
 from careline_runtime.service import Service
 from careline_runtime.stages import Transforms, TransformStage
-from careline_runtime.testing import StageInTest, fresh_database
 from careline_runtime.unit_of_work import Unit
+from tests.runtime.by_hand import StageInTest, fresh_database
 
 NOON = datetime(2026, 3, 1, 4, tzinfo=UTC)
 SENT = f"00-{'a' * 32}-{'b' * 16}-01"

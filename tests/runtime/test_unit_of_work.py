@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_runtime import timers
-from careline_runtime.testing import fresh_database
 from careline_runtime.unit_of_work import Unit
+from tests.runtime.by_hand import fresh_database
 from tests.runtime.echo import NOON
 
 

@@ -7,7 +7,7 @@ import pytest
 from careline_runtime.policy import Loaded
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
-from careline_scoring.testing import Scoring, fresh_scoring, shipped_policy
+from tests.scoring.by_hand import Scoring, fresh_scoring, shipped_policy
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka import ConsumerRecord
 
-from careline_scoring.testing import (
+from tests.scoring.by_hand import (
     Scoring,
 )
 

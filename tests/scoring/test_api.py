@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from careline_contracts.events.scoring import TagName
-from careline_runtime.access.testing import api_in_test
 from careline_scoring import api, metrics, queries
-from careline_scoring.testing import Scoring, midnight, noon
+from tests.runtime.signed_in import api_in_test
+from tests.scoring.by_hand import Scoring, midnight, noon
 
 pytestmark = pytest.mark.stack
 

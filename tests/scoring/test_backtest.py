@@ -16,7 +16,7 @@ from careline_scoring.backtest.course import follow
 from careline_scoring.model import Decision, Fact, Tags
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
-from careline_scoring.testing import NEW_YEAR, Scoring, noon
+from tests.scoring.by_hand import NEW_YEAR, Scoring, noon
 from tests.scoring.test_laws import TODAY, histories
 from tests.scoring.test_policy_change import changed, generous
 

@@ -7,10 +7,10 @@ import pytest
 from careline_contracts.events.profile import CustomerErased
 from careline_contracts.topics import ACTIVITIES, ERASURE_ANSWERS
 from careline_runtime.erasure import forgetting, forgetting_timers
-from careline_runtime.testing import fresh_database, tables_naming
 from careline_scoring.erasure import TRACES
 from careline_scoring.handlers import HEARS, Handlers
-from careline_scoring.testing import Scoring, noon, shipped_policy, timeline_of
+from tests.runtime.by_hand import fresh_database, tables_naming
+from tests.scoring.by_hand import Scoring, noon, shipped_policy, timeline_of
 
 pytestmark = pytest.mark.stack
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from careline_scoring.gauges import EVERY, Gauges
 from careline_scoring.model import Decision, History
 from careline_scoring.rules import Rulebook
-from careline_scoring.testing import Scoring, noon
+from tests.scoring.by_hand import Scoring, noon
 
 pytestmark = pytest.mark.stack
 

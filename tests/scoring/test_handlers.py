@@ -23,7 +23,7 @@ from careline_runtime.policy import parse_policy
 from careline_runtime.tables import metadata as runtime_metadata
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.tables import metadata
-from careline_scoring.testing import (
+from tests.scoring.by_hand import (
     Scoring,
     fresh_scoring,
     midnight,

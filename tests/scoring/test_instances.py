@@ -11,7 +11,7 @@ from careline_contracts.envelope import from_headers
 from careline_contracts.topics import (
     SCORES,
 )
-from careline_scoring.testing import (
+from tests.scoring.by_hand import (
     Scoring,
     fresh_scoring,
     on,

@@ -7,7 +7,6 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from careline_runtime.access.testing import api_in_test
 from careline_runtime.policy import Loaded
 from careline_scoring import api
 from careline_scoring.gauges import Gauges
@@ -16,7 +15,8 @@ from careline_scoring.kpis.rules import compared, figures, survey
 from careline_scoring.kpis.wording import DEFINITIONS
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.policy.kpis import Target
-from careline_scoring.testing import Scoring, noon
+from tests.runtime.signed_in import api_in_test
+from tests.scoring.by_hand import Scoring, noon
 
 FEBRUARY = 31
 """The first day of February 2024, in days after New Year."""

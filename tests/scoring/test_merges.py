@@ -9,7 +9,7 @@ from careline_contracts.topics import (
     SCORES,
     TIER_CHANGES,
 )
-from careline_scoring.testing import (
+from tests.scoring.by_hand import (
     Scoring,
     fresh_scoring,
 )

@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from careline_runtime.access.testing import api_in_test
 from careline_scoring import api
-from careline_scoring.testing import Scoring, midnight, noon
+from tests.runtime.signed_in import api_in_test
+from tests.scoring.by_hand import Scoring, midnight, noon
 
 pytestmark = pytest.mark.stack
 

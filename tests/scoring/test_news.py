@@ -10,8 +10,8 @@ from aiokafka import ConsumerRecord
 
 from careline_contracts.events.profile import Move
 from careline_contracts.events.ticketing import Target
-from careline_runtime.testing import Said
-from careline_scoring.testing import Scoring, fresh_scoring, noon, on
+from tests.runtime.by_hand import Said
+from tests.scoring.by_hand import Scoring, fresh_scoring, noon, on
 from tests.scoring.life import kept
 
 pytestmark = pytest.mark.stack

@@ -12,11 +12,11 @@ from sqlalchemy import text
 
 from careline_contracts.topics import SCORES, TIER_CHANGES
 from careline_runtime.policy import Loaded, parse_policy
-from careline_runtime.testing import Said
 from careline_scoring import rescoring
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules.succession import forbids
-from careline_scoring.testing import Scoring, fresh_scoring, midnight, noon, on, shipped_policy
+from tests.runtime.by_hand import Said
+from tests.scoring.by_hand import Scoring, fresh_scoring, midnight, noon, on, shipped_policy
 
 pytestmark = pytest.mark.stack
 

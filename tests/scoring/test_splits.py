@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from sqlalchemy import text
 
 from careline_contracts.events.profile import Move
-from careline_scoring.testing import Scoring, fresh_scoring
+from tests.scoring.by_hand import Scoring, fresh_scoring
 
 pytestmark = pytest.mark.stack
 

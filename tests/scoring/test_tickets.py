@@ -7,7 +7,7 @@ import pytest
 from careline_contracts.events.profile import Move
 from careline_contracts.events.ticketing import Target
 from careline_contracts.topics import SCORES
-from careline_scoring.testing import Scoring, fresh_scoring, noon
+from tests.scoring.by_hand import Scoring, fresh_scoring, noon
 from tests.scoring.life import instant
 
 pytestmark = pytest.mark.stack

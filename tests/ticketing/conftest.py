@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from careline_ticketing.testing import Stage, fresh_stage
+from tests.ticketing.by_hand import Stage, fresh_stage
 
 
 @pytest.fixture

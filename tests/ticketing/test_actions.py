@@ -8,9 +8,9 @@ import pytest
 
 from careline_contracts.events.ticketing import TicketActed, TicketRated
 from careline_contracts.topics import TICKET_ACTIONS
-from careline_runtime.access.testing import api_in_test, signed_in
 from careline_ticketing import actions
-from careline_ticketing.testing import (
+from tests.runtime.signed_in import api_in_test, signed_in
+from tests.ticketing.by_hand import (
     POLICY,
     Stage,
     always,

@@ -8,9 +8,9 @@ import pytest
 
 from careline_contracts.events.ticketing import AgentState, TicketAssigned, TicketDigestRaised
 from careline_contracts.topics import AGENTS, TICKET_DIGESTS
-from careline_runtime.access.testing import api_in_test, signed_in
 from careline_ticketing import agents_api
-from careline_ticketing.testing import (
+from tests.runtime.signed_in import api_in_test, signed_in
+from tests.ticketing.by_hand import (
     POLICY,
     Stage,
     always,

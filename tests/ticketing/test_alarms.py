@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from careline_contracts.events.ticketing import TicketEscalated
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     DeskInMemory,
     answer,
     at,

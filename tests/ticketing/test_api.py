@@ -8,9 +8,9 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from careline_runtime.access.testing import api_in_test
 from careline_ticketing import api, metrics
-from careline_ticketing.testing import (
+from tests.runtime.signed_in import api_in_test
+from tests.ticketing.by_hand import (
     POLICY,
     Stage,
     always,

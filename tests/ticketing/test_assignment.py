@@ -17,12 +17,12 @@ from careline_contracts.events.ticketing import (
     TicketUnassignable,
 )
 from careline_contracts.topics import TICKET_DIGESTS
-from careline_runtime.testing import fresh_database
 from careline_ticketing.desk import BEFORE_ALL
 from careline_ticketing.policy import Agent, Policy
 from careline_ticketing.rules.assignment import Turn, Waiting, assign, next_shift, served
 from careline_ticketing.store import turns
-from careline_ticketing.testing import POLICY, Stage, at, enquiry, fault, record, resolution
+from tests.runtime.by_hand import fresh_database
+from tests.ticketing.by_hand import POLICY, Stage, at, enquiry, fault, record, resolution
 
 
 def an_agent(**more: Any) -> Agent:

@@ -19,7 +19,7 @@ from careline_ticketing.lines import counted, lines, shares
 from careline_ticketing.model import Clock, Step, Ticket, Wait
 from careline_ticketing.policy import InForce
 from careline_ticketing.rules.reading import Reading
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     POLICY,
     Event,
     answer,

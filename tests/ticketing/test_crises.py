@@ -8,10 +8,10 @@ import pytest
 
 from careline_contracts.events.ticketing import Level, MassNoticeRequested
 from careline_contracts.topics import CRISES, CRISIS_CHANGES
-from careline_runtime.access.testing import api_in_test, signed_in
 from careline_ticketing import crisis_api
 from careline_ticketing.rules.crisis import Affected, clusters, crises, grade
-from careline_ticketing.testing import POLICY, Event, Stage, always, at, complaint, fault, tier
+from tests.runtime.signed_in import api_in_test, signed_in
+from tests.ticketing.by_hand import POLICY, Event, Stage, always, at, complaint, fault, tier
 
 RULES = POLICY.crisis
 

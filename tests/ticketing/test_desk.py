@@ -16,7 +16,7 @@ from careline_contracts.events.ticketing import (
     TicketWarned,
 )
 from careline_ticketing.rules.changes import breached
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     DeskInMemory,
     Event,
     answer,

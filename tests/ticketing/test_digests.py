@@ -12,7 +12,7 @@ from careline_contracts.events.ticketing import DigestEntry, TicketBreached, Tic
 from careline_contracts.topics import TICKET_DIGESTS
 from careline_ticketing import digests as telling
 from careline_ticketing.rules.digests import Notice, addressed, end_of_half_hour, hours_of
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     POLICY,
     Stage,
     assignment,

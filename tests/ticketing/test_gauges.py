@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from careline_ticketing.gauges import Gauges
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     POLICY,
     Stage,
     always,

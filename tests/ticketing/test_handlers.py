@@ -17,7 +17,7 @@ from careline_runtime.unit_of_work import Unit
 from careline_ticketing import tables
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.model import FOLLOW_UPS
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     POLICY,
     DeskInMemory,
     Event,

@@ -9,7 +9,7 @@ from careline_cli.rows import Rows
 from careline_cli.translation import Translation
 from careline_ticketing import clocks
 from careline_ticketing.model import Ticket
-from careline_ticketing.testing import Event, at, event, tickets
+from tests.ticketing.by_hand import Event, at, event, tickets
 
 EXAMPLES = Path(__file__).parents[2] / "docs/examples/import"
 

@@ -10,12 +10,12 @@ import pytest
 from careline_calendar.intervals import Interval
 from careline_calendar.working import AROUND_THE_CLOCK
 from careline_contracts.events.ticketing import Level
-from careline_runtime.access.testing import api_in_test
 from careline_ticketing import insight_api
 from careline_ticketing.model import Said, Step
 from careline_ticketing.rules.forecast import Hand, Work, efforts, forecast, remedies
 from careline_ticketing.rules.learning import article_effects, repeats, root_causes
-from careline_ticketing.testing import (
+from tests.runtime.signed_in import api_in_test
+from tests.ticketing.by_hand import (
     POLICY,
     Event,
     Stage,

@@ -6,7 +6,7 @@ import pytest
 
 from careline_ticketing.model import Said
 from careline_ticketing.rules.kpis import DEFINITIONS, Kpi, kpis
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     POLICY,
     Event,
     always,

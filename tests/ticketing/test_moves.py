@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from careline_ticketing.model import MOVES, Act, State, Ticket
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     Event,
     answer,
     assignment,

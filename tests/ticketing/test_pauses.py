@@ -8,7 +8,7 @@ from careline_contracts.events.ticketing import TicketBreached, TicketEscalated
 from careline_ticketing.policy import InForce
 from careline_ticketing.rules.pauses import doubtful
 from careline_ticketing.rules.reading import Reading
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     POLICY,
     DeskInMemory,
     Event,

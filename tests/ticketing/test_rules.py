@@ -6,7 +6,7 @@ import pytest
 
 from careline_ticketing.model import Ticket
 from careline_ticketing.rules.changes import breached
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     POLICY,
     Event,
     answer,

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from careline_contracts.events.profile import Move
 from careline_contracts.events.ticketing import TicketMerged, TicketMoved
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     Event,
     Stage,
     answer,

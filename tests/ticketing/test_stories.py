@@ -11,7 +11,7 @@ from careline_contracts.events.ticketing import (
     TicketMoved,
     TicketResponded,
 )
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     POLICY,
     DeskInMemory,
     answer,

@@ -15,7 +15,7 @@ from careline_contracts.events.ticketing import (
 from careline_ticketing import clocks
 from careline_ticketing.model import Said, Ticket
 from careline_ticketing.rules.changes import breached, changes
-from careline_ticketing.testing import (
+from tests.ticketing.by_hand import (
     answer,
     at,
     complaint,

@@ -16,10 +16,10 @@ from careline_profile.protection import api, store
 from careline_profile.protection.audit import flaws
 from careline_profile.protection.reading import SEALED_REASON, Protection, reason_digest
 from careline_profile.rules import customer_number
-from careline_profile.testing import KEYRING, Profile, in_force, ref
 from careline_runtime.access.policy import Role, load_access_policy
-from careline_runtime.access.testing import api_in_test, signed_in
 from careline_runtime.settings import ServiceSettings
+from tests.profile.by_hand import KEYRING, Profile, in_force, ref
+from tests.runtime.signed_in import api_in_test, signed_in
 
 pytestmark = pytest.mark.stack
 

@@ -11,10 +11,10 @@ from careline_profile.protection.reading import Protection
 from careline_profile.protection.resealing import PLACES, left_under, reseal
 from careline_profile.record.editing import REASON
 from careline_profile.reviews.deciding import VERDICT_REASON
-from careline_profile.testing import KEYRING, Profile, in_force, ref
 from careline_runtime.access.policy import load_access_policy
 from careline_runtime.keyring import CannotOpen, KeyFile, Keyring
 from careline_runtime.settings import ServiceSettings
+from tests.profile.by_hand import KEYRING, Profile, in_force, ref
 
 pytestmark = pytest.mark.stack
 

@@ -29,12 +29,12 @@ from careline_profile.record.editing import Editor
 from careline_profile.record.exporting import Exporter
 from careline_profile.record.search import Search
 from careline_runtime.access.policy import load_access_policy
-from careline_runtime.access.testing import api_in_test
 from careline_runtime.identities import normalise
 from careline_runtime.keyring import KeyFile, Keyring
 from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.testing import StageInTest, fresh_database
+from tests.runtime.by_hand import StageInTest, fresh_database
+from tests.runtime.signed_in import api_in_test
 
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 KEYRING = Keyring(

@@ -34,7 +34,6 @@ from careline_contracts.topics import (
 )
 from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.testing import StageInTest, fresh_database
 from careline_ticketing import messages
 from careline_ticketing.app import Ears
 from careline_ticketing.desk import Customer, Decision, Desk
@@ -42,6 +41,7 @@ from careline_ticketing.handlers import Handlers, news
 from careline_ticketing.model import Clock, Fact, Ticket
 from careline_ticketing.policy import InForce, InForceAt, Policy
 from careline_ticketing.rules.reading import Reading
+from tests.runtime.by_hand import StageInTest, fresh_database
 
 LOADED = load_policy(Policy, package="careline_ticketing", settings=ServiceSettings())
 POLICY = LOADED.policy

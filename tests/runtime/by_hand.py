@@ -1,4 +1,4 @@
-"""What tests of handlers need: a migrated database of one's own, and stages fed by hand."""
+"""A database of one's own, migrated, and a stage on it that is fed by hand: no Kafka."""
 
 import asyncio
 import contextlib

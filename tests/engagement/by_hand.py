@@ -1,4 +1,4 @@
-"""What tests need: the policy as shipped, events as others say them, a stage to hear them."""
+"""An engagement that is fed by hand: real database, shipped playbooks, events as others say."""
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -42,7 +42,7 @@ from careline_engagement.rules import Book, Edition
 from careline_runtime.lanes import LANES
 from careline_runtime.policy import Loaded, load_policy
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.testing import StageInTest, fresh_database
+from tests.runtime.by_hand import StageInTest, fresh_database
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

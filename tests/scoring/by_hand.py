@@ -31,10 +31,10 @@ from careline_contracts.topics import (
 from careline_runtime.followed_policy import BEFORE_ALL, Edition, Timeline
 from careline_runtime.policy import Loaded, load_policy
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.testing import StageInTest, fresh_database
 from careline_scoring.handlers import HEARS, Handlers
 from careline_scoring.policy import ScoringPolicy
 from careline_scoring.rules import Rulebook
+from tests.runtime.by_hand import StageInTest, fresh_database
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEW_YEAR = datetime(2024, 1, 1, 12, tzinfo=SHANGHAI)
