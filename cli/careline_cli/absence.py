@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import CommandError, local_minute, stdout
+from careline_cli.console import AsJson, CommandError, local_minute, stdout
 
 app = typer.Typer(
     help="Who is away, and who has their open work then.\n\nWho hands a customer over for good "
@@ -20,7 +20,6 @@ app = typer.Typer(
 ask = partial(service_api.ask, "engagement")
 
 Owner = Annotated[str, typer.Argument(metavar="OWNER", help="The account manager.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command("list")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from careline_cli.console import progress, stdout
+from careline_cli.console import AsJson, progress, stdout
 from careline_cli.service_api import ask
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ def access() -> None:
 def withdraw(
     subject: Annotated[str, typer.Argument(help="Whose tokens: their `sub`, as the audit has it.")],
     reason: Annotated[str, typer.Option(help="Why, for the audit.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make every token that somebody has worthless, in all services; needs the role admin.
 

@@ -6,14 +6,17 @@ with the hashes on `careline.audit.v1`.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from pydantic import ValidationError
 from rich.table import Table
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from careline_cli.console import local_minute, stdout
+from careline_cli.console import AsJson, local_minute, stdout
 from careline_cli.endpoints import running_servers
 from careline_cli.service_api import ask
 from careline_contracts.events.profile import AuditExtended
@@ -32,8 +35,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command()
@@ -102,12 +103,17 @@ async def _verified(endpoints: Endpoints) -> dict[str, Any]:
     # before the entries: what is added meanwhile is no flaw
     heads = await _published(endpoints.kafka)
     engine = create_engine(endpoints.databases["profile"], service="profile")
+    unreadable: list[Flaw] = []
+    found: list[Entry] = []
     try:
         async with engine.connect() as connection:
             found = [entry async for entry in _entries(connection)]
+    except ProgrammingError as error:
+        # the table or a column is gone, or hidden: that is a finding, not a failure
+        unreadable = [Flaw(1, f"cannot be read: {error.orig}")]
     finally:
         await engine.dispose()
-    wrong: list[Flaw] = list(flaws(found, heads))
+    wrong = [*unreadable, *flaws(found, heads)]
     return {
         "holds": not wrong,
         "entries": len(found),
@@ -139,8 +145,10 @@ async def _published(kafka: str) -> Mapping[int, str]:
         while await consumer.position(partition) < end:
             for records in (await consumer.getmany(timeout_ms=1_000)).values():
                 for record in records:
-                    head = AuditExtended.parse(record.value)
-                    heads.setdefault(head.sequence, head.hash)
+                    # what is none proves as little
+                    with suppress(ValidationError):
+                        head = AuditExtended.parse(record.value)
+                        heads.setdefault(head.sequence, head.hash)
     finally:
         await consumer.stop()
     return heads

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from careline_calendar.definition import Calendar
 from careline_calendar.icalendar_file import NotICalendar, years_of
 from careline_cli import service_api
-from careline_cli.console import CommandError, local_minute, stderr, stdout
+from careline_cli.console import AsJson, CommandError, local_minute, stderr, stdout
 from careline_cli.customer.profile_api import number_of
 from careline_runtime.checked_yaml import read_checked
 from careline_runtime.errors import Misconfigured
@@ -41,7 +41,6 @@ WARN_BEFORE = timedelta(days=60)
 YEARS_AHEAD = 3
 
 YamlFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command()

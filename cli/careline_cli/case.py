@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import copied, local_minute, stdout
+from careline_cli.console import AsJson, copied, local_minute, stdout
 from careline_cli.customer.profile_api import number_of
 
 app = typer.Typer(
@@ -17,8 +17,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 ask = partial(service_api.ask, "engagement")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command("list")

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from careline_cli.checkout import local_stack
-from careline_cli.console import CommandError, progress, stdout
+from careline_cli.console import AsJson, CommandError, progress, stdout
 from careline_cli.endpoints import running_servers
 from careline_contracts.envelope import Envelope, Record, to_headers, to_text
 from careline_contracts.events.operations import ChannelKey, ChannelRegistered
@@ -47,7 +47,6 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="The channel system's name: a-z, 0-9 and -.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command()

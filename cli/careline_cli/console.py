@@ -3,7 +3,7 @@
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.table import Column
 
 stdout = Console()
 stderr = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+"""What every command offers that has something to show."""
 
 
 class Explained(Protocol):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from careline_cli.console import CommandError, stdout
+from careline_cli.console import AsJson, CommandError, stdout
 from careline_contracts.events.touchpoints import CHANNEL_EVENTS
 from careline_contracts.examples import examples
 from careline_contracts.payload import Payload, describe
@@ -26,7 +26,6 @@ app = typer.Typer(
 )
 
 TopicName = Annotated[str, typer.Option("--topic", help="Only this topic.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.callback()

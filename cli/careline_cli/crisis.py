@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import copied, local_minute, stdout
+from careline_cli.console import AsJson, copied, local_minute, stdout
 
 app = typer.Typer(
     help="Crises: problems that many customers have at once.\n\n[bold]Examples[/]\n\n"
@@ -27,7 +27,7 @@ def crisis() -> None:
 def list_crises(
     status: Annotated[Literal["open", "closed"] | None, typer.Option(help="Only these.")] = None,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1_000)] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List crises, the latest first: how grave, whose, how many customers and tickets.
 

@@ -209,6 +209,7 @@ async def _replayed(
             CarelineClient(endpoints.services["ingest"], key=key, say=meter.say) as client,
             Pipeline(endpoints) as pipeline,
         ):
+            await pipeline.refuse_time_as_it_passes()
 
             async def tick(end: datetime) -> None:
                 await pipeline.drain()

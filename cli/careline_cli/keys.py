@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.table import Table
 
 from careline_cli.checkout import local_stack
-from careline_cli.console import CommandError, progress, stdout
+from careline_cli.console import AsJson, CommandError, progress, stdout
 from careline_cli.endpoints import running_servers
 from careline_contracts.topics import CATALOGUE, RAW
 from careline_localstack import Endpoints
@@ -46,7 +46,6 @@ app = typer.Typer(
 
 Result = TypeVar("Result")
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="A key's id, as `list` shows it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command("list")

@@ -84,6 +84,23 @@ class Pipeline:
         found = await asyncio.gather(*(self.get(service, "/status") for service in self.services))
         return dict(zip(self.services, found, strict=True))
 
+    async def refuse_time_as_it_passes(self) -> None:
+        """Raises `CommandError` unless every service's clock is ours to move."""
+        try:
+            statuses = await self.statuses()
+        except httpx.HTTPError as error:
+            raise CommandError(
+                "Not every service answers.",
+                why=str(error),
+                fix="careline status shows what runs, careline up --clock replay starts it.",
+            ) from error
+        if running := [name for name, status in statuses.items() if not status["is_replay"]]:
+            raise CommandError(
+                "The clock of this stack cannot be moved: it runs.",
+                why=f"{', '.join(running)}: time as it passes.",
+                fix="careline down, then careline up --clock replay; or leave --replay-clock out.",
+            )
+
     async def tick(self, now: datetime, *, timeout_seconds: float = 600) -> None:
         """Moves the replay clock to `now`, and returns when all that this causes has happened."""
         last = [service for service in DECIDES_LAST if service in self.services]

@@ -52,4 +52,4 @@ def _words(service: str, answer: httpx.Response) -> str:
     except ValueError:
         return f"{service.capitalize()} answers {answer.status_code}."
     flaws = [f"{flaw['pointer']}: {flaw['detail']}" for flaw in problem.get("errors", ())]
-    return ". ".join(part for part in (problem["title"], problem["detail"], *flaws) if part)
+    return ". ".join((problem["detail"], *flaws))

@@ -1,18 +1,17 @@
 """`careline status`: what runs, on which port and pid, and whether it answers."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import psutil
-import typer
 from rich.table import Table
 
 from careline_cli.checkout import local_stack
-from careline_cli.console import stdout
+from careline_cli.console import AsJson, stdout
 from careline_localstack.server import Server
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show every server and service of this home: state, address, pid, memory.
 

@@ -14,7 +14,7 @@ from typing import Annotated, get_args
 import typer
 
 from careline_cli.checkout import local_stack
-from careline_cli.console import CommandError, progress, stdout
+from careline_cli.console import AsJson, CommandError, progress, stdout
 from careline_runtime.access.issuers import LocalIssuer
 from careline_runtime.access.policy import Role
 
@@ -31,7 +31,7 @@ def token(
         str | None, typer.Option(help="Who calls, as the audit will name them; default: you.")
     ] = None,
     minutes: Annotated[int, typer.Option(min=1, max=MOST_MINUTES, help="How long it lives.")] = 60,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print a bearer token that the services of this home take.
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from careline_cli.console import progress, stdout
+from careline_cli.console import AsJson, progress, stdout
 from careline_cli.service_api import ask
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ def enroll(
     code: Annotated[
         str | None, typer.Option(help="A code of the second factor that works now, if one does.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a secret for an authenticator app; it is shown only now.
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from careline_cli import service_api
-from careline_cli.console import stdout
+from careline_cli.console import AsJson, stdout
 
 WORDS = {
     "not_enough_data": "not enough data to say anything",
@@ -18,7 +18,7 @@ WORDS = {
 
 def uplift(
     playbook: Annotated[str, typer.Argument(metavar="PLAYBOOK")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what a playbook achieved over doing nothing, with a 95 % interval.
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from careline_cli.app import app
 from careline_cli.ticket import command
-from careline_cli.ticket.view import WORDS
+from careline_cli.ticket.view import _MARKS, WORDS
 
 TICKET: dict[str, Any] = {
     "ticket": "T4QGKZ7NTXY6W2",
@@ -119,3 +119,8 @@ def test_days_that_are_alike_are_one_line_with_the_sum_of_their_time(
 @pytest.mark.parametrize("language", WORDS)
 def test_a_list_names_each_ticket(language: str) -> None:
     assert run("list", "--language", language).count("T4QGKZ7NTXY6W2") == 3
+
+
+def test_a_list_says_what_became_of_promises_without_colours_too() -> None:
+    clock = TICKET["clocks"][0]
+    assert run("list").count(f"{_MARKS[clock['verdict']]} {clock['target']}") == 3

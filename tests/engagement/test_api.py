@@ -76,7 +76,10 @@ async def test_one_case_with_its_steps(http: httpx.AsyncClient, engagement: Enga
     }
     assert steps["cause"]["detail"] == "price"
     missing = await http.get("/v1/cases/A-retention-9")
-    assert (missing.status_code, missing.json()["title"]) == (404, "there is no case A-retention-9")
+    assert (missing.status_code, missing.json()["detail"]) == (
+        404,
+        "there is no case A-retention-9",
+    )
 
 
 async def test_the_sums(http: httpx.AsyncClient, engagement: Engagement) -> None:

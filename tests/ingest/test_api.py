@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +15,10 @@ from aiokafka.errors import KafkaConnectionError
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 
+import careline_ingest
 from careline_contracts.envelope import from_headers
 from careline_ingest.api import BATCH, STRUCTURED
+from careline_ingest.rules import Code
 from tests.ingest.conftest import IS_BATCH, IS_STRUCTURED, URL
 
 Purchase = Callable[..., dict[str, Any]]
@@ -192,6 +196,20 @@ class TestASingleEvent:
                 "bad_encoding",
                 id="a header that is not UTF-8",
             ),
+            pytest.param(
+                b'{"specversion": "1.0"}',
+                {"content-type": "application/json"},
+                400,
+                "missing_attribute",
+                id="structured, and called application/json",
+            ),
+            pytest.param(
+                b'{"specversion": "1.0"}',
+                {"content-type": "application/x-www-form-urlencoded"},
+                415,
+                "unsupported_content_type",
+                id="as curl sends it unless told otherwise",
+            ),
         ],
     )
     async def test_that_cannot_be_read_is_a_problem(
@@ -200,6 +218,21 @@ class TestASingleEvent:
         answer = await http.post(URL, content=body, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert answer.headers["content-type"] == "application/problem+json"
+
+    async def test_without_a_mode_is_told_which_content_type_to_send(
+        self, http: httpx.AsyncClient, a_purchase: Purchase
+    ) -> None:
+        answer = await http.post(URL, content=json.dumps(a_purchase(id="1")))
+        assert "application/cloudevents+json" in answer.json()["detail"]
+
+
+def test_every_code_is_explained_on_the_page() -> None:
+    service = Path(careline_ingest.__file__).parent
+    sources = "".join(path.read_text() for path in service.glob("*.py"))
+    said = set(re.findall(r"""(?:UnreadableBody\(\d+, |NotLetIn\(\s*|code=)"(\w+)\"""", sources))
+    assert {"timeout", "missing_key", "rate_limited"} <= said, "the pattern finds them"
+    page = (service.parent / "README.md").read_text()
+    assert not [code for code in said | set(Code) if f"`{code}`" not in page]
 
 
 class TestABatch:

@@ -33,7 +33,7 @@ from careline_runtime.sealed_letter import open_dead_letter, seal_dead_letter
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.setup import create_topics
-from careline_runtime.stages import Transforms, TransformStage
+from careline_runtime.transforming import Transforms, TransformStage
 
 
 class FakePublisher(Protocol):

@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-from careline_cli.load import ACCEPTED, DUPLICATE, POISONS, Load, records
 from careline_ingest.cloudevents import from_record
 from careline_ingest.edge import Edge
 from careline_ingest.rules import Rejected
+from tests.journeys.faults.load import ACCEPTED, DUPLICATE, POISONS, Load, records
 
 
 def test_every_record_is_judged_as_the_load_expects(edge: Edge) -> None:

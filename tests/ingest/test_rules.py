@@ -190,6 +190,9 @@ def test_every_type_that_channels_may_say_is_known() -> None:
             id="another charset",
         ),
         pytest.param(
+            {"data_base64": "e30="}, Code.INVALID_ATTRIBUTE, "/data_base64", id="data twice"
+        ),
+        pytest.param(
             {"data": ..., "data_base64": "%%%"},
             Code.BAD_ENCODING,
             "/data_base64",

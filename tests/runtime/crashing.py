@@ -21,7 +21,7 @@ from careline_runtime.consumer import Consumer
 from careline_runtime.outbox import Relay
 from careline_runtime.publisher import Publisher
 from careline_runtime.service import Service
-from careline_runtime.stages import Transforms
+from careline_runtime.transforming import Transforms
 from careline_runtime.unit_of_work import Unit
 from tests.containers import OnlyEndpoints
 from tests.runtime.echo import NOON, Echo

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 import structlog
 
-from careline_runtime.stages import bisect
+from careline_runtime.bisecting import bisect
 
 BATCH = 2_000
 ATTEMPTS = 3

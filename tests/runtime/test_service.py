@@ -5,12 +5,13 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 from aiokafka import ConsumerRecord
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
 from sqlalchemy import text
 
 from careline_contracts.envelope import Envelope, Record, to_headers
@@ -21,7 +22,7 @@ from careline_runtime.database import create_engine
 from careline_runtime.errors import Misconfigured
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.stages import Transforms
+from careline_runtime.transforming import Transforms
 from tests.runtime.echo import NOON, Echo, free_port, publish, published, read, running
 from tests.waiting import until
 
@@ -152,18 +153,84 @@ async def test_a_taken_port_is_told_with_the_variable_that_chooses_another() -> 
         await service.serve()
 
 
-async def test_a_flaw_in_a_request_is_pointed_at_in_a_problem() -> None:
+@asynccontextmanager
+async def answering(routes: APIRouter) -> AsyncIterator[httpx.AsyncClient]:
+    app = httpx.ASGITransport(a_service_without_servers(routes).http, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=app, base_url="http://test") as http:
+        yield http
+
+
+@pytest.fixture
+def customers() -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/customers")
     async def customers(limit: int) -> int:
-        return limit
+        if limit > 100:
+            raise HTTPException(403, "a hundred is enough for you")
+        return 100 // limit
 
-    app = httpx.ASGITransport(a_service_without_servers(routes).http)
-    async with httpx.AsyncClient(transport=app, base_url="http://test") as http:
+    return routes
+
+
+async def test_a_flaw_in_a_request_is_pointed_at_in_a_problem(customers: APIRouter) -> None:
+    async with answering(customers) as http:
         answer = await http.get("/customers", params={"limit": "many"})
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     [flaw] = answer.json()["errors"]
     assert (flaw["in"], flaw["pointer"]) == ("query", "/limit")
     assert "integer" in flaw["detail"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "status", "title", "words"),
+    [
+        pytest.param(101, 403, "Forbidden", "a hundred is enough for you", id="refused"),
+        pytest.param(0, 500, "Internal Server Error", "mistake", id="a bug of ours"),
+    ],
+)
+async def test_a_problem_is_named_by_its_status_and_says_in_detail_what_it_is(
+    customers: APIRouter, limit: int, status: int, title: str, words: str
+) -> None:
+    async with answering(customers) as http:
+        answer = await http.get("/customers", params={"limit": limit})
+    told = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (told["type"], told["status"], told["title"]) == ("about:blank", status, title)
+    assert words in told["detail"]
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(
+    ("asked", "value"),
+    [
+        pytest.param("SELECT CAST(:value AS text)", "a\0b", id="in a text"),
+        pytest.param("SELECT CAST(:value AS jsonb)", '"a\\u0000b"', id="in JSON"),
+    ],
+)
+async def test_a_character_that_no_database_keeps_is_the_askers_mistake(
+    database_url: str, asked: str, value: str
+) -> None:
+    engine = create_engine(database_url, service="test")
+    routes = APIRouter()
+
+    @routes.get("/customers")
+    async def customers() -> None:
+        async with engine.connect() as connection:
+            await connection.execute(text(asked), {"value": value})
+
+    async with answering(routes) as http:
+        answer = await http.get("/customers")
+    await engine.dispose()
+    assert (answer.status_code, "NUL" in answer.json()["detail"]) == (422, True)
+
+
+async def test_the_page_of_the_interface_describes_refusals_as_they_are(
+    customers: APIRouter,
+) -> None:
+    async with answering(customers) as http:
+        page = (await http.get("/openapi.json")).json()
+    answers = page["paths"]["/customers"]["get"]["responses"]
+    assert list(answers) == ["200", "default"]
+    assert list(answers["default"]["content"]) == ["application/problem+json"]

@@ -21,7 +21,7 @@ from careline_runtime.batch import Heard, Hears
 from careline_runtime.errors import Misconfigured
 from careline_runtime.http import create_app
 from careline_runtime.service import Service
-from careline_runtime.stages import Transforms, TransformStage
+from careline_runtime.transforming import Transforms, TransformStage
 from careline_runtime.unit_of_work import Unit
 from tests.runtime.by_hand import StageInTest, fresh_database
 

@@ -35,9 +35,9 @@ from careline_contracts.topics import (
 from careline_runtime.policy import load_policy
 from careline_runtime.settings import ServiceSettings
 from careline_ticketing import messages
-from careline_ticketing.app import Ears
 from careline_ticketing.desk import Customer, Decision, Desk
-from careline_ticketing.handlers import Handlers, news
+from careline_ticketing.handlers import Handlers
+from careline_ticketing.hearing import Ears, news
 from careline_ticketing.model import Clock, Fact, Ticket
 from careline_ticketing.policy import InForce, InForceAt, Policy
 from careline_ticketing.rules.reading import Reading

@@ -8,7 +8,7 @@ import pytest
 
 from careline_contracts.events.ticketing import TicketActed, TicketRated
 from careline_contracts.topics import TICKET_ACTIONS
-from careline_ticketing import actions
+from careline_ticketing import actions_api
 from tests.runtime.signed_in import api_in_test, signed_in
 from tests.ticketing.by_hand import (
     POLICY,
@@ -25,7 +25,9 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 async def client(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
-    routes = actions.router(stage.stage.unit, stage.handlers, always(POLICY), lambda: at(hours=3))
+    routes = actions_api.router(
+        stage.stage.unit, stage.handlers, always(POLICY), lambda: at(hours=3)
+    )
     transport = httpx.ASGITransport(app=api_in_test(routes))
     headers = signed_in("agent", "li")
     async with httpx.AsyncClient(
@@ -119,6 +121,22 @@ async def test_what_is_refused_leaves_no_trace(
 
     assert answer.status_code == status
     assert await stage.records() == before
+
+
+async def test_who_is_refused_hears_what_may_be_done_in_words_of_the_interface(
+    stage: Stage, client: httpx.AsyncClient
+) -> None:
+    ticket = await the_ticket(stage)
+
+    desk = await client.post(f"/v1/tickets/{ticket}/resume", json={})
+    [state] = (await stage.states()).values()
+    own = await client.post(
+        f"/v1/customers/{state.customer}/tickets/{ticket}/rate", json={"score": 9}
+    )
+
+    every_day = "reply, respond, fix, pause, assign, prioritise, note, link, resolve, close"
+    assert desk.json()["detail"] == f"a ticket that is open takes: {every_day}"
+    assert own.json()["detail"] == "a ticket that is open takes: reply"
 
 
 async def test_acts_of_one_instant_count_in_the_order_in_which_they_were_done(

@@ -44,7 +44,7 @@ def present() -> Present:
 
 @pytest.fixture
 async def client(stage: Stage, present: Present) -> AsyncIterator[httpx.AsyncClient]:
-    app = api_in_test(api.router(lambda: stage.engine.connect(), present, always(POLICY)))
+    app = api_in_test(api.router(lambda: stage.engine.connect(), always(POLICY), present))
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://ticketing") as client:
         yield client

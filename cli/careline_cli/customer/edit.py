@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from careline_cli.console import stdout
+from careline_cli.console import AsJson, stdout
 from careline_cli.customer import profile_api
 from careline_cli.customer.profile_api import ask, number_of
-from careline_cli.customer.show import AsJson, Name
+from careline_cli.customer.show import Name
 
 
 def edit(

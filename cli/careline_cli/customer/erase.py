@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import progress, stdout
+from careline_cli.console import AsJson, progress, stdout
 from careline_cli.customer import profile_api
 from careline_cli.customer.profile_api import ask, number_of
 
@@ -18,16 +18,16 @@ def erase(
     reason: Annotated[
         str,
         typer.Option(callback=profile_api.reason, help="Why, for the audit: a letter, a ticket."),
-    ],
+    ] = "asked to be forgotten",
     wait_seconds: Annotated[
         int, typer.Option(min=0, help="How long to wait for every service's answer.")
     ] = 60,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Forget a customer in every service and compacted topic, for ever; prints the receipt.
 
-    Asked again, it shows the same receipt. Needs the role supervisor or admin. Exit code 1 while a
-    service has not answered.
+    Asked again for the number, it shows the same receipt. Needs the role supervisor or admin. Exit
+    code 1 while a service has not answered.
 
     [bold]Examples[/]
 

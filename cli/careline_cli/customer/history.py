@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from careline_cli.console import local_minute, stdout
+from careline_cli.console import AsJson, local_minute, stdout
 from careline_cli.customer.profile_api import ask, number_of
-from careline_cli.customer.show import AsJson, Name
+from careline_cli.customer.show import Name
 
 
 def history(

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import local_minute, stdout
+from careline_cli.console import AsJson, local_minute, stdout
 from careline_cli.customer import profile_api
 from careline_cli.customer.profile_api import ask, number_of, short_name
-from careline_cli.customer.show import AsJson, Name
+from careline_cli.customer.show import Name
 
 Reason = Annotated[
     str,

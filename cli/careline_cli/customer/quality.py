@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import stdout, writable
+from careline_cli.console import AsJson, stdout, writable
 from careline_cli.customer.profile_api import ask
-from careline_cli.customer.show import AsJson
 
 MEASURES = ("completeness", "validity", "uniqueness", "freshness", "accuracy")
 

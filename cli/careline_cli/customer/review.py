@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import local_minute, stdout
+from careline_cli.console import AsJson, local_minute, stdout
 from careline_cli.customer import profile_api
 from careline_cli.customer.links import Reason, table_of, verdicts_on
 from careline_cli.customer.profile_api import ask, short_name
-from careline_cli.customer.show import AsJson, rows_of
+from careline_cli.customer.show import rows_of
 
 app = typer.Typer(
     help="Links that a rule holds: two people, or one? A person decides.\n\n[bold]Examples[/]\n\n"

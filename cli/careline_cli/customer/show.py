@@ -7,11 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import local_minute, stdout
+from careline_cli.console import AsJson, local_minute, stdout
 from careline_cli.customer.profile_api import ask, number_of, short_name
 
 Name = Annotated[str, typer.Argument(help="A customer number, or an identity: phone:+86139…")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 INSTANTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 """A day, or an instant; without an offset it is this machine's time."""
 

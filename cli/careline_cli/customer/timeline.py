@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import local_minute, stdout
+from careline_cli.console import AsJson, local_minute, stdout
 from careline_cli.conversions import in_words
 from careline_cli.customer.profile_api import ask, number_of, short_name
-from careline_cli.customer.show import INSTANTS, AsJson, Name, instant
+from careline_cli.customer.show import INSTANTS, Name, instant
 from careline_contracts.payload import short_type
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from careline_cli.checkout import local_stack
-from careline_cli.console import CommandError, stderr, stdout
+from careline_cli.console import AsJson, CommandError, stderr, stdout
 from careline_cli.deadletter.content import (
     ask_editor,
     difference,
@@ -45,7 +45,6 @@ app = typer.Typer(
 
 Service = Annotated[str | None, typer.Option(help=f"Only of one service: {', '.join(SERVICES)}.")]
 Reason = Annotated[str | None, typer.Option(help="Only with this reason.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command("list")

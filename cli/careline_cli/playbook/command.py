@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from careline_cli.case import list_cases
-from careline_cli.console import CommandError, local_minute, progress, show_yaml, stdout
+from careline_cli.console import AsJson, CommandError, local_minute, progress, show_yaml, stdout
 from careline_cli.endpoints import running_servers
 from careline_cli.playbook.log import records
 from careline_cli.policy import models, published
@@ -40,7 +40,6 @@ SHOWN = 20
 File = Annotated[
     Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="An engagement policy.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from careline_cli.console import CommandError, progress, show_yaml, stdout, writable
+from careline_cli.console import AsJson, CommandError, progress, show_yaml, stdout, writable
 from careline_cli.endpoints import running_servers
 from careline_cli.policy import backtest, models, published
 from careline_cli.policy.checking import answered_as_json, holds
@@ -51,7 +51,6 @@ From = Annotated[
     typer.Option("--from", help="In force from this instant (RFC 3339); default: in 5 seconds."),
 ]
 Note = Annotated[str, typer.Option(help="Why, for those who read the history.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 
 
 @app.command()

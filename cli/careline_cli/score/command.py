@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from careline_cli import service_api
-from careline_cli.console import stdout
+from careline_cli.console import AsJson, stdout
 from careline_cli.customer.profile_api import number_of
 from careline_cli.score.events import add_events
 from careline_cli.score.finding import find
@@ -27,7 +27,6 @@ Name = Annotated[
     str,
     typer.Argument(metavar="CUSTOMER", help="A customer number, or an identity: phone:+86139…"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 AsOf = Annotated[
     datetime | None,
     typer.Option(

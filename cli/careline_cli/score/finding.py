@@ -8,8 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import copied, stdout
-from careline_cli.score.movements import AsJson
+from careline_cli.console import AsJson, copied, stdout
 from careline_contracts.events.scoring import Need, Risk, Tier, Value
 
 ask = partial(service_api.ask, "scoring")

@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import stdout
-from careline_cli.score.movements import AsJson, Month
+from careline_cli.console import AsJson, stdout
+from careline_cli.score.movements import Month
 from careline_cli.score.view import money
 
 ask = partial(service_api.ask, "scoring")

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from careline_cli import service_api
-from careline_cli.console import progress, stdout
+from careline_cli.console import AsJson, progress, stdout
 
 ask = partial(service_api.ask, "scoring")
 
@@ -18,7 +18,6 @@ ORDER = (
 )
 """As people list tiers and verdicts; values of other tags follow in alphabetical order."""
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Days = Annotated[int, typer.Option("--days", min=1, max=31, help="How far ahead.")]
 Limit = Annotated[
     int, typer.Option("--limit", min=0, max=10_000, help="How many customers, the first due.")

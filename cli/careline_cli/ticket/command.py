@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from careline_cli import service_api
-from careline_cli.console import stdout
+from careline_cli.console import AsJson, stdout
 from careline_cli.ticket.view import listed, shown
 from careline_contracts.events.ticketing import Level, TicketStatus
 
@@ -21,7 +21,6 @@ ask = partial(service_api.ask, "ticketing")
 
 PAGE = 1_000
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Language = Annotated[Literal["en", "zh"], typer.Option("--language", help="Of the words around.")]
 
 

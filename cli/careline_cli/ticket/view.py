@@ -35,6 +35,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 _COLOURS = {"met": "green", "missed": "red", "running": "default", "paused": "yellow"}
+_MARKS = {"met": "✓", "missed": "✗", "running": "…", "paused": "‖"}
+"""The same where there are no colours, or none that somebody tells apart."""
 
 
 def listed(tickets: Iterable[Mapping[str, Any]], language: str) -> RenderableType:
@@ -49,7 +51,7 @@ def listed(tickets: Iterable[Mapping[str, Any]], language: str) -> RenderableTyp
             one["status"],
             local_minute(one["opened_at"]),
             escape(one["team"] or one["agent"] or "–"),
-            " ".join(_coloured(clock["target"], clock["verdict"]) for clock in one["clocks"]),
+            " ".join(_marked(clock["target"], clock["verdict"]) for clock in one["clocks"]),
         )
     return table if table.rows else WORDS[language]["none"]
 
@@ -129,5 +131,5 @@ def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _coloured(words: str, verdict: str) -> str:
-    return f"[{_COLOURS[verdict]}]{words}[/]"
+def _marked(words: str, verdict: str) -> str:
+    return f"[{_COLOURS[verdict]}]{_MARKS[verdict]} {words}[/]"

@@ -30,6 +30,8 @@ def reason_of(flaw: ErrorDetails) -> str:
     return flaw["msg"].removeprefix("Value error, ")
 
 
+# of a text and of JSON: PostgreSQL keeps every character but U+0000
+_NUL_SQLSTATES = frozenset({"22021", "22P05"})
 # deadlock, serialization, lock timeout: the same unit succeeds on the next try
 _RETRIABLE_SQLSTATES = frozenset({"40P01", "40001", "55P03"})
 # connection, resources, operator intervention (shutdown, crash recovery): wait for the server
@@ -43,7 +45,7 @@ def is_infrastructure(error: BaseException) -> bool:
     if isinstance(error, (KafkaConnectionError, KafkaTimeoutError)):
         return True
     if isinstance(error, DBAPIError):
-        state = str(getattr(error.orig, "sqlstate", "") or "")
+        state = _sqlstate(error)
         return (
             error.connection_invalidated
             or state in _RETRIABLE_SQLSTATES
@@ -52,3 +54,12 @@ def is_infrastructure(error: BaseException) -> bool:
     if isinstance(error, KafkaError):
         return bool(getattr(error, "retriable", False))
     return isinstance(error, (ConnectionError, OSError, asyncio.TimeoutError))
+
+
+def holds_nul(error: BaseException) -> bool:
+    """Whether a text was refused for a NUL character: who sent it has to leave that out."""
+    return isinstance(error, DBAPIError) and _sqlstate(error) in _NUL_SQLSTATES
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", "") or "")

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -17,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from careline_runtime import tracing
 from careline_runtime.bounded_heads import BoundedHeads
-from careline_runtime.errors import Misconfigured, TryLater, is_infrastructure, reason_of
+from careline_runtime.errors import Misconfigured, TryLater, holds_nul, is_infrastructure, reason_of
 from careline_runtime.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -27,12 +28,45 @@ log = structlog.get_logger(__name__)
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+ANY_PROBLEM = {
+    "description": "Refused, or not possible now: `detail` says why",
+    "content": {
+        PROBLEM: {
+            "schema": {
+                "title": "Problem (RFC 9457)",
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "instance": {"type": "string"},
+                    "errors": {
+                        "type": "array",
+                        "description": "Of a request that is not as it is described: each flaw",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "in": {"type": "string"},
+                                "pointer": {"type": "string"},
+                                "detail": {"type": "string"},
+                            },
+                        },
+                    },
+                },
+            }
+        }
+    },
+}
+"""What every other answer is, in words of OpenAPI."""
 
 
-def problem(status: int, title: str, detail: str = "", **more: Any) -> Response:
-    """An RFC 9457 problem."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    return JSONResponse(body, status_code=status, media_type=PROBLEM)
+def problem(status: int, detail: str, **more: Any) -> Response:
+    """An RFC 9457 problem: of no type but its status, whose name is the title; `detail` has words
+    on this one."""
+    named = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    return JSONResponse({**named, "detail": detail, **more}, status_code=status, media_type=PROBLEM)
 
 
 def create_app(service: "Service") -> FastAPI:
@@ -41,6 +75,7 @@ def create_app(service: "Service") -> FastAPI:
         title=f"Careline {service.name}",
         version="1",
         description="`GET /policy` is the policy in force." if service.policy else "",
+        responses={"default": ANY_PROBLEM},
     )
 
     app.state.access = service.access
@@ -58,12 +93,20 @@ def create_app(service: "Service") -> FastAPI:
         flaws = [_flaw(flaw["loc"], reason_of(flaw)) for flaw in error.errors()]
         return problem(422, "invalid request", instance=request.url.path, errors=flaws)
 
+    @app.exception_handler(Exception)
+    async def own_up(request: Request, error: Exception) -> Response:
+        # uvicorn logs the traceback: the error goes on to it
+        words = "this service made a mistake; its log has the traceback"
+        return problem(500, words, instance=request.url.path)
+
     async def come_again(request: Request, error: Exception) -> Response:
+        if holds_nul(error):
+            return problem(422, "a text holds a NUL character", instance=request.url.path)
         if not is_infrastructure(error):
             raise error
         log.warning("request.not_answered", path=request.url.path, error=type(error).__name__)
         words = "a server that this service needs is away; ask again"
-        response = problem(503, "not available", words, instance=request.url.path)
+        response = problem(503, words, instance=request.url.path)
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return response
 
@@ -73,14 +116,12 @@ def create_app(service: "Service") -> FastAPI:
     @app.get("/health/live", tags=["operations"], summary="The process runs and makes progress")
     async def live() -> Response:
         reason = service.stalled
-        return problem(503, "stalled", reason) if reason else PlainTextResponse("live\n")
+        return problem(503, reason) if reason else PlainTextResponse("live\n")
 
     @app.get("/health/ready", tags=["operations"], summary="Events and requests are being taken")
     async def ready() -> Response:
-        if not service.is_ready:
-            return problem(503, "not ready", service.waits_for or "starting or stopping")
-        if service.waits_for:
-            return problem(503, "not ready", service.waits_for)
+        if service.waits_for or not service.is_ready:
+            return problem(503, service.waits_for or "starting or stopping")
         return PlainTextResponse("ready\n")
 
     @app.get("/metrics", tags=["operations"], summary="Prometheus metrics")

@@ -80,14 +80,6 @@ policies_late = Counter(
 infrastructure_waits = Counter(
     "careline_infrastructure_waits_total", "Times that a server was away and waited for."
 )
-
-
-def total(counter: Counter) -> int:
-    """What a counter has come to, over all its labels."""
-    [family] = counter.collect()
-    return int(sum(s.value for s in family.samples if s.name.endswith("_total")))
-
-
 requests_refused = Counter(
     "careline_requests_refused_total",
     "Requests to an API that came without a token, with a bad one, or without the permission.",
@@ -97,3 +89,9 @@ events_of_erased = Counter(
     "careline_events_of_erased_total",
     "Events left out because their customer was erased: late, replayed, or on their way.",
 )
+
+
+def total(counter: Counter) -> int:
+    """What a counter has come to, over all its labels."""
+    [family] = counter.collect()
+    return int(sum(s.value for s in family.samples if s.name.endswith("_total")))

@@ -40,15 +40,9 @@ from careline_runtime.outbox import Relay
 from careline_runtime.progress import Progress
 from careline_runtime.publisher import Publisher
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.stages import (
-    Fire,
-    Handle,
-    Stage,
-    TransactionalStage,
-    Transforms,
-    TransformStage,
-)
+from careline_runtime.stages import Fire, Handle, Stage, TransactionalStage
 from careline_runtime.state_topic import StateTopic
+from careline_runtime.transforming import Transforms, TransformStage
 from careline_runtime.unit_of_work import Unit
 from careline_runtime.waiting import until_up
 
@@ -229,6 +223,7 @@ class Service:
         result: dict[str, Any] = {
             "service": self.name,
             "clock": to_text(self.clock.now()),
+            "is_replay": self.clock.is_replay,
             "policy_version": self.policy_version,
             "positions": {f"{t}-{p}": o for (t, p), o in self._consumer.positions.items()},
             "events": _counts(),

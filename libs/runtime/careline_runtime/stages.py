@@ -1,31 +1,27 @@
-"""What happens to a batch: a unit of work in PostgreSQL, or a transformation straight to Kafka.
+"""What happens to a batch: it becomes units of work in PostgreSQL, exactly once in effect.
 
-Both wait as long as a server is away, try a failed batch again, and bisect one that fails again
-until the poison record stands alone in the dead letters and the rest has gone on, in order.
+It waits as long as a server is away. A batch that fails is tried again and bisected, until the
+poison record stands alone in the dead letters and the rest has gone on, in order.
 """
 
 import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 
 import structlog
 from aiokafka import ConsumerRecord
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from careline_contracts.envelope import Record, traceparent_of
-from careline_contracts.topics import Topic
 from careline_runtime import inbox, metrics, timers, tracing
 from careline_runtime.batch import Heard, Hears, Poison, read
-from careline_runtime.dead_letter import Streak, dead_letter
+from careline_runtime.bisecting import bisect, side_by_side
+from careline_runtime.dead_letter import Streak
 from careline_runtime.errors import InvalidMessage
 from careline_runtime.lanes import LANES, lanes
-from careline_runtime.publisher import Publisher
-from careline_runtime.sealed_letter import FinishLetter
 from careline_runtime.unit_of_work import Unit
 from careline_runtime.waiting import until_up
 
@@ -33,16 +29,9 @@ log = structlog.get_logger(__name__)
 
 Handle = Callable[[Unit, Sequence[Heard]], Awaitable[None]]
 Fire = Callable[[Unit, Sequence[timers.Due]], Awaitable[None]]
-Transform = Callable[[Sequence[ConsumerRecord]], Awaitable[Sequence[Record]]]
 
 DUE_A_UNIT = 500
 PUT_OFF_HOURS = 1
-RECORDS_A_SLICE = 1_000
-"""Of a transformation: while Kafka stores one slice the next is made. To wait for the whole batch
-was a fifth of ingest's time."""
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Stage(Protocol):
@@ -52,47 +41,6 @@ class Stage(Protocol):
     """How many times the most events of one unit of work it takes at once."""
 
     async def settle(self, records: Sequence[ConsumerRecord]) -> None: ...
-
-
-async def bisect(
-    items: Sequence[Item],
-    unit: Callable[[Sequence[Item]], Awaitable[None]],
-    give_up: Callable[[Item, Exception], Awaitable[None]],
-    *,
-    attempts: int,
-) -> None:
-    """Settles `items` in order: together if it can be, else in halves, down to one.
-
-    One alone is tried `attempts` times before it is given up. Several are tried again as halves: to
-    try them once more together made a poison cost its batch five times its time instead of three.
-    """
-    failure: Exception | None = None
-    for attempt in range(attempts if len(items) == 1 else 1):
-        try:
-            await until_up(lambda: unit(items))
-        except Exception as error:
-            failure = error
-            metrics.unit_retries.labels(type(error).__name__).inc()
-            log.warning("unit.failed", events=len(items), attempt=attempt + 1, exc_info=error)
-            if isinstance(error, InvalidMessage) and len(items) == 1:
-                break
-        else:
-            return
-    if len(items) == 1 and failure is not None:
-        await give_up(items[0], failure)
-        return
-    middle = len(items) // 2
-    await bisect(items[:middle], unit, give_up, attempts=attempts)
-    await bisect(items[middle:], unit, give_up, attempts=attempts)
-
-
-async def side_by_side(works: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
-    """What all of them return; the first failure is raised when none is at work any more."""
-    results = await asyncio.gather(*works, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if not isinstance(result, BaseException)]
 
 
 class _Fired(NamedTuple):
@@ -315,64 +263,3 @@ class TransactionalStage:
         if self._measure_latency and heard:
             waited = datetime.now(UTC) - heard[-1].envelope.recorded_at
             metrics.end_to_end_seconds.observe(waited.total_seconds())
-
-
-@dataclass(frozen=True)
-class Transforms:
-    """What a service without a database makes of the records of some topics."""
-
-    topics: Sequence[Topic]
-    transform: Transform
-    finish_letter: FinishLetter
-    """For a record that `transform` fails on; what it puts aside itself is its own to finish."""
-
-
-class TransformStage:
-    """Records turned into other records without state of its own; published before it returns.
-
-    A crash in between publishes the same records once more, under the same ids.
-    """
-
-    # there is no transaction that should be short, and at the end of a batch nothing is made while
-    # Kafka stores the last slice and the offsets: a tenth of the time at 2,000 records, 4 % at four
-    # times as many
-    units_a_poll = 6
-
-    def __init__(
-        self, publisher: Publisher, transforms: Transforms, *, service: str, attempts: int
-    ) -> None:
-        self._publisher = publisher
-        self._transforms = transforms
-        self._service = service
-        self._attempts = attempts
-
-    async def settle(self, records: Sequence[ConsumerRecord]) -> None:
-        await bisect(records, self._unit, self._give_up, attempts=self._attempts)
-
-    async def _unit(self, records: Sequence[ConsumerRecord]) -> None:
-        started = time.perf_counter()
-        with tracing.processing(records, service=self._service):
-            await self._publish_as_made(records)
-        metrics.unit_seconds.labels("events").observe(time.perf_counter() - started)
-        metrics.unit_events.observe(len(records))
-        metrics.last_progress.set_to_current_time()
-
-    async def _publish_as_made(self, records: Sequence[ConsumerRecord]) -> None:
-        """Publishes slice by slice, and in order: one leaves when Kafka has the one before."""
-        made: Sequence[Record] = ()
-        for start in range(0, len(records), RECORDS_A_SLICE):
-            _, made = await asyncio.gather(
-                self._publisher.publish(made),
-                self._transforms.transform(records[start : start + RECORDS_A_SLICE]),
-            )
-            # not those that came in: a trace may begin here
-            tracing.link(map(traceparent_of, made))
-        await self._publisher.publish(made)
-
-    async def _give_up(self, record: ConsumerRecord, failure: Exception) -> None:
-        detail = f"{type(failure).__name__}; see the service's log"
-        letter = dead_letter(record, self._service, reason="handler_failed", detail=detail)
-        finished = self._transforms.finish_letter(letter)
-        await until_up(lambda: self._publisher.publish([finished]))
-        metrics.dead_letters.labels(record.topic, "handler_failed").inc()
-        log.error("record.dead_lettered", topic=record.topic, offset=record.offset)

@@ -4,6 +4,7 @@ Ids are made of the case's id and its version or step, so every replay says the 
 names. Of a case that is held out nothing is said: nobody may treat it as a case.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from careline_contracts.envelope import Envelope
@@ -46,7 +47,11 @@ _OFFER_HELD = {
 }
 
 
-def announce(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
+AsksContext = Callable[[], Context]
+"""Most moves are said without it, and it takes as long as saying them."""
+
+
+def announce(unit: Unit, news: News, playbook: Playbook, context: AsksContext) -> None:
     """Says one move of a case."""
     match news.move.kind:
         case "opened":
@@ -102,7 +107,7 @@ def state_of(case: Case, holder: str) -> CaseState:
     )
 
 
-def _begun(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
+def _begun(unit: Unit, news: News, playbook: Playbook, context: AsksContext) -> None:
     match playbook.by_name.get(news.move.subject):
         case Assign(to=to):
             tier, reasons = news.case.tier, "; ".join(news.case.reasons)
@@ -111,24 +116,24 @@ def _begun(unit: Unit, news: News, playbook: Playbook, context: Context) -> None
             pass
         case _:
             return
-    due_at = news.case.steps[news.move.subject].due_at
+    due_at, besides = news.case.steps[news.move.subject].due_at, context()
     reminder = ReminderRaised(
         customer=news.holder,
         to=to,
         about=f"case {news.case.id}",
         reason=why,
         due_at=due_at,
-        owner=context.manager if to == "account_manager" else None,
-        script=context.script,
-        language=context.words.language if context.words else None,
-        body=context.words.body if context.words else None,
-        handling=context.handling,
+        owner=besides.manager if to == "account_manager" else None,
+        script=besides.script,
+        language=besides.words.language if besides.words else None,
+        body=besides.words.body if besides.words else None,
+        handling=besides.handling,
     )
     _say(unit, REMINDERS, reminder, news, id=f"{news.case.id}-{news.move.subject}-reminder")
 
 
-def _sent(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
-    words, case, name = context.words, news.case, news.move.subject
+def _sent(unit: Unit, news: News, playbook: Playbook, context: AsksContext) -> None:
+    besides, case, name = context(), news.case, news.move.subject
     step = playbook.by_name[name]
     assert isinstance(step, OutreachStep) and news.move.until is not None
     request = OutreachRequested(
@@ -142,10 +147,10 @@ def _sent(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
         playbook=case.playbook,
         step=name,
         expires_at=news.move.until,
-        language=words.language if words else None,
-        subject=words.subject if words else None,
-        body=words.body if words else None,
-        handling=context.handling,
+        language=besides.words.language if besides.words else None,
+        subject=besides.words.subject if besides.words else None,
+        body=besides.words.body if besides.words else None,
+        handling=besides.handling,
     )
     for topic in (OUTREACH_REQUESTS, OUTREACH_BY_CHANNEL[request.channel]):
         _say(unit, topic, request, news, id=f"{case.id}-{name}")
@@ -168,14 +173,14 @@ def _suppressed(unit: Unit, news: News) -> None:
     _count_contact(unit, news, "suppressed", move.detail)
 
 
-def _offer_held(unit: Unit, news: News, context: Context) -> None:
+def _offer_held(unit: Unit, news: News, context: AsksContext) -> None:
     reason, amount = news.move.detail.split()
     held = OfferHeld(
         **_change(news), step=news.move.subject, amount_minor=int(amount), reason=reason
     )
     _say(unit, CASE_CHANGES, held, news)
     words = _OFFER_HELD[reason].format(amount=amount)
-    _remind(unit, news, context, "supervisor", words)
+    _remind(unit, news, context(), "supervisor", words)
 
 
 def _done(unit: Unit, news: News) -> None:
@@ -192,18 +197,19 @@ def _done(unit: Unit, news: News) -> None:
     unit.after_commit(count)
 
 
-def _breached(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
+def _breached(unit: Unit, news: News, playbook: Playbook, context: AsksContext) -> None:
     name = news.move.subject
     breached = CaseStepBreached(**_change(news), step=name, due_at=news.move.at)
     _say(unit, CASE_CHANGES, breached, news)
     step = playbook.by_name[name]
     assert isinstance(step, Obligation)
     reason = f"步骤 {name} 未按时完成 / step {name} was not done by its deadline"
-    _remind(unit, news, context, step.missed, reason, owner=context.manager)
+    besides = context()
+    _remind(unit, news, besides, step.missed, reason, owner=besides.manager)
     unit.after_commit(lambda: metrics.case_steps.labels(news.case.playbook, name, "breached").inc())
 
 
-def _handed_over(unit: Unit, news: News, playbook: Playbook, context: Context) -> None:
+def _handed_over(unit: Unit, news: News, playbook: Playbook, context: AsksContext) -> None:
     """Whoever has the work now hears of what is open, with the deadline that it had."""
     reason, _, before = news.move.detail.partition(" ")
     owner = news.case.owner or None
@@ -217,7 +223,7 @@ def _handed_over(unit: Unit, news: News, playbook: Playbook, context: Context) -
             f"接手自 {before or '—'} / taken over from {before or 'nobody'}, {reason}: {tasks_said}"
         )
         due_at = min(step.due_at for name in tasks if (step := news.case.steps[name]).due_at)
-        _remind(unit, news, context, "account_manager", why, owner=owner, due_at=due_at)
+        _remind(unit, news, context(), "account_manager", why, owner=owner, due_at=due_at)
     unit.after_commit(lambda: metrics.handovers.labels(news.case.playbook, reason).inc())
 
 

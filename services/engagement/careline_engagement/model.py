@@ -263,13 +263,20 @@ class Case(NamedTuple):
 
     def after(self, move: Move) -> "Case":
         """The case once `move` has been said."""
-        case = self if move.kind in SILENT else self._replace(version=self.version + 1)
-        if move.kind == "closed":
-            return case._replace(status=move.subject, closed_at=move.at, closed_reason=move.detail)
-        if move.kind == "handed_over":
-            return case._replace(owner=move.subject, owned_since=move.at)
-        steps = {**self.steps, move.subject: _moved(self.steps.get(move.subject), move)}
-        return case._replace(steps=steps)
+        version = self.version + (move.kind not in SILENT)
+        match move.kind:
+            case "closed":
+                return self._replace(
+                    version=version,
+                    status=move.subject,
+                    closed_at=move.at,
+                    closed_reason=move.detail,
+                )
+            case "handed_over":
+                return self._replace(version=version, owner=move.subject, owned_since=move.at)
+            case _:
+                moved = _moved(self.steps.get(move.subject), move)
+                return self._replace(version=version, steps={**self.steps, move.subject: moved})
 
 
 def _moved(step: Step | None, move: Move) -> Step:

@@ -35,8 +35,9 @@ class Standing(NamedTuple):
 
         Of what held longer than `kept` before the latest, the last ruling of each verdict stays.
         """
-        heard = (Ruling(c.version, c.at, c.verdict, c.to) for c in changes)
-        rulings = sorted({*self.rulings, *heard})
+        heard = {Ruling(c.version, c.at, c.verdict, c.to) for c in changes}
+        # nearly in order already, and to look for what is known costs less than a set of it all
+        rulings = sorted([*self.rulings, *(one for one in heard if one not in self.rulings)])
         version = self.version
         for ruling in rulings:
             if ruling.version == version + 1:

@@ -80,7 +80,7 @@ class Intake:
             request.headers.get("content-type", "")
         )
         if charset not in {"", "utf-8", "utf8"}:
-            return problem(415, "unsupported charset", "send UTF-8", code=Code.BAD_ENCODING)
+            return problem(415, "send UTF-8", code=Code.BAD_ENCODING)
         is_batch = media_type == BATCH
         try:
             claim = self._gate.claim(
@@ -102,7 +102,7 @@ class Intake:
         except Busy:
             return self._come_again("too much is in flight")
         except UnreadableBody as error:
-            return problem(error.status, "unreadable body", error.detail, code=error.code)
+            return problem(error.status, error.detail, code=error.code)
         except (KafkaError, TimeoutError, OSError) as error:
             log.warning("touchpoints.not_acknowledged", error=type(error).__name__)
             return self._come_again("Kafka has not acknowledged; send it again, under the same id")
@@ -122,7 +122,6 @@ class Intake:
             metrics.count("http", [verdict])
             return problem(
                 STATUSES.get(verdict.code, 422),
-                verdict.code.replace("_", " "),
                 verdict.detail,
                 code=verdict.code,
                 pointer=verdict.pointer,
@@ -136,14 +135,12 @@ class Intake:
             events = cloudevents.parse(body)
             if isinstance(events, Rejected):
                 metrics.count("http", [self._edge.judge(events, sender)])
-                return problem(400, "unreadable body", events.detail, code=events.code)
+                return problem(400, events.detail, code=events.code)
             if not isinstance(events, list):
-                return problem(
-                    400, "not a batch", "a batch is a JSON array", code=Code.MALFORMED_JSON
-                )
+                return problem(400, "a batch is a JSON array", code=Code.MALFORMED_JSON)
             if len(events) > self._policy.max_batch_events:
                 words = f"a batch may have {self._policy.max_batch_events} events"
-                return problem(413, "too many events", words, code=Code.TOO_LARGE)
+                return problem(413, words, code=Code.TOO_LARGE)
             await self._rate_limit.take(sender, len(events))
             ids = [_id(event) for event in events]
             verdicts = await self._judge(events, sender)
@@ -196,12 +193,12 @@ class Intake:
     def _too_fast(self, error: TooFast) -> Response:
         limit = self._policy.rate_limit
         words = f"at most {limit.events} events in {limit.seconds} s"
-        response = problem(429, "too many events", words, code="rate_limited")
+        response = problem(429, words, code="rate_limited")
         response.headers["retry-after"] = str(error.retry_after_seconds)
         return response
 
     def _come_again(self, detail: str) -> Response:
-        response = problem(503, "come again", detail, code="unavailable")
+        response = problem(503, detail, code="unavailable")
         response.headers["retry-after"] = str(self._policy.retry_after_seconds)
         return response
 
@@ -228,7 +225,7 @@ def router(intake: Intake) -> APIRouter:
 
 def _not_let_in(error: NotLetIn) -> Response:
     metrics.refused.labels(error.code).inc()
-    response = problem(401, "not let in", error.detail, code=error.code)
+    response = problem(401, error.detail, code=error.code)
     response.headers["www-authenticate"] = "Bearer"
     return response
 

@@ -20,8 +20,8 @@ from careline_runtime.policy import load_policy
 from careline_runtime.sealed_letter import seal_dead_letter
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
-from careline_runtime.stages import Transforms
 from careline_runtime.state_topic import StateTopic
+from careline_runtime.transforming import Transforms
 from careline_runtime.valkey import Valkey
 
 

@@ -35,6 +35,12 @@ _JSON = re.compile(r"(application|text)/json|[a-z0-9.-]+/[a-z0-9.+-]+\+json")
 _UTF_8 = frozenset({"", "utf-8", "utf8", "us-ascii"})
 
 
+_NO_MODE = (
+    "no ce-specversion header and another content type than application/cloudevents+json: "
+    "one of them says where the attributes are"
+)
+
+
 class Event(NamedTuple):
     """Attributes as text, and the data as JSON that nobody has looked into yet."""
 
@@ -67,6 +73,9 @@ def from_http(
                 texts[name.removeprefix(b"ce-").decode()] = unquote(text.decode(), errors="strict")
     except UnicodeDecodeError:
         return Rejected(Code.BAD_ENCODING, "", "a ce- header is not percent-encoded UTF-8")
+    if "specversion" not in texts:
+        missing = Rejected(Code.MISSING_ATTRIBUTE, "/specversion", "")
+        return (_flaw_of_content_type(content_type or JSON) or missing)._replace(detail=_NO_MODE)
     attributes = {name: texts[name] for name in KEPT if name in texts}
     return _binary(attributes, content_type, body)
 
@@ -105,6 +114,8 @@ def _flaw_of_attributes(attributes: Mapping[str, object]) -> Rejected | None:
 
 def _data(event: Mapping[str, Any]) -> bytes | Rejected:
     if "data" in event:
+        if "data_base64" in event:
+            return Rejected(Code.INVALID_ATTRIBUTE, "/data_base64", "there is data already")
         try:
             return orjson.dumps(event["data"])
         except TypeError:

@@ -83,18 +83,5 @@ def count(way: Way, verdicts: Iterable[Accepted | Rejected]) -> None:
 
 def summary() -> dict[str, int]:
     """Events accepted, rejected and duplicate since the process started, over all ways in."""
-    return {
-        name: int(
-            sum(
-                sample.value
-                for family in counter.collect()
-                for sample in family.samples
-                if sample.name.endswith("_total")
-            )
-        )
-        for name, counter in (
-            ("accepted", accepted),
-            ("rejected", rejected),
-            ("duplicate", duplicate),
-        )
-    }
+    counters = {"accepted": accepted, "rejected": rejected, "duplicate": duplicate}
+    return {name: runtime_metrics.total(counter) for name, counter in counters.items()}

@@ -13,6 +13,7 @@ from careline_runtime.access import requires
 from careline_runtime.clock import Now
 from careline_runtime.database import Connect
 from careline_runtime.followed_policy import Timeline
+from careline_runtime.months import MONTH
 from careline_scoring import metrics, queries
 from careline_scoring.explanation import ScoreView, explain
 from careline_scoring.finding import FoundPage, Wanted, page
@@ -38,9 +39,7 @@ AsOf = Annotated[
     Query(description="By the facts of the days until then; default: the last decision's instant"),
 ]
 
-Month = Annotated[
-    str, Query(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", description="In the policy's time zone")
-]
+Month = Annotated[str, Query(pattern=MONTH, description="In the policy's time zone")]
 DaysAhead = Annotated[int, Query(ge=1, le=31)]
 Limit = Annotated[int, Query(ge=0, le=10_000, description="Customers looked at, the first due")]
 

@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 from pydantic import BaseModel, Field
 
 from careline_contracts.events.scoring import Tier
+from careline_runtime.months import first_days
 from careline_scoring.explanation import ChangeView, verdict_changes
 from careline_scoring.model import TIERS, Fact
 from careline_scoring.queries import Due, Standing
@@ -153,8 +154,7 @@ def _moves(
 
 def month_of(rulebook: Rulebook, month: str) -> tuple[datetime, datetime]:
     """The instants at which a month, `YYYY-MM`, begins and ends in the policy's time zone."""
-    first = datetime.strptime(month, "%Y-%m").date()  # noqa: DTZ007 (a date)
-    following = (first + timedelta(days=31)).replace(day=1)
+    first, following = first_days(month)
     begins_at = rulebook.calendar.begins(first.toordinal())
     ends_at = rulebook.calendar.begins(following.toordinal())
     assert begins_at is not None and ends_at is not None

@@ -65,14 +65,14 @@ class Agents(BaseModel):
 class Staff:
     """Lets what a supervisor says of agents count, each in a unit of work of its own."""
 
-    def __init__(self, unit: Work, policies: InForceAt, now: Now) -> None:
-        self._unit, self._policies, self._now = unit, policies, now
+    def __init__(self, work: Work, policies: InForceAt, now: Now) -> None:
+        self._work, self._policies, self._now = work, policies, now
 
     async def employ(self, agent: str, employment: Employment, caller: Caller) -> AgentState:
         """Takes somebody on, or changes what they do; who was away stays away."""
         now = self._now()
         _check(employment, self._policies(now).policy)
-        async with self._unit() as unit:
+        async with self._work() as unit:
             before = await store.find(unit.connection, agent)
             return await _say(
                 unit,
@@ -89,7 +89,7 @@ class Staff:
     async def change(self, agent: str, caller: Caller, **changed: bool) -> AgentState:
         """Somebody is away, or back, or gone; 404 who does not work here."""
         now = self._now()
-        async with self._unit() as unit:
+        async with self._work() as unit:
             before = await store.find(unit.connection, agent)
             if before is None and (listed := self._policies(now).policy.agents.get(agent)):
                 before = _as_listed(agent, listed, now)
@@ -134,10 +134,10 @@ def _check(employment: Employment, policy: Policy) -> None:
         raise HTTPException(422, f"a leave ends before it begins: {wrong[0].first}")
 
 
-def router(connect: Connect, unit: Work, policies: InForceAt, now: Now) -> APIRouter:
+def router(connect: Connect, work: Work, policies: InForceAt, now: Now) -> APIRouter:
     """The routes about agents."""
     routes = APIRouter(prefix="/v1/agents", tags=["agents"])
-    staff = Staff(unit, policies, now)
+    staff = Staff(work, policies, now)
     Manages = Annotated[Caller, requires("agents.manage")]  # noqa: N806 (a type)
 
     @routes.get(

@@ -47,7 +47,7 @@ class Summary(BaseModel):
     tickets: Counts
 
 
-def router(connect: Connect, now: Now, policies: InForceAt) -> APIRouter:
+def router(connect: Connect, policies: InForceAt, now: Now) -> APIRouter:
     """The routes; `connect` opens a connection to ticketing's database."""
     routes = APIRouter(prefix="/v1", tags=["tickets"], dependencies=[requires("tickets.read")])
 

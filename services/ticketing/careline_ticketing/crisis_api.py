@@ -35,7 +35,7 @@ class PostMortem(BaseModel):
     actions: Annotated[tuple[ShortText, ...], Field(max_length=50)] = ()
 
 
-def router(connect: Connect, unit: Work, policies: InForceAt, now: Now) -> APIRouter:
+def router(connect: Connect, work: Work, policies: InForceAt, now: Now) -> APIRouter:
     """The routes about crises."""
     routes = APIRouter(prefix="/v1", tags=["crises"], dependencies=[requires("tickets.read")])
 
@@ -62,8 +62,8 @@ def router(connect: Connect, unit: Work, policies: InForceAt, now: Now) -> APIRo
         learned: PostMortem,
         caller: Annotated[Caller, requires("tickets.work")],
     ) -> CrisisState:
-        async with unit() as work:
-            one = await find(work.connection, id)
+        async with work() as unit:
+            one = await find(unit.connection, id)
             if one is None:
                 raise HTTPException(404, f"there is no crisis {id}")
             if one.closed_at is None:
@@ -75,7 +75,7 @@ def router(connect: Connect, unit: Work, policies: InForceAt, now: Now) -> APIRo
                     closed_by=caller.subject,
                     **learned.model_dump(),
                 )
-                await crises.close(work, one, at, policies(at))
+                await crises.close(unit, one, at, policies(at))
         return crises.state(one)
 
     return routes

@@ -27,8 +27,8 @@ FORECAST_EVERY = timedelta(hours=1)
 class Gauges:
     """Keeps the gauges, once each time it is asked to."""
 
-    def __init__(self, connect: Connect, unit: Work, policies: InForceAt, now: Now) -> None:
-        self._connect, self._unit, self._policies, self._now = connect, unit, policies, now
+    def __init__(self, connect: Connect, work: Work, policies: InForceAt, now: Now) -> None:
+        self._connect, self._work, self._policies, self._now = connect, work, policies, now
         self._forecast_at: datetime | None = None
 
     async def refresh(self) -> int:
@@ -39,7 +39,7 @@ class Gauges:
         async with self._connect() as connection:
             show_open(await store.open_tickets(connection), policy, as_of)
             foreseen = await self._forecast(connection, policy, as_of)
-        async with self._unit() as unit:
+        async with self._work() as unit:
             for foreseen_at, said in await store.came(unit.connection):
                 unit.after_commit(partial(show_outcome, foreseen_at, said))
             if foreseen:

@@ -1,6 +1,6 @@
 """What tickets teach and what is about to go wrong, over HTTP: causes and the forecast."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from careline_runtime.access import requires
 from careline_runtime.clock import Now
 from careline_runtime.database import Connect
+from careline_runtime.months import MONTH, first_days, year_before
 from careline_ticketing import queries
 from careline_ticketing.foresight import foresight
 from careline_ticketing.policy import InForceAt, Policy
@@ -23,7 +24,7 @@ from careline_ticketing.rules.learning import (
 
 REPEATS_WITHIN = timedelta(days=30)
 """Who has the same problem again later than this has a new one."""
-Month = Annotated[str, Query(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", description="2026-03")]
+Month = Annotated[str, Query(pattern=MONTH, description="2026-03")]
 
 
 class RootCauses(BaseModel):
@@ -79,11 +80,10 @@ def router(connect: Connect, policies: InForceAt, now: Now) -> APIRouter:
     @routes.get("/kpis", summary="A month in figures, against targets and the year before")
     async def figures(month: Month, language: Language = "en") -> MonthReport:
         policy, version = policies(now())
-        year, number = month.split("-")
         async with connect() as connection:
             of_month, before = [
                 await queries.opened_between(connection, *_bounds(each, policy))
-                for each in (month, f"{int(year) - 1}-{number}")
+                for each in (month, year_before(month))
             ]
         found = kpis(of_month, before, policy.kpis, policies, language)
         return MonthReport(month=month, policy_version=version, kpis=found)
@@ -115,6 +115,5 @@ def router(connect: Connect, policies: InForceAt, now: Now) -> APIRouter:
 
 def _bounds(month: str, policy: Policy) -> tuple[datetime, datetime]:
     zone = policy.zone_of(policy.digests.hours)
-    year, number = map(int, month.split("-"))
-    following = (year + number // 12, number % 12 + 1)
-    return datetime(year, number, 1, tzinfo=zone), datetime(*following, 1, tzinfo=zone)
+    first, following = (datetime.combine(day, time(), zone) for day in first_days(month))
+    return first, following

@@ -7,12 +7,12 @@ identity with which the customer began. So an answer is the same in every run, w
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from careline_cli.load import ROAMS_EVERY, Loaded
 from careline_contracts.envelope import Envelope, Record, to_headers
 from careline_contracts.events.touchpoints import Identity, OutreachAnswered
 from careline_contracts.topics import RAW
 from careline_profile.rules import customer_number
 from careline_runtime.keyring import Keyring
+from tests.journeys.faults.load import ROAMS_EVERY, Loaded
 
 EVERY = 10
 """One event of so many of a customer comes with an answer."""

@@ -13,11 +13,11 @@ from typing import cast
 import orjson
 from redis.asyncio import Redis
 
-from careline_cli.load import Loaded
 from careline_cli.replay import Pipeline
 from careline_ingest import window
 from careline_profile import card_cache
 from tests.journeys.faults.differences import unequal
+from tests.journeys.faults.load import Loaded
 
 CARDS_A_LOOK = 2
 MOST_CARDS = 100

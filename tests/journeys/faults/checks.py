@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 
-from careline_cli.load import ACCEPTED, DUPLICATE, ROAMS_EVERY, Load, Loaded, records
 from careline_contracts.envelope import Record, event_key, from_headers
 from careline_contracts.events.touchpoints import Identity
 from careline_contracts.topics import (
@@ -35,6 +34,7 @@ from careline_ticketing.policy import Policy as TicketingPolicy
 from tests.journeys.faults.answers import SOURCE, answers_to, ref
 from tests.journeys.faults.differences import differ, unequal
 from tests.journeys.faults.evidence import Evidence
+from tests.journeys.faults.load import ACCEPTED, DUPLICATE, ROAMS_EVERY, Load, Loaded, records
 from tests.journeys.faults.recovery import LONGEST_RECOVERY_SECONDS, LONGEST_UNPUBLISHED_SECONDS
 from tests.journeys.faults.said import Said
 

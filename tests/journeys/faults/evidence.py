@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import asyncpg
 from aiokafka import ConsumerRecord
 
-from careline_cli.load import Loaded
 from careline_client import Verdict
 from careline_contracts.topics import (
     CATALOGUE,
@@ -20,6 +19,7 @@ from careline_contracts.topics import (
 )
 from careline_localstack import LocalStack
 from tests.journeys.faults import privacy
+from tests.journeys.faults.load import Loaded
 from tests.journeys.faults.nemesis import Strike
 from tests.journeys.faults.said import Said, Topics
 from tests.reading import records_on

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Self
 
-from careline_cli.load import Load
+from tests.journeys.faults.load import Load
 
 EVENTS_A_CUSTOMER = 20
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from aiokafka import ConsumerRecord
 from redis.asyncio import Redis
 
-from careline_cli.load import PRIVATE_WORDS, phone_number
 from careline_contracts.topics import DEAD_LETTERS, Topic
+from tests.journeys.faults.load import PRIVATE_WORDS, phone_number
 
 _NUMBERS_BEGIN = phone_number(0).strip("+0").encode()
 _WORDS_BEGIN = PRIVATE_WORDS.encode()

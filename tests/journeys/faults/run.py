@@ -14,7 +14,6 @@ import uvloop
 from aiokafka.errors import KafkaError
 
 from careline_cli.console import CommandError
-from careline_cli.load import Load, Loaded, records
 from careline_cli.replay import Pipeline
 from careline_client import CarelineClient, Verdict
 from careline_contracts.events.operations import ClockTicked
@@ -27,6 +26,7 @@ from tests.journeys.faults.answers import answers_to
 from tests.journeys.faults.cached import Cards, taken
 from tests.journeys.faults.evidence import Evidence, gather, gather_files
 from tests.journeys.faults.links import Link
+from tests.journeys.faults.load import Load, Loaded, records
 from tests.journeys.faults.nemesis import TICK, Fault, Nemesis
 from tests.journeys.faults.numbers import Numbers
 from tests.journeys.faults.recovery import Outboxes

@@ -18,7 +18,7 @@ counts publications (versions, revisions, ids made of them), with customers name
 identity.
 What engagement decided is compared to `ordered` for those of these customers of whom no event
 overtook another (four of ten): what is decided depends on what was known when. For the same reason
-the load's late events come on their own day and not after a later complaint (`careline_cli.load`);
+the load's late events come on their own day and not after a later complaint (`load.py`);
 within the day they overtake at will.
 
 The ten invariants that are held afterwards, each named where it is checked:
@@ -49,13 +49,13 @@ from typing import Any
 import orjson
 import pytest
 
-from careline_cli.load import Load
 from careline_contracts.topics import TICKET_DIGESTS
 from careline_localstack.home import Home
 from careline_runtime.keyring import Keyring
 from tests.journeys.faults import checks, final_states, instants
 from tests.journeys.faults.checks import SHOWN, Input
 from tests.journeys.faults.evidence import Evidence
+from tests.journeys.faults.load import Load
 from tests.journeys.faults.nemesis import draw_faults
 from tests.journeys.faults.numbers import Numbers
 from tests.journeys.faults.replaying import REPLAYED

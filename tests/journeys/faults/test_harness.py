@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from careline_cli.load import PRIVATE_WORDS, phone_number
 from careline_localstack.ports import LOOPBACK
 from tests.journeys.faults.links import Link
+from tests.journeys.faults.load import PRIVATE_WORDS, phone_number
 from tests.journeys.faults.nemesis import draw_faults
 from tests.journeys.faults.numbers import Numbers
 from tests.journeys.faults.privacy import personal

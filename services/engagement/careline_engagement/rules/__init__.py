@@ -6,7 +6,7 @@ the facts were heard, and what is said comes in the order of its instants.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple
@@ -120,17 +120,19 @@ def advance(family: Family, *, until: datetime, book: Book) -> Progress:
             move = what
             before = next(case for case in family.cases if case.id == name)
             case = before.after(move)
-            reworded = book.playbook_of(case) is not book.playbook_of(before)
+            reworded = book.is_reworded(before, case)
             family = family._replace(cases=[case if c.id == name else c for c in family.cases])
             if move.kind == "sent":
                 family = family._replace(contacts=[*family.contacts, _contact(case, move, book)])
-        if move.kind in ("opened", "sent") or reworded:
-            # nothing but a new case, used-up budget and another wording changes what is to come
+        # nothing but a new case, used-up budget and another wording changes what is to come
+        if move.kind == "opened" and _leaves_others_alone(case, family):
+            agenda = _in_order([*agenda, *_moves_of(case, family, book)])
+        elif move.kind in ("opened", "sent") or reworded:
             agenda = _agenda(family, book)
         news.append(News(move, case, family.holder(case.number, at)))
-    to_come = [item.at for item in agenda if not item.can_wait][:1]
-    to_come += [family.later_at] if family.later_at else []
-    return Progress(family, news, decided, scheduled, missed, min(to_come, default=None))
+    to_come = (next((item.at for item in agenda if not item.can_wait), None), family.later_at)
+    next_at = min(filter(None, to_come), default=None)
+    return Progress(family, news, decided, scheduled, missed, next_at)
 
 
 def _only_passes(move: Move) -> bool:
@@ -184,7 +186,8 @@ def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
         if comes_at is None or comes_at > entry.at:
             later = [moments.moved(entry, comes_at)] if comes_at else []
             return _with_entries(family, later), "superseded"
-        family = _with_entries(family, filter(None, [moments.following(entry, family, book)]))
+        following = moments.following(entry, family, book)
+        family = _with_entries(family, [following] if following else [])
     outcome = decide(entry, family, playbook)
     if outcome in ("opened", "held_out"):
         case = open_case(entry, outcome, family, playbook, edition.version)
@@ -192,7 +195,9 @@ def _enter(entry: Entry, family: Family, book: Book) -> tuple[Family, Outcome]:
     return family, outcome
 
 
-def _with_entries(family: Family, entries: Iterable[Entry]) -> Family:
+def _with_entries(family: Family, entries: Collection[Entry]) -> Family:
+    if not entries:
+        return family
     known = {(entry.number, entry.playbook, entry.name) for entry in family.entries}
     new = [e for e in entries if (e.number, e.playbook, e.name) not in known]
     return family._replace(entries=[*family.entries, *new])
@@ -214,10 +219,24 @@ def _courses(family: Family, book: Book) -> Iterator[tuple[Case, Playbook, list[
         playbook = book.playbook_of(case)
         merged = _merged(case, older, family)
         view = views[case.number] = views.get(case.number) or _view(case.number, family, book)
-        view = view._replace(evidence=evidence_for(case, playbook, view.facts, family))
-        moves = course(case, playbook, view, merged=merged)
+        moves = _course(case, playbook, view, merged=merged)
         older.append((case, moves[-1].at))
         yield case, playbook, moves
+
+
+def _course(
+    case: Case, playbook: Playbook, view: View, *, merged: Move | None = None
+) -> list[Move]:
+    evidence = evidence_for(case, playbook, view.facts, view.family)
+    return course(case, playbook, view._replace(evidence=evidence), merged=merged)
+
+
+def _leaves_others_alone(opened: Case, family: Family) -> bool:
+    """Whether a case that has just opened moves no other of the customer's.
+
+    It ends none, but for one of another number, and what answers it by name answers no other.
+    """
+    return len(family.numbers) == 1 and all(fact.request != opened.id for fact in family.facts)
 
 
 def _view(number: str, family: Family, book: Book) -> View:
@@ -242,7 +261,9 @@ def _spent(family: Family, number: str, book: Book) -> list[Spent]:
     by_people = [
         (fact.at, "phone", fact.number)
         for fact in family.facts
-        if fact.kind in book.budget_at(fact.at).by_people and fact.detail != "inbound"
+        if fact.kind in book.by_people
+        and fact.kind in book.budget_at(fact.at).by_people
+        and fact.detail != "inbound"
     ]
     return sorted(
         Spent(at, channel, max(at, family.joined_at(number, of)))
@@ -269,13 +290,23 @@ def _agenda(family: Family, book: Book) -> deque[_Item]:
     """
     items = [_item(entry) for entry in family.entries]
     for case, playbook, moves in _courses(family, book):
-        asks_since: datetime | None = None
-        for move in moves:
-            if move.kind in ("held", "sent", "suppressed"):
-                asks_since = move.at
-            phase = 2 if move.at == asks_since else 0
-            items.append(_Item(move.at, phase, -playbook.priority, case.id, move))
+        items += _items(case, playbook, moves)
     return _in_order(items)
+
+
+def _moves_of(case: Case, family: Family, book: Book) -> Iterator[_Item]:
+    """What comes of a case by itself."""
+    playbook = book.playbook_of(case)
+    return _items(case, playbook, _course(case, playbook, _view(case.number, family, book)))
+
+
+def _items(case: Case, playbook: Playbook, moves: Iterable[Move]) -> Iterator[_Item]:
+    asks_since: datetime | None = None
+    for move in moves:
+        if move.kind in ("held", "sent", "suppressed"):
+            asks_since = move.at
+        phase = 2 if move.at == asks_since else 0
+        yield _Item(move.at, phase, -playbook.priority, case.id, move)
 
 
 def _item(entry: Entry) -> _Item:

@@ -48,6 +48,11 @@ class Book:
         return max(edition.policy.topics_apart for edition in self.editions)
 
     @cached_property
+    def by_people(self) -> frozenset[str]:
+        """Every kind of fact that some edition counts as a contact which somebody made."""
+        return frozenset().union(*(edition.policy.budget.by_people for edition in self.editions))
+
+    @cached_property
     def _stirring(self) -> Mapping[str, frozenset[str]]:
         """Of each kind that is evidence for cases only: the playbooks whose cases it may move."""
         stirring: dict[str, set[str]] = {}
@@ -57,8 +62,7 @@ class Book:
                     stirring.setdefault(kind, set()).add(playbook.playbook)
             for kind in edition.policy.cadence.counts:
                 stirring.setdefault(kind, set())
-        by_people = (edition.policy.budget.by_people for edition in self.editions)
-        for kind in frozenset().union(*by_people):
+        for kind in self.by_people:
             stirring.pop(kind, None)
         return {kind: frozenset(names) for kind, names in stirring.items()}
 
@@ -120,6 +124,10 @@ class Book:
         if found is None:
             raise LookupError(f"no edition of the policy has playbook {case.playbook}")
         return found
+
+    def is_reworded(self, before: Case, after: Case) -> bool:
+        """Whether a case runs on another wording once it has moved."""
+        return len(self.editions) > 1 and self.playbook_of(after) is not self.playbook_of(before)
 
     def version_of(self, case: Case) -> int | None:
         """The version of its playbook that a case runs on; None if no edition has it any more."""

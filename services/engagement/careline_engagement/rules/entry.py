@@ -104,6 +104,8 @@ def fits(when: When, family: Family, number: str, at: datetime, version: int = 0
     """Whether a condition fits what scoring had said of a customer by an instant."""
     if not _fits_verdicts(when, family, number, at, version):
         return False
+    if not when.attributes:
+        return True
     record = family.record(number, at)
     return all(
         record is not None and wanted & set(record.values(name))

@@ -24,6 +24,7 @@ CONTACT_DUE = f"{MOMENT}/contact_due"
 CONTRACT_END = f"{MOMENT}/contract_end"
 CONTRACT = "contract.changed"
 TERMINATED = "terminated"
+_FOLLOW_UPS = f"{FOLLOW_UP}/"
 
 
 class Missed(NamedTuple):
@@ -174,7 +175,7 @@ def _promised(family: Family, number: str, at: datetime, book: Book) -> datetime
     said = [
         fact
         for fact in family.facts_for(number)
-        if fact.kind.startswith(f"{FOLLOW_UP}/") and fact.detail and fact.at <= at
+        if fact.detail and fact.kind.startswith(_FOLLOW_UPS) and fact.at <= at
     ]
     if not said:
         return None
@@ -192,7 +193,7 @@ def last_contact(family: Family, number: str, at: datetime, book: Book) -> datet
         for fact in family.facts_for(number)
         if fact.kind in counts and fact.at <= at
     ]
-    failed = _failed(family, number, at)
+    failed = _failed(family, number, at) if family.contacts else ()
     contacts += [
         contact.at
         for contact in family.contacts
@@ -293,7 +294,7 @@ def _entry(number: str, playbook: str, trigger: str, at: datetime) -> Entry:
 @lru_cache(maxsize=1_000)
 def _stamp(at: datetime) -> str:
     """Most moments come at one of few instants, and to write it takes longer than the rest."""
-    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S}"
+    return at.astimezone(UTC).isoformat()[:19].replace("-", "").replace(":", "")
 
 
 def _before(instant: datetime) -> datetime:

@@ -22,19 +22,12 @@ _COLUMNS = """
 """
 _SAVE_CASES = text(f"""
     INSERT INTO cases ({_COLUMNS})
-    SELECT id, number, playbook, digest, trigger, key, tier, CAST(reasons AS jsonb), opened_at,
-        ends_at, CAST(steps AS jsonb), policy_version, version, status, closed_at, closed_reason,
-        traceparent, held_out, owner, owned_since, is_breached
-    FROM unnest(
-        CAST(:ids AS text[]), CAST(:numbers AS text[]), CAST(:playbooks AS text[]),
-        CAST(:digests AS text[]), CAST(:triggers AS text[]), CAST(:keys AS text[]),
-        CAST(:tiers AS text[]), CAST(:reasons AS text[]), CAST(:opened AS timestamptz[]),
-        CAST(:ends AS timestamptz[]), CAST(:steps AS text[]), CAST(:policies AS text[]),
-        CAST(:versions AS int[]), CAST(:statuses AS text[]), CAST(:closed AS timestamptz[]),
-        CAST(:closed_reasons AS text[]), CAST(:traceparents AS text[]),
-        CAST(:held_out AS boolean[]), CAST(:owners AS text[]),
-        CAST(:owned_since AS timestamptz[]), CAST(:breached AS boolean[])
-    ) AS saved ({_COLUMNS})
+    SELECT {_COLUMNS} FROM json_to_recordset(CAST(:cases AS json)) AS saved (
+        id text, number text, playbook text, digest text, trigger text, key text, tier text,
+        reasons jsonb, opened_at timestamptz, ends_at timestamptz, steps jsonb,
+        policy_version text, version int, status text, closed_at timestamptz, closed_reason text,
+        traceparent text, held_out boolean, owner text, owned_since timestamptz,
+        is_breached boolean)
     ON CONFLICT (id) DO UPDATE SET
         steps = excluded.steps, version = excluded.version, status = excluded.status,
         closed_at = excluded.closed_at, closed_reason = excluded.closed_reason,
@@ -94,32 +87,11 @@ def to_case(row: Sequence[Any]) -> Case:
 
 async def save_cases(connection: AsyncConnection, cases: Sequence[Case]) -> None:
     """Saves cases as they are now."""
-    await connection.execute(
-        _SAVE_CASES,
-        {
-            "ids": [c.id for c in cases],
-            "numbers": [c.number for c in cases],
-            "playbooks": [c.playbook for c in cases],
-            "digests": [c.digest for c in cases],
-            "triggers": [c.trigger for c in cases],
-            "keys": [c.key for c in cases],
-            "tiers": [c.tier for c in cases],
-            "reasons": [rows.from_reasons(c.reasons) for c in cases],
-            "opened": [c.opened_at for c in cases],
-            "ends": [c.ends_at for c in cases],
-            "steps": [rows.from_steps(c.steps) for c in cases],
-            "policies": [c.policy_version for c in cases],
-            "versions": [c.version for c in cases],
-            "statuses": [c.status for c in cases],
-            "closed": [c.closed_at for c in cases],
-            "closed_reasons": [c.closed_reason for c in cases],
-            "traceparents": [c.traceparent for c in cases],
-            "held_out": [c.held_out for c in cases],
-            "owners": [c.owner for c in cases],
-            "owned_since": [c.owned_since for c in cases],
-            "breached": [c.is_breached for c in cases],
-        },
+    saved = rows.to_json(
+        {**case._asdict(), "steps": rows.from_steps(case.steps), "is_breached": case.is_breached}
+        for case in cases
     )
+    await connection.execute(_SAVE_CASES, {"cases": saved})
 
 
 async def save_contacts(connection: AsyncConnection, asked: Collection[Asked]) -> None:

@@ -25,11 +25,9 @@ _ADD_ALIASES = text("""
 # then the same whatever the batches were
 _ADD_FACTS = text("""
     WITH heard AS (
-        SELECT * FROM unnest(
-            CAST(:numbers AS text[]), CAST(:ats AS timestamptz[]), CAST(:kinds AS text[]),
-            CAST(:events AS text[]), CAST(:identities AS text[]), CAST(:details AS text[]),
-            CAST(:amounts AS bigint[]), CAST(:requests AS text[]), CAST(:versions AS int[])
-        ) AS heard (number, at, kind, event_id, identity, detail, amount_minor, request, version)
+        SELECT * FROM json_to_recordset(CAST(:facts AS json)) AS heard (
+            number text, at timestamptz, kind text, event_id text, identity text, detail text,
+            amount_minor bigint, request text, version int)
     ), kept AS (
         SELECT number, greatest(
             max(at), (SELECT max(at) FROM facts WHERE facts.number = heard.number)
@@ -74,15 +72,9 @@ _ADD_ENTRIES = text("""
     INSERT INTO entries (
         number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent, identity,
         outcome)
-    SELECT number, playbook, name, at, trigger, key, version, CAST(reasons AS jsonb), event_id,
-        traceparent, identity, outcome
-    FROM unnest(
-        CAST(:numbers AS text[]), CAST(:playbooks AS text[]), CAST(:names AS text[]),
-        CAST(:ats AS timestamptz[]), CAST(:triggers AS text[]), CAST(:keys AS text[]),
-        CAST(:versions AS int[]), CAST(:reasons AS text[]), CAST(:events AS text[]),
-        CAST(:traceparents AS text[]), CAST(:identities AS text[]), CAST(:outcomes AS text[])
-    ) AS heard (number, playbook, name, at, trigger, key, version, reasons, event_id, traceparent,
-        identity, outcome)
+    SELECT * FROM json_to_recordset(CAST(:entries AS json)) AS heard (
+        number text, playbook text, name text, at timestamptz, trigger text, key text, version int,
+        reasons jsonb, event_id text, traceparent text, identity text, outcome text)
     ON CONFLICT DO NOTHING
     RETURNING number, at, outcome
 """)
@@ -124,21 +116,8 @@ async def add_facts(
 
     In order of key: two instances that add to the same customers wait, and don't deadlock.
     """
-    await connection.execute(
-        _ADD_FACTS,
-        {
-            "numbers": [f.number for f in facts],
-            "ats": [f.at for f in facts],
-            "kinds": [f.kind for f in facts],
-            "events": [f.event_id for f in facts],
-            "identities": list(facts.values()),
-            "details": [f.detail for f in facts],
-            "amounts": [f.amount_minor for f in facts],
-            "requests": [f.request for f in facts],
-            "versions": [f.version for f in facts],
-            "kept": kept,
-        },
-    )
+    heard = rows.to_json({**fact._asdict(), "identity": name} for fact, name in facts.items())
+    await connection.execute(_ADD_FACTS, {"facts": heard, "kept": kept})
 
 
 async def add_consents(connection: AsyncConnection, consents: Collection[Consent]) -> None:
@@ -193,23 +172,8 @@ async def add_entries(
 ) -> dict[str, datetime]:
     """Adds what may begin a case, decided or not; returns for whom something new is to be decided,
     and the earliest instant."""
-    added = await connection.execute(
-        _ADD_ENTRIES,
-        {
-            "numbers": [e.number for e in entries],
-            "playbooks": [e.playbook for e in entries],
-            "names": [e.name for e in entries],
-            "ats": [e.at for e in entries],
-            "triggers": [e.trigger for e in entries],
-            "keys": [e.key for e in entries],
-            "versions": [e.version for e in entries],
-            "reasons": [rows.from_reasons(e.reasons) for e in entries],
-            "events": [e.event_id for e in entries],
-            "traceparents": [e.traceparent for e in entries],
-            "identities": [e.identity for e in entries],
-            "outcomes": list(entries.values()),
-        },
-    )
+    heard = rows.to_json({**e._asdict(), "outcome": outcome} for e, outcome in entries.items())
+    added = await connection.execute(_ADD_ENTRIES, {"entries": heard})
     earliest: dict[str, datetime] = {}
     for number, at, outcome in added:
         if outcome is None:

@@ -1,6 +1,6 @@
 """What is told about the quality of records, as data and as a page; duplicates on the list."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
@@ -17,11 +17,10 @@ from careline_profile.quality.page import page
 from careline_runtime.access import Caller, requires
 from careline_runtime.clock import Now
 from careline_runtime.database import Connect
+from careline_runtime.months import MONTH, first_days
 from careline_runtime.unit_of_work import Work
 
-Month = Annotated[
-    str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="Default: this month.")
-]
+Month = Annotated[str | None, Query(pattern=MONTH, description="Default: this month.")]
 
 
 class DuplicateView(BaseModel):
@@ -109,9 +108,8 @@ def router(
 
 
 async def _report(connection: AsyncConnection, month: str, accuracy_target: float) -> Report:
-    first = date.fromisoformat(f"{month}-01")
-    next_month = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    kept = await queries.checks(connection, since=first, until=next_month)
+    first, following = first_days(month)
+    kept = await queries.checks(connection, since=first, until=following)
     return Report(
         month=month,
         accuracy_target=accuracy_target,

@@ -138,7 +138,7 @@ def router(
             async with work() as unit:
                 edited = await editor.edit(unit, number, request)
         except Flawed as flaw:
-            place = ("body", "edits", flaw.number, "value")
+            place = ("body", "edits", flaw.number, flaw.part)
             words = {"loc": place, "msg": str(flaw), "type": "value_error"}
             raise RequestValidationError([words]) from None
         if edited is None:

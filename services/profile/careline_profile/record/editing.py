@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from careline_contracts.envelope import Envelope
 from careline_profile import metrics, queries, store
@@ -47,11 +47,12 @@ class Request(NamedTuple):
 
 
 class Flawed(ValueError):
-    """An edit that can't be made; `number` says which of them."""
+    """An edit that can't be made; `number` says which of them, `part` what of it."""
 
-    def __init__(self, number: int, words: str) -> None:
+    def __init__(self, number: int, part: Literal["field", "value"], words: str) -> None:
         super().__init__(words)
         self.number = number
+        self.part = part
 
 
 class Edited(NamedTuple):
@@ -141,12 +142,12 @@ class Editor:
 
 def _fact(teller: Teller, place: int, edit: Edit, by: Rules) -> Fact:
     if edit.field not in by.fields.fields:
-        raise Flawed(place, f"{edit.field} is no field of the record")
+        raise Flawed(place, "field", f"{edit.field} is no field of the record")
     if edit.value is None:
         return take_away(teller, Slot(edit.field, edit.item))
     fact = tell(teller, edit.field, edit.value, by.fields, by.keyring)
     if fact.flaw:
-        raise Flawed(place, f"{edit.field}: {fact.flaw}")
+        raise Flawed(place, "value", f"{edit.field}: {fact.flaw}")
     return fact
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from careline_runtime.months import year_before
 from careline_scoring.kpis import queries
 from careline_scoring.kpis.model import Answers, Figure, MonthReport
 from careline_scoring.kpis.queries import Counted, Month
@@ -21,7 +22,7 @@ async def month_report(
     """The month `YYYY-MM`, by facts as they are known now; one that is not over so far."""
     days = _days(rulebook, month)
     now, answers = await figures_of(connection, rulebook, month)
-    before, _ = await figures_of(connection, rulebook, _year_before(month))
+    before, _ = await figures_of(connection, rulebook, year_before(month))
     return MonthReport(
         month=month,
         begins_at=days.begins_at,
@@ -63,8 +64,3 @@ def _days(rulebook: Rulebook, month: str) -> Month:
     begins_at, ends_at = month_of(rulebook, month)
     day_of = rulebook.calendar.day_of
     return Month(day_of(begins_at), day_of(ends_at), begins_at, ends_at)
-
-
-def _year_before(month: str) -> str:
-    year, _, number = month.partition("-")
-    return f"{int(year) - 1}-{number}"

@@ -4,8 +4,9 @@ An action is a fact like any other: it is said on `careline.ticket-actions.v1` i
 which it counts, so a replay of the topics knows it, and it counts once however often it is sent.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Header, HTTPException, Path
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,7 +64,7 @@ NEEDS: dict[Verb, str] = {
     "rate": "score",
 }
 """The one field without which an action says nothing."""
-BY_CUSTOMERS: tuple[Verb, ...] = ("reply", "reopen", "rate")
+OwnVerb = Literal["reply", "reopen", "rate"]
 """Self-service: what customers may do to their own tickets."""
 
 IdempotencyKey = Annotated[
@@ -110,11 +111,11 @@ class Opening(BaseModel):
     reference: ShortText | None = None
 
 
-class Desk:
+class Actions:
     """Lets people's actions count: each in a unit of work of its own."""
 
-    def __init__(self, unit: Work, handlers: Handlers, policies: InForceAt, now: Now) -> None:
-        self._unit, self._handlers, self._policies, self._now = unit, handlers, policies, now
+    def __init__(self, work: Work, handlers: Handlers, policies: InForceAt, now: Now) -> None:
+        self._work, self._handlers, self._policies, self._now = work, handlers, policies, now
 
     async def open(self, opening: Opening, caller: Caller, key: str | None) -> TicketView:
         """The ticket that the report opened, or joined."""
@@ -127,7 +128,7 @@ class Desk:
             **opening.model_dump(include={"impact", "category", "product", "reference"}),
         )
         envelope = _envelope(acted, key or f"{opening.customer} {to_text(now)}", now)
-        async with self._unit() as unit:
+        async with self._work() as unit:
             await share(unit.connection)
             if await is_any_erased(unit.connection, [opening.customer]):
                 raise HTTPException(404, f"there is no customer {opening.customer}")
@@ -150,7 +151,7 @@ class Desk:
         """The ticket after the action; 404 without it, 409 where its state has no place for it."""
         if (needed := NEEDS.get(verb)) and getattr(action, needed) is None:
             raise HTTPException(422, f"{verb} needs {needed}")
-        async with self._unit() as unit:
+        async with self._work() as unit:
             await share(unit.connection)
             said = await self._ticket(unit, id, customer)
             # whoever does something has seen what was done before, though a clock stands still
@@ -168,8 +169,8 @@ class Desk:
             id_ = f"{said.ticket.id} {verb} {key or said.version}"
             envelope = _envelope(acted, id_, now)
             if await self._act(unit, envelope, acted) and _has_no_place(said, verb, action):
-                may = ", ".join(sorted(MOVES[said.ticket.state]))
-                raise HTTPException(409, f"a ticket that is {said.status} may be: {may}")
+                taken = ", ".join(_taken(said, get_args(OwnVerb) if customer else TYPES))
+                raise HTTPException(409, f"a ticket that is {said.status} takes: {taken}")
             said = await self._ticket(unit, id, customer)
         return TicketView.of(said, self._policies, now)
 
@@ -205,6 +206,14 @@ def _has_no_place(said: Said, verb: Verb, action: Action) -> bool:
     return act not in MOVES[said.ticket.state]
 
 
+def _taken(said: Said, verbs: Iterable[Verb]) -> list[Verb]:
+    """The verbs, of these, that the ticket's state has a place for."""
+    moves = MOVES[said.ticket.state]
+    may_wait = any(act.startswith("waits_for_") for act in moves)
+    acts = {verb: FOLLOW_UPS[TYPES[verb]] for verb in verbs}
+    return [verb for verb, act in acts.items() if (act in moves if act else may_wait)]
+
+
 def _envelope(acted: TicketActed, id: str, now: datetime) -> Envelope:
     return Envelope(
         id=id,
@@ -216,17 +225,17 @@ def _envelope(acted: TicketActed, id: str, now: datetime) -> Envelope:
     )
 
 
-def router(unit: Work, handlers: Handlers, policies: InForceAt, now: Now) -> APIRouter:
+def router(work: Work, handlers: Handlers, policies: InForceAt, now: Now) -> APIRouter:
     """The routes of people's actions."""
     routes = APIRouter(prefix="/v1", tags=["actions"])
-    desk = Desk(unit, handlers, policies, now)
+    actions = Actions(work, handlers, policies, now)
     May = Annotated[Caller, requires("tickets.work")]  # noqa: N806 (a type)
 
     @routes.post("/tickets", status_code=201, summary="Opens a ticket by hand, or joins one")
     async def open_ticket(
         opening: Opening, caller: May, idempotency_key: IdempotencyKey = None
     ) -> TicketView:
-        return await desk.open(opening, caller, idempotency_key)
+        return await actions.open(opening, caller, idempotency_key)
 
     @routes.post("/tickets/{id}/{verb}", summary="Does something about a ticket")
     async def act(
@@ -236,7 +245,7 @@ def router(unit: Work, handlers: Handlers, policies: InForceAt, now: Now) -> API
         caller: May,
         idempotency_key: IdempotencyKey = None,
     ) -> TicketView:
-        return await desk.act(id, verb, action, caller, idempotency_key)
+        return await actions.act(id, verb, action, caller, idempotency_key)
 
     @routes.post(
         "/customers/{customer}/tickets/{id}/{verb}",
@@ -245,11 +254,11 @@ def router(unit: Work, handlers: Handlers, policies: InForceAt, now: Now) -> API
     async def self_service(
         customer: Annotated[str, Path(max_length=200)],
         id: TicketNumber,
-        verb: Literal["reply", "reopen", "rate"],
+        verb: OwnVerb,
         action: Action,
         caller: May,
         idempotency_key: IdempotencyKey = None,
     ) -> TicketView:
-        return await desk.act(id, verb, action, caller, idempotency_key, customer=customer)
+        return await actions.act(id, verb, action, caller, idempotency_key, customer=customer)
 
     return routes

@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
-from careline_cli.load import ACCEPTED, DUPLICATE, MAX_DELAY, ROAMS_EVERY, Load, records
 from careline_contracts.events.touchpoints import ComplaintRaised
+from tests.journeys.faults.load import ACCEPTED, DUPLICATE, MAX_DELAY, ROAMS_EVERY, Load, records
 
 LOAD = Load(events=5_000, customers=300, seed=11, poison_share=0.01)
 

@@ -106,8 +106,8 @@ class Loaded(NamedTuple):
 
 def records(load: Load) -> Iterator[Loaded]:
     """The load's records in the order of arrival; a late event's duplicate comes after it."""
-    content = random.Random(f"content {load.seed}")  # noqa: S311 - a test load, not a secret
-    disturbance = random.Random(f"disturbance {load.seed}")  # noqa: S311
+    content = random.Random(f"content {load.seed}")
+    disturbance = random.Random(f"disturbance {load.seed}")
     crowd = _Crowd(content, load)
     arrivals: list[tuple[int, int, Loaded]] = []
     order = count()
