@@ -8,7 +8,7 @@ from careline_localstack.postgres import Postgres
 
 
 class StackInTest(LocalStack):
-    """Real servers, and all that the kill of a process (kill -9) can destroy is as in production."""
+    """Real servers; what the kill of a process (kill -9) leaves is what it leaves in production."""
 
     def __init__(self, home: Path, *, environment: Mapping[str, str]) -> None:
         super().__init__(home, environment=environment)

@@ -18,7 +18,7 @@ from careline_cli.replay import Pipeline
 from careline_client import CarelineClient, Verdict
 from careline_contracts.events.operations import ClockTicked
 from careline_contracts.topics import SERVICES
-from careline_localstack import Endpoints, LocalStack
+from careline_localstack import Endpoints
 from careline_localstack.ports import LOOPBACK
 from careline_localstack.services import ServiceOptions
 from careline_runtime.keyring import Keyring
@@ -32,6 +32,7 @@ from tests.journeys.faults.numbers import Numbers
 from tests.journeys.faults.recovery import Outboxes
 from tests.journeys.faults.replaying import hear_again
 from tests.journeys.faults.said import Topics
+from tests.stacks import StackInTest
 
 RECORDS_A_PUBLICATION = 100
 LONGEST_PAUSE_OF_SENDER_SECONDS = 0.5
@@ -41,7 +42,7 @@ LOOK_SECONDS = 1.0
 """A server that can't say within this time what it has to do is no target worth waiting for."""
 
 
-class LinkedStack(LocalStack):
+class LinkedStack(StackInTest):
     """A stack whose services reach PostgreSQL and Valkey over links that can fail."""
 
     def __init__(
