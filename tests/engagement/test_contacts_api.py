@@ -63,7 +63,7 @@ async def test_a_contact_is_noted_and_the_next_one_follows_from_it(
     await engagement.tick(after(24 * 5))
     feed = Calendar.from_ical((await http.get("/v1/owners/wang.li/calendar.ics")).content)
     summaries = [str(event["summary"]) for event in feed.walk("VEVENT")]
-    assert summaries == ["联系客户 / Contact A (core)", "account-call: call, A"]
+    assert summaries == ["联系客户 / Contact A (core)", "致电客户 / call the customer, A"]
     for owner, playbooks in (("wang.li", ["account-call"]), ("chen.jie", [])):
         theirs = (await http.get("/v1/cases", params={"owner": owner})).json()["cases"]
         assert [case["playbook"] for case in theirs] == playbooks

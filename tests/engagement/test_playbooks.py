@@ -173,6 +173,30 @@ CASE = "A-retention-risk/high-0"
             id="above the tier's limit: nobody may approve it",
         ),
         pytest.param(
+            [
+                an_offer(2, 10_000),
+                a_fact(3, "offer.refused", request=CASE),
+                a_fact(4, "offer.approved", request=CASE),
+            ],
+            [(2, "offer_held"), (3, "offer_refused"), (24, "breached")],
+            id="refused: nothing is left to approve",
+        ),
+        pytest.param(
+            [
+                an_offer(2, 10_000),
+                a_fact(3, "offer.refused", request=CASE),
+                an_offer(4, 8_000),
+                a_fact(5, "offer.approved", request=CASE),
+            ],
+            [(2, "offer_held"), (3, "offer_refused"), (4, "offer_held"), (5, "done")],
+            id="refused, and another one approved",
+        ),
+        pytest.param(
+            [an_offer(2, 10_000), an_offer(3, 12_000)],
+            [(2, "offer_held"), (3, "offer_held"), (24, "breached")],
+            id="each that needs approval is said",
+        ),
+        pytest.param(
             [an_offer(2, 30_000), an_offer(4, 5000)],
             [(2, "offer_held"), (4, "done")],
             id="a smaller one instead",

@@ -24,6 +24,7 @@ Careline = Callable[..., Any]
 
 POLICY = Path(__file__).parents[2] / "services/engagement/careline_engagement/policy.yaml"
 CARD = Identity(kind="member_card", value="CALLED-BACK-1")
+UNTIL_NEXT_CALL = timedelta(days=5)
 BOUGHT = PurchaseCompleted(identities=(CARD,), amount_minor=2_500_000, currency="CNY")
 
 
@@ -58,15 +59,17 @@ class Case:
     def calendar(self) -> Any:
         return self.careline("calendar", self.customer, "--json")
 
-    async def does(self, role: str, path: str, **what: Any) -> None:
-        """A person does something over the API, and it has its effects."""
+    async def does(
+        self, role: str, path: str, *, status: int = 202, key: str = "1", **what: Any
+    ) -> None:
+        """A person does something over the API, and it has its effects, or is refused."""
         token = self.careline("token", "--role", role, "--subject", role, "--json")["token"]
-        headers = {"authorization": f"Bearer {token}", "idempotency-key": "1"}
+        headers = {"authorization": f"Bearer {token}", "idempotency-key": key}
         async with httpx.AsyncClient(
             base_url=self.pipeline.endpoints.services["engagement"]
         ) as http:
             answer = await http.post(path, json=what, headers=headers)
-            assert answer.status_code == 202, answer.text
+            assert answer.status_code == status, answer.text
         await self.pipeline.drain()
 
     def _shown(self) -> Any:
@@ -83,6 +86,7 @@ async def test_she_is_called_back_in_time_offered_something_and_stays(
     assert case.status == "open"
     tuesday = monday + timedelta(days=1, hours=1)
     await an_agent_calls_within_the_hour_and_offers_what_must_be_approved(case, tuesday)
+    await the_supervisor_says_no_and_yes_to_what_is_offered_instead(case, tuesday)
     await she_buys_again(case, tuesday + timedelta(days=2))
     await a_rehearsal_of_the_same_playbooks_on_the_log_tells_the_same_story(case)
     await whoever_stands_in_for_her_account_manager_has_her_in_the_calendar(
@@ -113,15 +117,36 @@ async def an_agent_calls_within_the_hour_and_offers_what_must_be_approved(
         cause="late delivery",
         offer="free express for a year",
         offer_minor=5_001,
-        next_contact_at=(at + timedelta(days=5)).isoformat(),
+        next_contact_at=(at + UNTIL_NEXT_CALL).isoformat(),
     )
     await case.pipeline.tick(at + timedelta(minutes=1))
     assert case.steps["contact"] == "done"
     assert case.steps["offer"] == "running"
-    await case.does("supervisor", f"/v1/cases/{case.id}/offer-decisions", approved=True)
-    await case.pipeline.tick(at + timedelta(minutes=2))
+
+
+async def the_supervisor_says_no_and_yes_to_what_is_offered_instead(
+    case: Case, called_at: datetime
+) -> None:
+    decisions = f"/v1/cases/{case.id}/offer-decisions"
+    await case.does("supervisor", decisions, approved=False)
+    await case.pipeline.tick(called_at + timedelta(minutes=2))
+    await case.does("supervisor", decisions, approved=True, status=409)
+    next_call = called_at + UNTIL_NEXT_CALL
+    noted: dict[str, Any] = {
+        "contact_channel": "phone",
+        "result": "reached",
+        "next_contact_at": next_call.isoformat(),
+    }
+    follow_ups = f"/v1/customers/{case.customer}/follow-ups"
+    await case.does("agent", follow_ups, key="2", **noted, case="another", status=404)
+    await case.does("agent", "/v1/customers/C0000000000000/follow-ups", **noted, status=404)
+    instead: dict[str, Any] = {"offer": "free express for a month", "offer_minor": 5_002}
+    await case.does("agent", follow_ups, key="2", **noted, case=case.id, **instead)
+    await case.pipeline.tick(called_at + timedelta(minutes=3))
+    await case.does("supervisor", decisions, approved=True)
+    await case.pipeline.tick(called_at + timedelta(minutes=4))
     assert case.steps["offer"] == "done"
-    assert datetime.fromisoformat(case.calendar()["next_contact_at"]) == at + timedelta(days=5)
+    assert datetime.fromisoformat(case.calendar()["next_contact_at"]) == next_call
 
 
 async def she_buys_again(case: Case, at: datetime) -> None:

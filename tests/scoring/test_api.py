@@ -124,6 +124,33 @@ def _instant(text: str) -> object:
     return noon(0).fromisoformat(text)
 
 
+async def test_advice_is_for_the_day_on_which_it_is_asked(scoring: Scoring) -> None:
+    """Spend leaves the tier's year on day 370, which changes no verdict and no points."""
+    enquired = scoring.activity("C-ann", "careline.enquiry.made.v1", day=0)
+    bought = [scoring.purchase("C-ann", 9_000, day=day) for day in (5, 60)]
+    await scoring.hear([enquired, *bought])
+    await scoring.tick(noon(366))
+
+    async def missing(day: int) -> tuple[int, str]:
+        routes = api.router(scoring.engine.connect, lambda: scoring.timeline, lambda: noon(day))
+        transport = httpx.ASGITransport(app=api_in_test(routes))
+        async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as asking:
+            answer = (await asking.get("/v1/customers/C-ann/score")).json()
+        assert _instant(answer["as_of"]) == midnight(365)
+        [way] = [w for w in answer["ways_up"] if w["verdict"] == "tier" and w["orders"] == 1]
+        return way["amount_minor"], way["from_day"]
+
+    assert await missing(366) == (200_000, "2025-01-01")
+    assert await missing(380) == (1_100_000, "2025-01-15")
+
+
+async def test_a_month_that_has_not_begun_is_not_told(client: httpx.AsyncClient) -> None:
+    for path in ("/v1/tiers/flow", "/v1/kpis"):
+        assert (await client.get(path, params={"month": "2024-01"})).status_code == 200
+        refused = await client.get(path, params={"month": "2024-02"})
+        assert (refused.status_code, refused.json()["detail"]) == (404, "2024-02 has not begun")
+
+
 async def test_a_score_can_be_asked_as_of_any_instant(
     scoring: Scoring, client: httpx.AsyncClient
 ) -> None:

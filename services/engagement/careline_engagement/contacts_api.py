@@ -1,9 +1,10 @@
 """HTTP about contacts with a customer: what went out, what stood against it, what came of it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, HTTPException, Query
 from pydantic import BaseModel
 
 from careline_contracts.events.engagement import FollowUpRecorded
@@ -11,7 +12,9 @@ from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
 from careline_contracts.payload import Instant, ShortText
 from careline_contracts.topics import FOLLOW_UPS
 from careline_engagement import queries
+from careline_engagement.rules import Book
 from careline_engagement.store.cases import Asked
+from careline_engagement.store.families import read_families
 from careline_runtime.access import Caller, requires
 from careline_runtime.clock import Now
 from careline_runtime.database import Connect
@@ -69,7 +72,7 @@ class Accepted(BaseModel):
     id: str
 
 
-def router(connect: Connect, work: Work, now: Now) -> APIRouter:
+def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> APIRouter:
     """The routes about contacts."""
     routes = APIRouter(prefix="/v1", tags=["customers"])
     reads = [requires("cases.read")]
@@ -107,6 +110,15 @@ def router(connect: Connect, work: Work, now: Now) -> APIRouter:
         caller: Annotated[Caller, requires("cases.work")],
         idempotency_key: Annotated[str, Header(min_length=1, max_length=200)],
     ) -> Accepted:
+        async with connect() as connection:
+            # a slip of the pen would be a customer of whom nothing else is ever heard
+            known = await read_families(connection, [number], kept=book().facts_kept)
+            if not known or not known[0].is_known:
+                raise HTTPException(404, f"nothing is known of customer {number}")
+            if follow_up.case is not None:
+                found = await queries.get_case(connection, follow_up.case)
+                if found is None or found[0] != known[0].root:
+                    raise HTTPException(404, f"customer {number} has no case {follow_up.case}")
         said = FollowUpRecorded(customer=number, by=caller.subject, **follow_up.model_dump())
         id = f"follow-up-{number}-{idempotency_key}"
         async with work() as unit:

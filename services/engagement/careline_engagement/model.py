@@ -167,8 +167,9 @@ class Step(NamedTuple):
     @property
     def instants(self) -> Sequence[datetime]:
         """When something was said of it."""
+        offer_at = self.held_until if self.due_at else None
         said = (self.began_at, self.done_at, self.breached_at, self.sent_at, self.suppressed_at)
-        return [at for at in said if at is not None]
+        return [at for at in (*said, offer_at) if at is not None]
 
     @property
     def is_waiting(self) -> bool:
@@ -185,6 +186,7 @@ MoveKind = Literal[
     "sent",
     "suppressed",
     "offer_held",
+    "offer_refused",
     "done",
     "breached",
     "handed_over",
@@ -207,7 +209,8 @@ class Move(NamedTuple):
     event_id: str = ""
     """Of the event that caused it; empty when time did."""
     until: datetime | None = None
-    """When the step is due; of what is held or suppressed, when there would be room."""
+    """When the step is due; of what is held or suppressed, when there would be room; of an offer
+    that may not be made, its own instant."""
 
 
 class Case(NamedTuple):
@@ -287,7 +290,7 @@ def _moved(step: Step | None, move: Move) -> Step:
             return step._replace(done_at=move.at, detail=move.detail)
         case "breached":
             return step._replace(breached_at=move.at)
-        case "held" | "offer_held":
+        case "held" | "offer_held" | "offer_refused":
             return step._replace(held_until=move.until, detail=move.detail)
         case "sent":
             return step._replace(sent_at=move.at, due_at=move.until, detail="")
