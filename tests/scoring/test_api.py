@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import get_args
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -25,9 +25,9 @@ async def client(scoring: Scoring) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_a_score_is_taken_apart_to_the_point(
-    scoring: Scoring, client: httpx.AsyncClient
-) -> None:
+@pytest.fixture
+async def anns_score(scoring: Scoring, client: httpx.AsyncClient) -> dict[str, Any]:
+    """Who bought twice and complained once, and bought something in a currency without a rate."""
     await scoring.hear(
         [
             scoring.purchase("C-ann", 60_000, day=0),
@@ -37,8 +37,15 @@ async def test_a_score_is_taken_apart_to_the_point(
         ]
     )
     mismatches = metrics.score_mismatches._value.get()
-    answer = (await client.get("/v1/customers/C-ann/score")).json()
-    points = {c["measure"]: c["points"] for c in answer["contributions"]}
+    answer: dict[str, Any] = (await client.get("/v1/customers/C-ann/score")).json()
+    assert metrics.score_mismatches._value.get() == mismatches
+    return answer
+
+
+async def test_a_score_is_taken_apart_to_the_point(anns_score: dict[str, Any]) -> None:
+    assert anns_score["requested"] == anns_score["customer"] == "C-ann"
+    assert _instant(anns_score["as_of"]) == noon(20)
+    points = {c["measure"]: c["points"] for c in anns_score["contributions"]}
     assert points == {
         "spend": "20.00",
         "average_order_value": "10.00",
@@ -58,8 +65,12 @@ async def test_a_score_is_taken_apart_to_the_point(
         "answers": "0.00",
         "reviews": "0.00",
     }
-    assert Decimal(answer["total"]) == sum(map(Decimal, points.values())) == Decimal("50.00")
-    by_measure = {c["measure"]: c for c in answer["contributions"]}
+    assert Decimal(anns_score["total"]) == sum(map(Decimal, points.values())) == Decimal("50.00")
+    assert anns_score["left_out"] == {"KRW": 1}
+
+
+async def test_points_say_what_they_stand_on_and_until_when(anns_score: dict[str, Any]) -> None:
+    by_measure = {c["measure"]: c for c in anns_score["contributions"]}
     assert by_measure["spend"]["evidence"] == {
         "value": 12_000_000,
         "unit": "minor_units",
@@ -77,8 +88,10 @@ async def test_a_score_is_taken_apart_to_the_point(
     # in local time: who reads the date alone reads the business day
     assert by_measure["spend"]["expires_at"] == "2024-07-09T00:00:00+08:00"
     assert _instant(by_measure["complaints"]["expires_at"]) == midnight(200)
-    assert _instant(answer["as_of"]) == noon(20)
-    assert answer["tags"] == {
+
+
+async def test_verdicts_come_with_the_score_and_their_reasons(anns_score: dict[str, Any]) -> None:
+    assert anns_score["tags"] == {
         "value": "normal",
         "need": "none",
         "risk": "medium",
@@ -86,11 +99,13 @@ async def test_a_score_is_taken_apart_to_the_point(
         "channel": ["app"],
         "part_of_day": ["afternoon"],
     }
-    assert answer["tier"] == "potential"
-    assert answer["reasons"]["risk"] == ["1 complaint in 90 days"]
-    assert answer["left_out"] == {"KRW": 1}
+    assert anns_score["tier"] == "potential"
+    assert anns_score["reasons"]["risk"] == ["1 complaint in 90 days"]
+
+
+async def test_what_would_lead_up_and_what_time_will_change(anns_score: dict[str, Any]) -> None:
     # high value, and two of the five repurchases
-    assert answer["ways_up"][0] == {
+    assert anns_score["ways_up"][0] == {
         "verdict": "tier",
         "to": "core",
         "orders": 3,
@@ -98,13 +113,11 @@ async def test_a_score_is_taken_apart_to_the_point(
         "currency": "CNY",
         "from_day": "2024-01-21",
     }
-    assert _instant(answer["next_change_at"]) == midnight(90)
-    assert answer["next_change"] == [
+    assert _instant(anns_score["next_change_at"]) == midnight(90)
+    assert anns_score["next_change"] == [
         {"what": "total", "from": "50.00", "to": "52.00"},
         {"what": "tenure", "from": "0.00", "to": "2.00"},
     ]
-    assert answer["requested"] == answer["customer"] == "C-ann"
-    assert metrics.score_mismatches._value.get() == mismatches
 
 
 def _instant(text: str) -> object:
