@@ -14,6 +14,7 @@ from xdist.remote import Producer
 from careline_localstack import LocalStack
 from tests import containers
 from tests.containers import OnlyEndpoints, Servers
+from tests.stacks import StackInTest
 from tests.workers import ByUnit, longest_first
 
 # how long an example takes says how busy the machine is, and nothing about the code
@@ -69,7 +70,7 @@ def stack(
     if container_servers is not None:
         yield cast(LocalStack, OnlyEndpoints(container_servers.endpoints))
         return
-    stack = LocalStack(tmp_path_factory.mktemp("home"), environment=containers.without_servers())
+    stack = StackInTest(tmp_path_factory.mktemp("home"), environment=containers.without_servers())
     stack.start()
     yield stack
     stack.stop()

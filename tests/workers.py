@@ -20,9 +20,8 @@ LONGEST_FIRST = (
     JOURNEYS,
     "tests/journeys/test_command_line.py",
     "tests/runtime/test_outages.py",
-    "tests/ingest/test_fuzz.py",
     "tests/cli/test_commands.py",
-    "tests/ingest/test_gate.py",
+    "tests/ingest/test_fuzz.py",
 )
 """Files of `JOURNEYS` that are named here start a stack of their own."""
 

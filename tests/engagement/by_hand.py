@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -51,6 +52,7 @@ def after(hours: float) -> datetime:
     return START + timedelta(hours=hours)
 
 
+@cache
 def shipped_policy() -> Loaded[EngagementPolicy]:
     """The policy file in the package."""
     return load_policy(EngagementPolicy, package="careline_engagement", settings=ServiceSettings())
@@ -61,6 +63,7 @@ def a_book(loaded: Loaded[EngagementPolicy]) -> Book:
     return Book([Edition(ALWAYS, loaded.policy, loaded.version)])
 
 
+@cache
 def shipped_with(*playbooks: str) -> Loaded[EngagementPolicy]:
     """The shipped policy with some of its playbooks only."""
     loaded = shipped_policy()

@@ -2,16 +2,12 @@
 
 import asyncio
 import json
-import random
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from aiokafka import ConsumerRecord
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
 
 from careline_contracts.topics import (
     CASE_CHANGES,
@@ -19,7 +15,6 @@ from careline_contracts.topics import (
     OUTREACH_BY_CHANNEL,
     OUTREACH_REQUESTS,
     REMINDERS,
-    Topic,
 )
 from careline_engagement import store
 from careline_engagement.tables import metadata
@@ -36,11 +31,6 @@ WINDOW = 24 * POLICY.policy.by_name["retention"].window_days
 EVER_AFTER = after(24 * 365)
 
 
-async def said_on(engagement: Engagement, topic: Topic) -> list[dict[str, Any]]:
-    """The data of what was said on a topic, in order."""
-    return [json.loads(s.value) for s in await engagement.said() if s.topic == topic.name]
-
-
 async def moves(engagement: Engagement) -> list[tuple[str, str, str]]:
     """Case, kind and subject of every case change, in the order in which they were said."""
     return [
@@ -55,27 +45,13 @@ async def moves(engagement: Engagement) -> list[tuple[str, str, str]]:
     ]
 
 
-async def rows(engagement: Engagement, query: str) -> list[tuple[Any, ...]]:
-    async with engagement.engine.connect() as connection:
-        return [tuple(row) for row in await connection.execute(text(query))]
-
-
-async def kept(engagement: Engagement) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything that engagement knows."""
-    tables = ("aliases", "customers", "facts", "entries", "cases", "timers")
-    return {t: await rows(engagement, f"SELECT * FROM {t} ORDER BY {t}") for t in tables}  # noqa: S608
-
-
-# -- one thing at a time
-
-
 async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engagement) -> None:
     await engagement.hear(
         [engagement.tier("A", 0, "core"), engagement.risk("A", 0, "high", "2 complaints")]
     )
     assert await engagement.said() == [], "its instant has not come on the clock"
     await engagement.tick(after(0))
-    [opened] = await said_on(engagement, CASE_CHANGES)
+    [opened] = await engagement.said_on(CASE_CHANGES)
     assert opened == {
         "case": "A-retention-2-risk",
         "customer": "A",
@@ -85,7 +61,7 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
         "playbook": "retention",
         "reasons": ["risk/high", "2 complaints"],
     }
-    [request] = await said_on(engagement, OUTREACH_REQUESTS)
+    [request] = await engagement.said_on(OUTREACH_REQUESTS)
     assert request == {
         "customer": "A",
         "case": "A-retention-2-risk",
@@ -103,12 +79,12 @@ async def test_high_risk_opens_a_case_and_asks_for_outreach(engagement: Engageme
         "handling": [],
     }
     assert request["body"].startswith("$name您好")
-    assert await said_on(engagement, OUTREACH_BY_CHANNEL["phone"]) == [request]
-    assert await said_on(engagement, OUTREACH_BY_CHANNEL["sms"]) == []
-    [reminder] = await said_on(engagement, REMINDERS)
+    assert await engagement.said_on(OUTREACH_BY_CHANNEL["phone"]) == [request]
+    assert await engagement.said_on(OUTREACH_BY_CHANNEL["sms"]) == []
+    [reminder] = await engagement.said_on(REMINDERS)
     assert (reminder["to"], reminder["about"]) == ("supervisor", "case A-retention-2-risk")
     assert reminder["due_at"] == "2026-03-02T11:00:00Z"
-    [state] = await said_on(engagement, CASES)
+    [state] = await engagement.said_on(CASES)
     assert (state["status"], state["version"]) == ("open", 1)
     assert state["steps"]["offer"] == {"due_at": "2026-03-03T09:00:00Z"}
     assert await engagement.next_due() == after(2)
@@ -164,7 +140,7 @@ async def test_a_missed_deadline_is_escalated_exactly_when_due(engagement: Engag
         "case-step.breached",
         "supervisor",
     )
-    *_, reminder = await said_on(engagement, REMINDERS)
+    *_, reminder = await engagement.said_on(REMINDERS)
     assert reminder["reason"].endswith(" / step supervisor was not done by its deadline")
     assert await engagement.next_due() == after(24)
 
@@ -213,7 +189,7 @@ async def test_each_result_of_an_outreach_does_what_it_should(engagement: Engage
             [engagement.tier(result, 0, "core"), engagement.risk(result, 0, "high")]
         )
     await engagement.tick(after(0))
-    asked = {request["customer"] for request in await said_on(engagement, OUTREACH_REQUESTS)}
+    asked = {request["customer"] for request in await engagement.said_on(OUTREACH_REQUESTS)}
     assert asked == set(results)
     await engagement.hear(
         [
@@ -236,7 +212,7 @@ async def test_each_result_of_an_outreach_does_what_it_should(engagement: Engage
         "opted_out": ["case.closed withdrawn"],
     }
     # who opted out is not asked again, over whatever channel
-    assert await rows(engagement, "SELECT number, channel, granted FROM consents") == [
+    assert await engagement.rows("SELECT number, channel, granted FROM consents") == [
         ("opted_out", "any", False)
     ]
 
@@ -263,11 +239,11 @@ async def test_a_decision_is_heard_whole_and_each_verdict_may_begin_a_case(
     await engagement.hear([engagement.decision("A", 0, tier="basic", need="dormant", risk="high")])
     await engagement.tick(after(1))
     assert await moves(engagement) == [("A-retention-1-risk", "case.opened", "")]
-    assert await rows(engagement, "SELECT name, outcome FROM entries ORDER BY name") == [
+    assert await engagement.rows("SELECT name, outcome FROM entries ORDER BY name") == [
         ("1-need", "condition_unmet"),
         ("1-risk", "opened"),
     ]
-    assert await rows(engagement, "SELECT kind FROM timers") == [("care",)]
+    assert await engagement.rows("SELECT kind FROM timers") == [("care",)]
 
 
 async def test_a_warning_that_opens_nothing_is_kept_with_the_reason(engagement: Engagement) -> None:
@@ -281,7 +257,7 @@ async def test_a_warning_that_opens_nothing_is_kept_with_the_reason(engagement: 
         ]
     )
     await engagement.tick(after(3))
-    assert await rows(engagement, "SELECT version, outcome FROM entries ORDER BY version") == [
+    assert await engagement.rows("SELECT version, outcome FROM entries ORDER BY version") == [
         (2, "condition_unmet"),
         (3, "opened"),
         (5, "case_open"),
@@ -292,8 +268,8 @@ async def test_a_warning_about_somebody_whom_no_playbook_is_for_sets_no_timer(
     engagement: Engagement,
 ) -> None:
     await engagement.hear([engagement.tier("A", 0, "edge"), engagement.need("A", 1, "dormant")])
-    assert await rows(engagement, "SELECT outcome FROM entries") == [("condition_unmet",)]
-    assert await rows(engagement, "SELECT kind, key FROM timers") == []
+    assert await engagement.rows("SELECT outcome FROM entries") == [("condition_unmet",)]
+    assert await engagement.rows("SELECT kind, key FROM timers") == []
 
 
 async def test_merged_customers_keep_the_older_case(engagement: Engagement) -> None:
@@ -306,17 +282,17 @@ async def test_merged_customers_keep_the_older_case(engagement: Engagement) -> N
     await engagement.tick(after(6))
     await engagement.hear([engagement.merge("A", "B", hours=6.5)])
     await engagement.tick(after(6.5))
-    *_, closed = await said_on(engagement, CASE_CHANGES)
+    *_, closed = await engagement.said_on(CASE_CHANGES)
     assert (closed["case"], closed["status"]) == ("A-retention-2-risk", "withdrawn")
     await engagement.hear([engagement.touchpoint("A", 10, "order.placed")])
     await engagement.tick(after(10))
-    *_, closed = await said_on(engagement, CASE_CHANGES)
+    *_, closed = await engagement.said_on(CASE_CHANGES)
     assert (closed["case"], closed["customer"], closed["status"]) == (
         "B-retention-2-risk",
         "A",
         "saved",
     )
-    assert await rows(engagement, "SELECT * FROM timers") == []
+    assert await engagement.rows("SELECT * FROM timers") == []
 
 
 async def test_an_event_in_flight_that_names_an_absorbed_number_reaches_the_case(
@@ -338,7 +314,7 @@ async def test_old_facts_are_dropped(engagement: Engagement) -> None:
     kept_days = POLICY.policy.facts_kept.days
     hours = [0, 1, 24 * kept_days, 24 * kept_days + 1]
     await engagement.hear([engagement.touchpoint("A", h, "purchase.completed") for h in hours])
-    assert await rows(engagement, "SELECT at FROM facts ORDER BY at") == [
+    assert await engagement.rows("SELECT at FROM facts ORDER BY at") == [
         (after(h),) for h in hours[1:]
     ]
 
@@ -347,87 +323,6 @@ async def test_what_is_no_evidence_is_not_even_read(engagement: Engagement) -> N
     unreadable = replace(engagement.touchpoint("A", 0, "feature.used"), value=b"not JSON")
     await engagement.hear([unreadable])
     assert await engagement.records() == []
-
-
-# -- laws
-
-
-def some_events(engagement: Engagement, *, seed: int) -> list[ConsumerRecord]:
-    """Three weeks of a dozen customers, two of whom turn out to be one."""
-    draw = random.Random(seed)
-    people = [f"C{n}" for n in range(12)]
-    told = [engagement.tier(person, 0, draw.choice(["core", "edge"])) for person in people]
-    for hours in sorted(draw.sample(range(1, 24 * 21), 240)):
-        person = draw.choice(people if hours < 300 else people[1:])
-        match draw.randrange(7):
-            case 0:
-                told.append(engagement.risk(person, hours, draw.choice(["high", "low"])))
-            case 1:
-                told.append(engagement.need(person, hours, draw.choice(["dormant", "active"])))
-            case 2:
-                told.append(engagement.tier(person, hours, draw.choice(["core", "edge"])))
-            case 3:
-                told.append(engagement.touchpoint(person, hours, "call.completed"))
-            case 4:
-                told.append(engagement.touchpoint(person, hours, "purchase.completed"))
-            case 5:
-                told.append(engagement.answer(person, hours, "replied", cause="price"))
-            case 6:
-                told.append(engagement.answer(person, hours, "delivered", offer="10 %"))
-    told.append(engagement.merge("C1", "C0", hours=300))
-    return told
-
-
-@pytest.mark.parametrize("seed", range(3))
-async def test_same_events_twice_shuffled_and_in_other_batches(admin_url: str, seed: int) -> None:
-    draw = random.Random(seed)
-    async with (
-        fresh_engagement(admin_url, "retention") as one,
-        fresh_engagement(admin_url, "retention") as other,
-    ):
-        events = some_events(one, seed=seed)
-        await one.hear(events)
-        await one.tick(EVER_AFTER)
-
-        twice = other.again(events)
-        twice += other.again(events)
-        draw.shuffle(twice)
-        # new records, so that offsets ascend in the order in which they are heard
-        await other.hear(other.again(twice), batch=[1, 7, 100][seed])
-        await other.tick(EVER_AFTER)
-
-        assert await kept(other) == await kept(one)
-        said = await one.said()
-        assert {s.envelope.id for s in said} == {s.envelope.id for s in await other.said()}
-        assert sorted(said) == sorted(await other.said())
-        once = {(s.topic, s.envelope.id) for s in said}
-        assert len(said) == len(once), "a request on two topics, everything once on each"
-        assert len({s.envelope.subject for s in said}) > 5, "cases were opened"
-        for stage in (one, other):
-            for case in {s.envelope.subject for s in said}:
-                changes = [d for d in await said_on(stage, CASE_CHANGES) if d["case"] == case]
-                assert [d["version"] for d in changes] == list(range(1, len(changes) + 1))
-                assert [d["as_of"] for d in changes] == sorted(d["as_of"] for d in changes)
-
-
-async def test_ticks_do_not_show(admin_url: str) -> None:
-    async with (
-        fresh_engagement(admin_url, "retention") as one,
-        fresh_engagement(admin_url, "retention") as other,
-    ):
-        events = some_events(one, seed=7)
-        await one.hear(events)
-        await one.tick(EVER_AFTER)
-        by_day = sorted(other.again(events), key=lambda record: _time(record))
-        for day in range(22):
-            await other.hear(
-                other.again(
-                    [r for r in by_day if _time(r)[:10] == after(24 * day).isoformat()[:10]]
-                )
-            )
-            await other.tick(after(24 * day))
-        await other.tick(EVER_AFTER)
-        assert sorted(await one.said()) == sorted(await other.said())
 
 
 async def test_a_look_is_decided_by_how_the_cases_of_any_playbook_ended(admin_url: str) -> None:
@@ -440,11 +335,6 @@ async def test_a_look_is_decided_by_how_the_cases_of_any_playbook_ended(admin_ur
             )
     assert [entry.playbook for entry in family.entries] == [""]
     assert sorted(case.is_open for case in family.cases) == [False, True]
-
-
-def _time(record: ConsumerRecord) -> str:
-    time = next(value for name, value in record.headers if name == "ce_time")
-    return str(time.decode())
 
 
 async def test_the_schema_is_what_tables_says(engagement: Engagement) -> None:

@@ -1,10 +1,8 @@
 """Whose work it is (CARE-7): it follows the account manager, and the deputy while they are away."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +11,9 @@ from hypothesis import strategies as st
 from careline_contracts.topics import CASE_CHANGES, REMINDERS
 from careline_engagement.model import ALWAYS, Absence, Entry, Family, Record, Ruling
 from careline_engagement.rules import News, advance
+from careline_engagement.rules.agenda import agenda_of
 from careline_engagement.rules.owners import owner_of
-from tests.engagement.by_hand import Engagement, a_book, after, fresh_engagement, shipped_with
+from tests.engagement.by_hand import a_book, after, fresh_engagement, shipped_with
 
 BOOK = a_book(shipped_with("account-call"))
 
@@ -216,7 +215,7 @@ async def test_open_work_moves_to_the_deputy_and_back(admin_url: str, *, noted_f
             await engagement.hear([leave])
         await engagement.tick(after(31))
 
-        changes = await said_on(engagement, CASE_CHANGES.name)
+        changes = await engagement.said_on(CASE_CHANGES)
         handed = [c for c in changes if "to_owner" in c]
         assert [(c["from_owner"], c["to_owner"], c["reason"]) for c in handed] == [
             ("li", "chen", "away"),
@@ -224,7 +223,7 @@ async def test_open_work_moves_to_the_deputy_and_back(admin_url: str, *, noted_f
         ]
         assert [datetime.fromisoformat(c["as_of"]) for c in handed] == [after(4), after(30)]
         assert [c["version"] for c in changes] == list(range(1, len(changes) + 1))
-        reminders = await said_on(engagement, REMINDERS.name)
+        reminders = await engagement.said_on(REMINDERS)
         assert [r["owner"] for r in reminders] == ["li", "chen", "li"]
         assert "call the customer" in reminders[1]["reason"]
         assert reminders[0]["script"] == "monthly-call"
@@ -232,5 +231,13 @@ async def test_open_work_moves_to_the_deputy_and_back(admin_url: str, *, noted_f
         assert reminders[1]["due_at"] == reminders[0]["due_at"], "the deadline stays"
 
 
-async def said_on(engagement: Engagement, topic: str) -> list[dict[str, Any]]:
-    return [json.loads(s.value) for s in await engagement.said() if s.topic == topic]
+def test_what_is_asked_of_a_supervisor_is_not_in_the_owners_calendar() -> None:
+    book = a_book(shipped_with("retention"))
+    warned = Entry("A", "retention", "1-risk", after(0), "risk/high", "", 1, ("risk/high",), "e1")
+    family = a_family(entries=[warned])
+    family = family._replace(
+        rulings={"A": [*family.rulings["A"], Ruling(1, after(0), "risk", "high")]}
+    )
+    opened = advance(family, until=after(0.5), book=book).family
+    owners = {task.step: task.owner for task in agenda_of(opened, after(1), book).open}
+    assert owners == {"supervisor": None, "contact": "li", "cause": "li", "offer": "li"}

@@ -9,7 +9,6 @@ import yaml
 
 from careline_engagement.model import ALWAYS, Case, Consent, Entry, Fact, Family, Ruling
 from careline_engagement.policy import EngagementPolicy
-from careline_engagement.policy.scripts import Script
 from careline_engagement.policy.steps import Task
 from careline_engagement.rules import Book, Edition, advance
 from careline_engagement.rules.entry import decide, is_held_out
@@ -174,6 +173,30 @@ CASE = "A-retention-risk/high-0"
             id="above the tier's limit: nobody may approve it",
         ),
         pytest.param(
+            [
+                an_offer(2, 10_000),
+                a_fact(3, "offer.refused", request=CASE),
+                a_fact(4, "offer.approved", request=CASE),
+            ],
+            [(2, "offer_held"), (3, "offer_refused"), (24, "breached")],
+            id="refused: nothing is left to approve",
+        ),
+        pytest.param(
+            [
+                an_offer(2, 10_000),
+                a_fact(3, "offer.refused", request=CASE),
+                an_offer(4, 8_000),
+                a_fact(5, "offer.approved", request=CASE),
+            ],
+            [(2, "offer_held"), (3, "offer_refused"), (4, "offer_held"), (5, "done")],
+            id="refused, and another one approved",
+        ),
+        pytest.param(
+            [an_offer(2, 10_000), an_offer(3, 12_000)],
+            [(2, "offer_held"), (3, "offer_held"), (24, "breached")],
+            id="each that needs approval is said",
+        ),
+        pytest.param(
             [an_offer(2, 30_000), an_offer(4, 5000)],
             [(2, "offer_held"), (4, "done")],
             id="a smaller one instead",
@@ -259,52 +282,6 @@ def a_running_case() -> Case:
 
 
 @pytest.mark.parametrize(
-    ("wordings", "reason"),
-    [
-        pytest.param({"zh": {"body": "您好"}}, "there is no wording in en", id="a language short"),
-        pytest.param(
-            {"zh": {"body": "{{ phone }}"}, "en": {"body": "Hi"}},
-            "nobody fills in phone",
-            id="a variable that nobody fills in",
-        ),
-        pytest.param(
-            {"zh": {"body": "{{ name"}, "en": {"body": "Hi"}}, "of the script", id="not a template"
-        ),
-        pytest.param(
-            {"zh": {"body": "您好", "slow": "您……好"}, "en": {"body": "Hi"}},
-            "no slower wording in en",
-            id="slowly in one language only",
-        ),
-    ],
-)
-def test_a_script_that_can_not_be_said_is_refused(wordings: Any, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        Script.model_validate(wordings)
-
-
-def test_a_script_is_said_in_the_customers_language() -> None:
-    script = SHIPPED.policy.scripts["care-message"]
-    said = script.render("en-GB", {"name": "$name", "product": "phone"})
-    assert (said.language, said.body[:35]) == ("en", "Hello $name, news about phone for y")
-    assert script.render(None, {"name": "$name"}).language == "zh"
-    assert "您的需求" in script.render("fr", {"name": "$name"}).body
-
-
-def test_a_script_is_said_slowly_where_it_is_worded_so() -> None:
-    scripts, name = SHIPPED.policy.scripts, {"name": "$name"}
-    assert "speak slowly" in scripts["retention-24h"].render("en", name, slowly=True).body
-    assert "speak slowly" not in scripts["retention-24h"].render("en", name).body
-    assert scripts["birthday"].render("en", name, slowly=True).body.startswith("Happy birthday")
-
-
-def test_a_script_can_not_reach_out_of_its_sandbox() -> None:
-    escape = "{{ name.__class__.__mro__ }}"
-    script = Script.model_validate({"zh": {"body": escape}, "en": {"body": escape}})
-    with pytest.raises(Exception, match="unsafe"):
-        script.render("en", {"name": "x"})
-
-
-@pytest.mark.parametrize(
     ("change", "reason"),
     [
         pytest.param(
@@ -364,11 +341,6 @@ def test_who_is_given_special_care(
     [sent] = [news.move for news in progress.news if news.move.kind == "sent"]
     assert sent.detail == channel
     assert progress.family.cases[0].steps["supervisor"].due_at == after(supervisor_hours)
-
-
-def test_every_script_is_said_by_somebody() -> None:
-    said = {script for playbook in SHIPPED.policy.playbooks for script in playbook.scripts}
-    assert said == set(SHIPPED.policy.scripts)
 
 
 def test_who_is_to_talk_to_a_customer_is_told_what_to_say() -> None:

@@ -1,17 +1,19 @@
 """An edge with a fixed key file and a clock that stands still."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from careline_contracts.envelope import Record
-from careline_ingest.api import Intake
+from careline_ingest.api import BATCH, STRUCTURED, Intake, router
 from careline_ingest.edge import Edge
 from careline_ingest.gate import Gate, Registry
 from careline_ingest.observer import Unobserving
@@ -19,10 +21,15 @@ from careline_ingest.policy import IngestPolicy
 from careline_ingest.rate_limit import TooFast
 from careline_ingest.sealing import KeyringSealer
 from careline_ingest.senders import Sender
+from careline_localstack import LocalStack
 from careline_runtime.key_file import create_key_file
 from careline_runtime.keyring import KeyFile, Keyring
 from careline_runtime.policy import parse_policy
+from careline_runtime.valkey import Valkey
 
+URL = "/v1/touchpoints"
+IS_BATCH = {"content-type": BATCH}
+IS_STRUCTURED = {"content-type": STRUCTURED}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -186,6 +193,32 @@ def an_intake(
         return Intake(**(known | parts))
 
     return build
+
+
+def over_http(intake: Intake) -> httpx.AsyncClient:
+    """One who sends to this edge, without a socket between."""
+    app = FastAPI()
+    app.include_router(router(intake))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge")
+
+
+@pytest.fixture
+async def http(an_intake: Callable[..., Intake]) -> AsyncIterator[httpx.AsyncClient]:
+    """A sender of an edge that takes what comes without a key."""
+    async with over_http(an_intake()) as http:
+        yield http
+
+
+@pytest.fixture
+async def valkey(stack: LocalStack, policy: IngestPolicy) -> AsyncIterator[Valkey]:
+    """Patient: a busy machine's Valkey may take longer than the policy gives it."""
+    valkey = Valkey(
+        stack.endpoints.valkey,
+        timeout_milliseconds=10_000,
+        pause_seconds=policy.valkey_pause_seconds,
+    )
+    yield valkey
+    await valkey.close()
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """What a sender is answered over HTTP: event by event, in words that machines and people read."""
 
-import asyncio
 import gzip
-import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,36 +14,15 @@ import structlog
 from aiokafka.errors import KafkaConnectionError
 from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
-from fastapi import FastAPI
 
 import careline_ingest
 from careline_contracts.envelope import from_headers
-from careline_ingest.api import BATCH, STRUCTURED, Intake, router
-from careline_ingest.policy import IngestPolicy
+from careline_ingest.api import BATCH, STRUCTURED
 from careline_ingest.rules import Code
+from tests.ingest.conftest import IS_BATCH, IS_STRUCTURED, URL
 
 Purchase = Callable[..., dict[str, Any]]
-URL = "/v1/touchpoints"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-IS_BATCH = {"content-type": BATCH}
-IS_STRUCTURED = {"content-type": STRUCTURED}
-
-
-@pytest.fixture
-async def intake(an_intake: Callable[..., Intake]) -> Intake:
-    return an_intake()
-
-
-def client(intake: Intake) -> httpx.AsyncClient:
-    app = FastAPI()
-    app.include_router(router(intake))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge")
-
-
-@pytest.fixture
-async def http(intake: Intake) -> AsyncIterator[httpx.AsyncClient]:
-    async with client(intake) as http:
-        yield http
 
 
 def binary(event: dict[str, Any]) -> dict[str, str]:
@@ -321,80 +298,6 @@ class TestABatch:
             ("rejected", "too_large"),
             ("accepted", None),
         ]
-
-
-class TestUnderPressure:
-    async def test_nothing_is_accepted_that_kafka_did_not_acknowledge(
-        self, http: httpx.AsyncClient, fake_publisher: Any, fake_window: Any, a_purchase: Purchase
-    ) -> None:
-        body = json.dumps([a_purchase()])
-        fake_publisher.failure = KafkaConnectionError("no broker")
-        answer = await http.post(URL, content=body, headers=IS_BATCH)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert fake_window.taken == set()
-
-        fake_publisher.failure = None
-        answer = await http.post(URL, content=body, headers=IS_BATCH)
-        assert answer.json()[0]["status"] == "accepted", "the retry is not taken for a duplicate"
-
-    @pytest.mark.parametrize(
-        "limit",
-        [
-            pytest.param({"max_requests_in_flight": 2}, id="too many requests: two fit"),
-            pytest.param({"max_bytes_in_flight": 700}, id="too many bytes: two fit"),
-        ],
-    )
-    async def test_beyond_what_fits_requests_are_turned_away_and_room_comes_back(
-        self,
-        an_intake: Callable[..., Intake],
-        policy: IngestPolicy,
-        a_purchase: Purchase,
-        limit: dict[str, int],
-    ) -> None:
-        broker_answers = asyncio.Event()
-
-        class SlowPublisher:
-            async def publish(self, records: object) -> None:
-                await broker_answers.wait()
-
-        intake = an_intake(policy=policy.model_copy(update=limit), publisher=SlowPublisher())
-        async with client(intake) as http:
-
-            async def send(n: int) -> httpx.Response:
-                body = json.dumps(a_purchase(id=str(n)))
-                return await http.post(URL, content=body, headers=IS_STRUCTURED)
-
-            requests = [asyncio.create_task(send(n)) for n in range(10)]
-            turned_away = [await a for a in itertools.islice(asyncio.as_completed(requests), 8)]
-            assert {a.status_code for a in turned_away} == {503}
-            assert all("retry-after" in a.headers for a in turned_away)
-            broker_answers.set()
-            answers = await asyncio.gather(*requests)
-            assert sum(a.status_code == 202 for a in answers) == 2
-            assert (await send(11)).status_code == 202
-
-    async def test_a_body_that_does_not_arrive_gives_its_place_back(
-        self, an_intake: Callable[..., Intake], policy: IngestPolicy
-    ) -> None:
-        hasty = policy.model_copy(
-            update={"body_timeout_seconds": 0.05, "max_requests_in_flight": 1}
-        )
-        intake = an_intake(policy=hasty)
-
-        async def drop_by_drop() -> AsyncIterator[bytes]:
-            yield b"["
-            await asyncio.sleep(60)
-
-        async with client(intake) as http:
-            answer = await http.post(URL, content=drop_by_drop(), headers=IS_BATCH)
-            assert answer.status_code == 408
-            assert (await http.post(URL, content=b"[]", headers=IS_BATCH)).status_code == 202
-
-    async def test_before_it_is_ready_it_says_so(self, an_intake: Callable[..., Intake]) -> None:
-        intake = an_intake(is_ready=lambda: False)
-        async with client(intake) as http:
-            answer = await http.post(URL, content=b"[]", headers=IS_BATCH)
-        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
 
 
 async def test_the_summary_counts_what_came_in(

@@ -11,14 +11,13 @@ from typing import Any
 import httpx
 import pytest
 import structlog
-from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from careline_contracts.events.operations import ChannelKey, ChannelRegistered
 from careline_contracts.signature import NAME_HEADER, sign
-from careline_ingest.api import BATCH, STRUCTURED, Intake, router
+from careline_ingest.api import BATCH, Intake
 from careline_ingest.gate import Gate, NotLetIn, Registry
 from careline_ingest.policy import IngestPolicy, RateLimitPolicy
 from careline_ingest.rate_limit import TooFast, ValkeyRateLimit
@@ -27,9 +26,8 @@ from careline_localstack import LocalStack
 from careline_runtime.channel_keys import NewKey, new_bearer_key, new_signing_secret
 from careline_runtime.keyring import Keyring
 from careline_runtime.valkey import Valkey
+from tests.ingest.conftest import IS_STRUCTURED, URL, over_http
 
-URL = "/v1/touchpoints"
-IS_STRUCTURED = {"content-type": STRUCTURED}
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
 LATIN_1 = [chr(code) for code in range(256)]
 
@@ -62,9 +60,7 @@ def made(registry: Registry) -> NewKey:
 @pytest.fixture
 async def http(an_intake: AnIntake) -> AsyncIterator[httpx.AsyncClient]:
     """An edge that takes nothing without a key."""
-    app = FastAPI()
-    app.include_router(router(an_intake(takes_anonymous=False)))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://e") as http:
+    async with over_http(an_intake(takes_anonymous=False)) as http:
         yield http
 
 
@@ -118,10 +114,7 @@ async def test_without_a_right_key_nothing_is_read(
 async def test_where_keys_are_not_required_a_wrong_one_is_still_wrong(
     an_intake: AnIntake, a_purchase: Purchase
 ) -> None:
-    app = FastAPI()
-    app.include_router(router(an_intake(takes_anonymous=True)))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://e") as http:
+    async with over_http(an_intake(takes_anonymous=True)) as http:
         assert (await http.post(URL, json=a_purchase(), headers=IS_STRUCTURED)).status_code == 202
         assert (await http.post(URL, json=a_purchase(), headers=bearer("x"))).status_code == 401
 
@@ -337,16 +330,6 @@ def with_one_change(
 @pytest.mark.stack
 class TestTheRateLimit:
     SENDER = Sender("", "store", ("/x",), frozenset())
-
-    @pytest.fixture
-    async def valkey(self, stack: LocalStack, policy: IngestPolicy) -> AsyncIterator[Valkey]:
-        valkey = Valkey(
-            stack.endpoints.valkey,
-            timeout_milliseconds=policy.valkey_timeout_milliseconds,
-            pause_seconds=policy.valkey_pause_seconds,
-        )
-        yield valkey
-        await valkey.close()
 
     def limit(self, valkey: Valkey, url: str, **changes: Any) -> ValkeyRateLimit:
         policy = RateLimitPolicy(**{"events": 100, "seconds": 60, "fails_open": True, **changes})

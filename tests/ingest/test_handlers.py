@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from careline_ingest.edge import Edge
 from careline_ingest.handlers import RawTopics
 from careline_ingest.observer import Unobserving
 from careline_localstack import LocalStack
+from careline_localstack.ports import choose_free_port
 from careline_runtime.keyring import Keyring
 from careline_runtime.publisher import Publisher
 from careline_runtime.sealed_letter import open_dead_letter, seal_dead_letter
@@ -157,12 +157,6 @@ async def test_what_a_bug_of_ours_can_not_transform_is_sealed_too(
     assert dict(letter.headers)["dlq_reason"] == b"handler_failed"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 async def ingest(stack: LocalStack, key_file: Path) -> AsyncIterator[Service]:
     """The service as it runs, on the real stack."""
@@ -172,7 +166,7 @@ async def ingest(stack: LocalStack, key_file: Path) -> AsyncIterator[Service]:
             CARELINE_ANONYMOUS="accept",
             kafka_bootstrap_servers=stack.endpoints.kafka,
             valkey_url=stack.endpoints.valkey,
-            http_port=free_port(),
+            http_port=choose_free_port(),
             CARELINE_KEYRING=key_file,
         )
     )

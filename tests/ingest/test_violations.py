@@ -5,17 +5,15 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
-import httpx
 import pytest
 from aiokafka import ConsumerRecord
-from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
 from careline_contracts.examples import examples
 from careline_contracts.payload import Payload
 from careline_contracts.topics import RAW
 from careline_ingest import cloudevents
-from careline_ingest.api import BATCH, Intake, router
+from careline_ingest.api import Intake
 from careline_ingest.edge import Edge
 from careline_ingest.handlers import RawTopics
 from careline_ingest.observer import Unobserving
@@ -28,6 +26,7 @@ from careline_ingest.violations import Violation, Violations
 from careline_runtime.errors import Misconfigured
 from careline_runtime.keyring import Keyring
 from careline_runtime.policy import parse_policy
+from tests.ingest.conftest import IS_BATCH, IS_STRUCTURED, URL, over_http
 
 Purchase = Callable[..., dict[str, Any]]
 AnEdge = Callable[..., Edge]
@@ -220,12 +219,9 @@ async def test_breaches_over_http_are_counted(
         a_purchase(source=source, datacontenttype="text/xml"),
         a_purchase(source=source, type="careline.fax.received.v1"),
     ]
-    app = FastAPI()
-    app.include_router(router(an_intake()))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://e") as http:
-        await http.post("/v1/touchpoints", json=events, headers={"content-type": BATCH})
-        single = {"content-type": "application/cloudevents+json"}
-        await http.post("/v1/touchpoints", json=events[1], headers=single)
+    async with over_http(an_intake()) as http:
+        await http.post(URL, json=events, headers=IS_BATCH)
+        await http.post(URL, json=events[1], headers=IS_STRUCTURED)
 
     assert counted(source, "invalid_field") == 2
     assert counted(source, "missing_attribute") == 1

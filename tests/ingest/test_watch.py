@@ -1,6 +1,5 @@
 """What a source does is learned in Valkey; silence, drift and recovery are said once each."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +13,6 @@ from careline_ingest.observer import Observer
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.rules import Accepted
 from careline_ingest.watch import PREFIX, Seen, Watch
-from careline_localstack import LocalStack
 from careline_runtime.valkey import Valkey
 
 SOURCE = "/phone/watched"
@@ -25,19 +23,11 @@ WITHOUT = WITH_AGENT - {"agent"}
 @pytest.mark.stack
 class TestTheWatch:
     @pytest.fixture
-    async def valkey(self, stack: LocalStack, policy: IngestPolicy) -> AsyncIterator[Valkey]:
-        valkey = Valkey(
-            stack.endpoints.valkey,
-            timeout_milliseconds=policy.valkey_timeout_milliseconds,
-            pause_seconds=policy.valkey_pause_seconds,
-        )
+    async def watch(
+        self, valkey: Valkey, policy: IngestPolicy, fake_publisher: Any, clock: Any
+    ) -> Watch:
         for key in await valkey.client.keys(f"{PREFIX}*"):
             await valkey.client.delete(key)
-        yield valkey
-        await valkey.close()
-
-    @pytest.fixture
-    def watch(self, valkey: Valkey, policy: IngestPolicy, fake_publisher: Any, clock: Any) -> Watch:
         return Watch(valkey, fake_publisher, policy=policy.watch, now=lambda: clock.instant)
 
     async def pass_hours(

@@ -3,7 +3,6 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -13,23 +12,14 @@ from careline_contracts.envelope import event_key
 from careline_ingest import metrics
 from careline_ingest.policy import IngestPolicy
 from careline_ingest.window import ValkeyWindow, Window
-from careline_localstack import LocalStack
 from careline_runtime.valkey import Valkey
 
 NOBODY = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture
-async def valkey_window(
-    stack: LocalStack, policy: IngestPolicy, clock: Any
-) -> AsyncIterator[ValkeyWindow]:
-    valkey = Valkey(
-        stack.endpoints.valkey,
-        timeout_milliseconds=policy.valkey_timeout_milliseconds,
-        pause_seconds=policy.valkey_pause_seconds,
-    )
-    yield ValkeyWindow(valkey, policy=policy, now=clock.now)
-    await valkey.close()
+async def valkey_window(valkey: Valkey, policy: IngestPolicy, clock: Any) -> ValkeyWindow:
+    return ValkeyWindow(valkey, policy=policy, now=clock.now)
 
 
 @pytest.fixture(params=["fake", pytest.param("valkey", marks=pytest.mark.stack)])
@@ -105,7 +95,8 @@ async def test_a_silent_valkey_is_asked_once_in_a_while_only(
     started = time.perf_counter()
     for _ in range(50):
         assert await window.known(some_events(1)) == [False]
-    assert time.perf_counter() - started < 10 * policy.valkey_timeout_milliseconds / 1000
+    longest = 50 * policy.valkey_timeout_milliseconds / 1000
+    assert time.perf_counter() - started < longest / 2, "most have not waited"
     assert asked == 1
     await valkey.close()
     never.set()

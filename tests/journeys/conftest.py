@@ -16,6 +16,7 @@ from careline_cli.replay import Pipeline
 from careline_localstack import LocalStack
 from careline_localstack.services import ServiceOptions
 from tests import containers
+from tests.stacks import StackInTest
 
 Careline = Callable[..., Any]
 
@@ -32,7 +33,7 @@ def running_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local
         if containers.are_chosen():
             # not those of the other tests, which say things on the same topics
             environment = ending.enter_context(containers.servers()).environment
-        stack = LocalStack(tmp_path_factory.mktemp("journeys"), environment=environment)
+        stack = StackInTest(tmp_path_factory.mktemp("journeys"), environment=environment)
         ending.callback(stack.stop)
         stack.start()
         stack.start_services(ServiceOptions(clock="replay"))

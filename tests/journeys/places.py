@@ -1,17 +1,18 @@
 """Everything that the product keeps or says, place by place, and which secrets lie open in it."""
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import asyncpg
 import httpx
 import redis
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 
 from careline_contracts.envelope import Record
-from careline_contracts.topics import CATALOGUE, RAW, Topic
+from careline_contracts.topics import CATALOGUE, RAW
 from careline_localstack import LocalStack
+from tests.reading import records_on
 
 Place = tuple[str, bytes]
 """Where something is kept or said, and what."""
@@ -41,7 +42,7 @@ async def all_places(stack: LocalStack) -> list[Place]:
     endpoints = stack.endpoints
     behind_the_edge = [topic for topic in CATALOGUE if topic not in RAW.values()]
     places = [
-        *[(r.topic, content(r)) async for r in read(endpoints.kafka, behind_the_edge)],
+        *[(r.topic, content(r)) async for r in records_on(endpoints.kafka, behind_the_edge)],
         *[row async for row in rows(endpoints.databases)],
         *remembered(endpoints.valkey),
         *[answer async for answer in answers(endpoints.services)],
@@ -49,23 +50,6 @@ async def all_places(stack: LocalStack) -> list[Place]:
     ]
     assert {place.partition(".")[0].partition(" ")[0] for place, _ in places} >= SEARCHED
     return places
-
-
-async def read(kafka: str, topics: Sequence[Topic]) -> AsyncIterator[ConsumerRecord]:
-    """Everything that is on the topics."""
-    places = [TopicPartition(topic.name, p) for topic in topics for p in range(topic.partitions)]
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        consumer.assign(places)
-        await consumer.seek_to_beginning()
-        ends = await consumer.end_offsets(places)
-        while behind := [place for place in places if await consumer.position(place) < ends[place]]:
-            for records in (await consumer.getmany(*behind, timeout_ms=1_000)).values():
-                for record in records:
-                    yield record
-    finally:
-        await consumer.stop()
 
 
 def content(record: ConsumerRecord | Record) -> bytes:

@@ -43,88 +43,124 @@ def bought(amount_minor: int) -> PurchaseCompleted:
     return PurchaseCompleted(identities=(CARD,), amount_minor=amount_minor, currency="CNY")
 
 
-async def is_refused(http: httpx.AsyncClient, path: str) -> bool:
-    return (await http.get(path)).status_code == 401
+class Customer:
+    """What the services know of her by now."""
+
+    def __init__(self, pipeline: Pipeline, number: str) -> None:
+        self.pipeline = pipeline
+        self.number = number
+
+    async def score(self) -> dict[str, Any]:
+        return await self.pipeline.get("scoring", f"/v1/customers/{self.number}/score")
+
+    async def tickets(self) -> list[dict[str, Any]]:
+        found = await self.pipeline.get("ticketing", f"/v1/tickets?customer={self.number}")
+        return list(found["tickets"])
+
+    async def cases(self) -> list[dict[str, Any]]:
+        path = f"/v1/cases?playbook=retention&customer={self.number}"
+        return list((await self.pipeline.get("engagement", path))["cases"])
 
 
 async def test_she_buys_complains_twice_is_not_called_in_time_and_comes_back(
     pipeline: Pipeline, careline: Careline
 ) -> None:
-    async def cases() -> list[dict[str, Any]]:
-        path = f"/v1/cases?playbook=retention&customer={number}"
-        found = await pipeline.get("engagement", path)
-        return list(found["cases"])
-
-    # She buys at the till with her card, and leaves her phone number.
     monday = await next_monday(pipeline)
+    tuesday = monday + timedelta(days=1)
+    her = await she_buys_at_the_till_and_leaves_her_phone_number(pipeline, monday)
+    await she_complains_by_phone_about_two_different_things(her, tuesday)
+    await the_call_centre_is_asked_at_once_to_call_her(her)
+    await nobody_answers_within_an_hour_nor_calls_within_a_day(her, tuesday + timedelta(hours=26))
+    await an_agent_solves_one_of_them_after_all_on_her_last_day(her, careline)
+    await she_comes_back_all_the_same(her, monday + timedelta(days=7))
+
+
+async def she_buys_at_the_till_and_leaves_her_phone_number(
+    pipeline: Pipeline, at: datetime
+) -> Customer:
     first = bought(2_500_000).model_copy(update={"identities": (CARD, PHONE)})
-    await happens(pipeline, monday, first)
+    await happens(pipeline, at, first)
     by_card = await pipeline.get("profile", "/v1/customers?identity=member_card:STORY-1")
     by_phone = await pipeline.get("profile", "/v1/customers?identity=phone:139 1234 0001")
-    number = by_card["customer"]
-    assert by_phone["customer"] == number, "one customer, found by either"
-    before = await pipeline.get("scoring", f"/v1/customers/{number}/score")
-    assert await cases() == []
+    assert by_phone["customer"] == by_card["customer"], "one customer, found by either"
+    her = Customer(pipeline, by_card["customer"])
+    assert await her.cases() == []
+    return her
 
-    # On Tuesday she complains, by phone, about two different things.
-    tuesday = monday + timedelta(days=1)
-    await happens(pipeline, tuesday, complaint("delivery"))
-    await happens(pipeline, tuesday + timedelta(minutes=5), complaint("invoice"))
-    tickets = (await pipeline.get("ticketing", f"/v1/tickets?customer={number}"))["tickets"]
-    assert len(tickets) == 2, "two problems"
-    after = await pipeline.get("scoring", f"/v1/customers/{number}/score")
+
+async def she_complains_by_phone_about_two_different_things(her: Customer, at: datetime) -> None:
+    before = await her.score()
+    await happens(her.pipeline, at, complaint("delivery"))
+    await happens(her.pipeline, at + timedelta(minutes=5), complaint("invoice"))
+    assert len(await her.tickets()) == 2, "two problems"
+    after = await her.score()
     assert float(after["total"]) < float(before["total"])
     assert sum(float(c["points"]) for c in after["contributions"]) == float(after["total"])
     assert after["tags"]["risk"] == "high"
-    [case] = await cases()
+    [case] = await her.cases()
     assert case["status"] == "open"
     assert any("complaint" in reason for reason in case["reasons"])
 
-    # The call centre is asked at once to call her, with what to say; the calendar knows her.
-    asked = await pipeline.get("engagement", f"/v1/customers/{number}/contacts")
+
+async def the_call_centre_is_asked_at_once_to_call_her(her: Customer) -> None:
+    """With what to say; the calendar knows her, too."""
+    path = f"/v1/customers/{her.number}"
+    asked = await her.pipeline.get("engagement", f"{path}/contacts")
     [contact] = [c for c in asked["contacts"] if c["playbook"] == "retention"]
     assert contact["verdict"] == "sent", "in the morning, with room in the budget"
-    calendar = await pipeline.get("engagement", f"/v1/customers/{number}/calendar")
+    calendar = await her.pipeline.get("engagement", f"{path}/calendar")
+    [case] = await her.cases()
     assert calendar["tier"] == case["tier"]
     assert {"contact", "offer"} <= {task["step"] for task in calendar["open"]}
 
-    # Nobody answers the complaints within an hour, and nobody calls her within a day.
-    await pipeline.tick(tuesday + timedelta(hours=26))
-    for ticket in (await pipeline.get("ticketing", f"/v1/tickets?customer={number}"))["tickets"]:
+
+async def nobody_answers_within_an_hour_nor_calls_within_a_day(
+    her: Customer, by_then: datetime
+) -> None:
+    await her.pipeline.tick(by_then)
+    for ticket in await her.tickets():
         verdicts = {clock["target"]: clock["verdict"] for clock in ticket["clocks"]}
         assert verdicts["first_response"] == "missed"
-    [case] = await cases()
+    [case] = await her.cases()
     assert case["status"] == "open"
     late = {step["step"] for step in case["steps"] if step.get("breached_at")}
     assert "contact" in late
 
-    # An agent solves one of them after all, and she says what she thinks of it.
-    path = f"/v1/customers/{number}/tickets"
-    [invoice] = [
-        t for t in (await pipeline.get("ticketing", path))["tickets"] if t["category"] == "invoice"
-    ]
+
+async def an_agent_solves_one_of_them_after_all_on_her_last_day(
+    her: Customer, careline: Careline
+) -> None:
+    """The customer says what she thinks of it. Then the agent's token opens nothing any more."""
+    path = f"/v1/customers/{her.number}/tickets"
+    own = (await her.pipeline.get("ticketing", path))["tickets"]
+    [invoice] = [ticket for ticket in own if ticket["category"] == "invoice"]
     assert invoice["may"] == ["reply"]
     token = careline("token", "--role", "agent", "--subject", "li-na", "--json")["token"]
-    headers = {"authorization": f"Bearer {token}"}
-    ticketing = pipeline.endpoints.services["ticketing"]
-    async with httpx.AsyncClient(base_url=ticketing, headers=headers) as http:
-        for did, what in (
-            (f"/v1/tickets/{invoice['ticket']}/resolve", {"cause": "tax number"}),
-            (f"{path}/{invoice['ticket']}/rate", {"score": 3}),
-        ):
-            answer = await http.post(did, json=what)
+    async with httpx.AsyncClient(
+        base_url=her.pipeline.endpoints.services["ticketing"],
+        headers={"authorization": f"Bearer {token}"},
+    ) as http:
+
+        async def does(path: str, **what: Any) -> None:
+            answer = await http.post(path, json=what)
             assert answer.status_code == 200, answer.text
-        # On her last day she loses access, and what her token opened is closed in every service.
+
+        async def is_refused() -> bool:
+            return (await http.get("/v1/agents")).status_code == 401
+
+        await does(f"/v1/tickets/{invoice['ticket']}/resolve", cause="tax number")
+        await does(f"{path}/{invoice['ticket']}/rate", score=3)
         careline("access", "withdraw", "li-na", "--reason", "left the company", "--json")
-        await until(lambda: is_refused(http, "/v1/agents"))
-    await pipeline.drain()
+        await until(is_refused)
+    await her.pipeline.drain()
     shown = careline("ticket", "show", invoice["ticket"], "--json")
     assert [(s["act"], s["agent"], s["detail"]) for s in shown["steps"]][1:] == [
         ("resolved", "li-na", "tax number"),
         ("rated", None, "3"),
     ]
 
-    # She comes back all the same.
-    await happens(pipeline, monday + timedelta(days=7), bought(300_000))
-    [case] = await cases()
+
+async def she_comes_back_all_the_same(her: Customer, at: datetime) -> None:
+    await happens(her.pipeline, at, bought(300_000))
+    [case] = await her.cases()
     assert case["status"] == "saved"

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from careline_cli.replay import Pipeline
 from careline_contracts.envelope import Record
@@ -19,6 +18,7 @@ from careline_contracts.topics import DEAD_LETTERS, RAW
 from careline_localstack import LocalStack
 from careline_runtime.keyring import Keyring
 from careline_runtime.sealed_letter import open_dead_letter
+from tests.reading import records_on
 
 pytestmark = pytest.mark.stack
 
@@ -122,22 +122,10 @@ async def test_over_kafka_every_flaw_is_kept_with_its_reason_and_the_rest_flows(
 async def reasons(pipeline: Pipeline, keyring: Keyring) -> Counter[str]:
     """Why records of this test were put aside; their bytes are kept as they came."""
     sent = {body for _, _, body, flaw in story("kafka") if flaw is not None}
-    partition = TopicPartition(DEAD_LETTERS["ingest"].name, 0)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=pipeline.endpoints.kafka, enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
-        consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
-        end = (await consumer.end_offsets([partition]))[partition]
-        found: Counter[str] = Counter()
-        while await consumer.position(partition) < end:
-            for record in (await consumer.getmany(timeout_ms=1_000)).get(partition, ()):
-                headers = dict(record.headers)
-                if headers.get("ce_source") == b"/bad-input":
-                    assert open_dead_letter(record, keyring).value in sent
-                    found[headers["dlq_reason"].decode()] += 1
-        return found
-    finally:
-        await consumer.stop()
+    found: Counter[str] = Counter()
+    async for record in records_on(pipeline.endpoints.kafka, [DEAD_LETTERS["ingest"]]):
+        headers = dict(record.headers)
+        if headers.get("ce_source") == b"/bad-input":
+            assert open_dead_letter(record, keyring).value in sent
+            found[headers["dlq_reason"].decode()] += 1
+    return found

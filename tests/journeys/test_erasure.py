@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaConsumer
 
 from careline_cli.replay import Pipeline
 from careline_client import CarelineClient, event
@@ -25,6 +24,7 @@ from careline_localstack.services import ServiceOptions
 from careline_runtime.database import create_engine
 from careline_runtime.keyring import Keyring
 from tests.journeys.conftest import Careline
+from tests.reading import records_on
 from tests.runtime.by_hand import tables_naming
 from tests.waiting import until_somebody_waits
 
@@ -106,19 +106,10 @@ async def left_in_tables(pipeline: Pipeline, names: set[str]) -> Mapping[str, se
 
 async def left_on_state_topics(pipeline: Pipeline, names: set[str]) -> set[str]:
     """Compacted topics whose present still names her."""
-    topics = [t.name for t in CATALOGUE if t.kind == "state" and t.name != "careline.erasures.v1"]
+    topics = [t for t in CATALOGUE if t.kind == "state" and t.name != "careline.erasures.v1"]
     present: dict[tuple[str, bytes], bytes | None] = {}
-    consumer = AIOKafkaConsumer(
-        *topics, bootstrap_servers=pipeline.endpoints.kafka, auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        ends = await consumer.end_offsets(consumer.assignment())
-        while [p for p in ends if await consumer.position(p) < ends[p]]:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                present |= {(r.topic, r.key): r.value for r in records}
-    finally:
-        await consumer.stop()
+    async for record in records_on(pipeline.endpoints.kafka, topics):
+        present[record.topic, record.key] = record.value
     return {
         topic
         for (topic, key), value in present.items()

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from careline_cli.replay import Pipeline
 from careline_client import CarelineClient, Event
@@ -17,6 +16,7 @@ from careline_contracts.events.touchpoints import (
     PurchaseCompleted,
 )
 from careline_contracts.topics import CATALOGUE, DEAD_LETTERS, SERVICES
+from tests.reading import records_on
 
 pytestmark = pytest.mark.stack
 
@@ -38,29 +38,16 @@ async def said_in_traces(kafka: str) -> dict[str, set[str]]:
         for topic in CATALOGUE
         if topic.owner in SERVICES and topic is not DEAD_LETTERS[topic.owner]
     ]
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = [
-            TopicPartition(t.name, number) for t in topics for number in range(t.partitions)
-        ]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        owners = {topic.name: topic.owner for topic in topics}
-        found: dict[str, set[str]] = defaultdict(set)
-        while any([await consumer.position(p) < ends[p] for p in partitions]):
-            for partition, records in (await consumer.getmany(timeout_ms=1_000)).items():
-                for record in records:
-                    if record.value is None:  # somebody was erased
-                        continue
-                    envelope = from_headers(record.headers)
-                    thing = envelope.type.removeprefix("careline.").removesuffix(".v1")
-                    trace = envelope.traceparent.split("-")[1]
-                    found[trace].add(f"{owners[partition.topic]} {thing}")
-        return found
-    finally:
-        await consumer.stop()
+    owners = {topic.name: topic.owner for topic in topics}
+    found: dict[str, set[str]] = defaultdict(set)
+    async for record in records_on(kafka, topics):
+        if record.value is None:  # somebody was erased
+            continue
+        envelope = from_headers(record.headers)
+        thing = envelope.type.removeprefix("careline.").removesuffix(".v1")
+        trace = envelope.traceparent.split("-")[1]
+        found[trace].add(f"{owners[record.topic]} {thing}")
+    return found
 
 
 async def test_a_purchase_and_a_complaint_are_followed_through_all_services(

@@ -17,7 +17,8 @@ from careline_runtime.identities import normalise
 from careline_runtime.keyring import Keyring
 from careline_runtime.sealed_letter import open_dead_letter
 from tests.journeys.canaries import IDENTITIES, WAYS, Event, an_event, good, secrets
-from tests.journeys.places import Place, all_places, content, open_in, read
+from tests.journeys.places import Place, all_places, content, open_in
+from tests.reading import records_on
 
 pytestmark = pytest.mark.stack
 
@@ -91,13 +92,13 @@ async def test_no_clear_value_that_goes_in_is_kept_or_said_anywhere(
 
     # the same search finds them where they are: before the edge, and in letters that are opened
     kafka = running_services.endpoints.kafka
-    before = [("raw", content(r)) async for r in read(kafka, list(RAW.values()))]
+    before = [("raw", content(r)) async for r in records_on(kafka, list(RAW.values()))]
     sent = {secret for _, secret in open_in(before, secrets("kafka"))}
     assert secrets("kafka") - sent <= {normalise(k, v[1]) for k, v in IDENTITIES.items()} | {
         "13972610442"
     }
     keyring = Keyring.load(running_services.home.keyring_file)
-    sealed = [r async for r in read(kafka, [DEAD_LETTERS["ingest"]])]
+    sealed = [r async for r in records_on(kafka, [DEAD_LETTERS["ingest"]])]
     letters = [("letter", content(open_dead_letter(record, keyring))) for record in sealed]
     own = [letter for letter in letters if b"/personal-data" in letter[1]]
     assert len(own) == expected_letters

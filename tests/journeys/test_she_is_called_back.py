@@ -20,9 +20,12 @@ from careline_contracts.events.touchpoints import (
 from tests.journeys.conftest import next_monday
 
 pytestmark = pytest.mark.stack
+Careline = Callable[..., Any]
 
 POLICY = Path(__file__).parents[2] / "services/engagement/careline_engagement/policy.yaml"
 CARD = Identity(kind="member_card", value="CALLED-BACK-1")
+UNTIL_NEXT_CALL = timedelta(days=5)
+BOUGHT = PurchaseCompleted(identities=(CARD,), amount_minor=2_500_000, currency="CNY")
 
 
 async def happens(pipeline: Pipeline, at: datetime, touchpoint: ChannelEvent) -> None:
@@ -33,87 +36,150 @@ async def happens(pipeline: Pipeline, at: datetime, touchpoint: ChannelEvent) ->
     await pipeline.tick(at)
 
 
-async def test_she_is_called_back_in_time_offered_something_and_stays(
-    pipeline: Pipeline, careline: Callable[..., Any]
-) -> None:
-    engagement = pipeline.endpoints.services["engagement"]
+class Case:
+    """Her retention case, and what people do about it."""
 
-    async def does(role: str, path: str, **what: Any) -> None:
-        """A person does something over the API, and it has its effects."""
-        token = careline("token", "--role", role, "--subject", role, "--json")["token"]
-        headers = {"authorization": f"Bearer {token}", "idempotency-key": "1"}
-        async with httpx.AsyncClient(base_url=engagement) as http:
+    def __init__(self, pipeline: Pipeline, careline: Careline, customer: str) -> None:
+        self.pipeline = pipeline
+        self.careline = careline
+        self.customer = customer
+        which = ("--customer", customer, "--playbook", "retention")
+        [found] = careline("case", "list", *which, "--json")["cases"]
+        self.id = found["case"]
+
+    @property
+    def status(self) -> str:
+        return str(self._shown()["status"])
+
+    @property
+    def steps(self) -> dict[str, str]:
+        """What became of each."""
+        return {step["step"]: step["verdict"] for step in self._shown()["steps"]}
+
+    def calendar(self) -> Any:
+        return self.careline("calendar", self.customer, "--json")
+
+    async def does(
+        self, role: str, path: str, *, status: int = 202, key: str = "1", **what: Any
+    ) -> None:
+        """A person does something over the API, and it has its effects, or is refused."""
+        token = self.careline("token", "--role", role, "--subject", role, "--json")["token"]
+        headers = {"authorization": f"Bearer {token}", "idempotency-key": key}
+        async with httpx.AsyncClient(
+            base_url=self.pipeline.endpoints.services["engagement"]
+        ) as http:
             answer = await http.post(path, json=what, headers=headers)
-            assert answer.status_code == 202, answer.text
-        await pipeline.drain()
+            assert answer.status_code == status, answer.text
+        await self.pipeline.drain()
 
-    async def steps() -> dict[str, str]:
-        shown = careline("case", "show", case["case"], "--json")
-        return {step["step"]: step["verdict"] for step in shown["steps"]}
+    def _shown(self) -> Any:
+        return self.careline("case", "show", self.id, "--json")
 
-    # She buys for a lot; the next day she complains about two things.
+
+async def test_she_is_called_back_in_time_offered_something_and_stays(
+    pipeline: Pipeline, careline: Careline
+) -> None:
     monday = await next_monday(pipeline)
-    bought = PurchaseCompleted(identities=(CARD,), amount_minor=2_500_000, currency="CNY")
-    await happens(pipeline, monday, bought)
+    await she_buys_for_a_lot_and_complains_about_two_things_the_next_day(pipeline, monday)
+    found = await pipeline.get("profile", "/v1/customers?identity=member_card:CALLED-BACK-1")
+    case = Case(pipeline, careline, found["customer"])
+    assert case.status == "open"
+    tuesday = monday + timedelta(days=1, hours=1)
+    await an_agent_calls_within_the_hour_and_offers_what_must_be_approved(case, tuesday)
+    await the_supervisor_says_no_and_yes_to_what_is_offered_instead(case, tuesday)
+    await she_buys_again(case, tuesday + timedelta(days=2))
+    await a_rehearsal_of_the_same_playbooks_on_the_log_tells_the_same_story(case)
+    await whoever_stands_in_for_her_account_manager_has_her_in_the_calendar(
+        case, tuesday + timedelta(days=3)
+    )
+    assert careline("uplift", "retention", "--json")["verdict"] == "not_enough_data"
+
+
+async def she_buys_for_a_lot_and_complains_about_two_things_the_next_day(
+    pipeline: Pipeline, monday: datetime
+) -> None:
+    await happens(pipeline, monday, BOUGHT)
     for minutes, category in ((0, "delivery"), (5, "invoice")):
         complaint = ComplaintRaised(identities=(CARD,), category=category, via="phone")
         await happens(pipeline, monday + timedelta(days=1, minutes=minutes), complaint)
-    found = await pipeline.get("profile", "/v1/customers?identity=member_card:CALLED-BACK-1")
-    number = found["customer"]
-    [case] = careline("case", "list", "--customer", number, "--playbook", "retention", "--json")[
-        "cases"
-    ]
-    assert case["status"] == "open"
 
-    # An agent calls within the hour, hears why, and offers what a supervisor must approve.
-    tuesday = monday + timedelta(days=1, hours=1)
-    await pipeline.tick(tuesday)
-    await does(
+
+async def an_agent_calls_within_the_hour_and_offers_what_must_be_approved(
+    case: Case, at: datetime
+) -> None:
+    await case.pipeline.tick(at)
+    await case.does(
         "agent",
-        f"/v1/customers/{number}/follow-ups",
+        f"/v1/customers/{case.customer}/follow-ups",
         contact_channel="phone",
         result="reached",
-        case=case["case"],
+        case=case.id,
         cause="late delivery",
         offer="free express for a year",
         offer_minor=5_001,
-        next_contact_at=(tuesday + timedelta(days=5)).isoformat(),
+        next_contact_at=(at + UNTIL_NEXT_CALL).isoformat(),
     )
-    await pipeline.tick(tuesday + timedelta(minutes=1))
-    assert (await steps())["contact"] == "done"
-    assert (await steps())["offer"] == "running"
-    await does("supervisor", f"/v1/cases/{case['case']}/offer-decisions", approved=True)
-    await pipeline.tick(tuesday + timedelta(minutes=2))
-    assert (await steps())["offer"] == "done"
-    calendar = careline("calendar", number, "--json")
-    assert datetime.fromisoformat(calendar["next_contact_at"]) == tuesday + timedelta(days=5)
+    await case.pipeline.tick(at + timedelta(minutes=1))
+    assert case.steps["contact"] == "done"
+    assert case.steps["offer"] == "running"
 
-    # She buys again. A rehearsal of the same playbooks on the log tells the same story.
-    await happens(pipeline, tuesday + timedelta(days=2), bought)
-    assert careline("case", "show", case["case"], "--json")["status"] == "saved"
-    rehearsed = careline("playbook", "dry-run", str(POLICY), "--days", "7", "--json")
-    contacts = await pipeline.get("engagement", f"/v1/customers/{number}/contacts")
+
+async def the_supervisor_says_no_and_yes_to_what_is_offered_instead(
+    case: Case, called_at: datetime
+) -> None:
+    decisions = f"/v1/cases/{case.id}/offer-decisions"
+    await case.does("supervisor", decisions, approved=False)
+    await case.pipeline.tick(called_at + timedelta(minutes=2))
+    await case.does("supervisor", decisions, approved=True, status=409)
+    next_call = called_at + UNTIL_NEXT_CALL
+    noted: dict[str, Any] = {
+        "contact_channel": "phone",
+        "result": "reached",
+        "next_contact_at": next_call.isoformat(),
+    }
+    follow_ups = f"/v1/customers/{case.customer}/follow-ups"
+    await case.does("agent", follow_ups, key="2", **noted, case="another", status=404)
+    await case.does("agent", "/v1/customers/C0000000000000/follow-ups", **noted, status=404)
+    instead: dict[str, Any] = {"offer": "free express for a month", "offer_minor": 5_002}
+    await case.does("agent", follow_ups, key="2", **noted, case=case.id, **instead)
+    await case.pipeline.tick(called_at + timedelta(minutes=3))
+    await case.does("supervisor", decisions, approved=True)
+    await case.pipeline.tick(called_at + timedelta(minutes=4))
+    assert case.steps["offer"] == "done"
+    assert datetime.fromisoformat(case.calendar()["next_contact_at"]) == next_call
+
+
+async def she_buys_again(case: Case, at: datetime) -> None:
+    await happens(case.pipeline, at, BOUGHT)
+    assert case.status == "saved"
+
+
+async def a_rehearsal_of_the_same_playbooks_on_the_log_tells_the_same_story(case: Case) -> None:
+    rehearsed = case.careline("playbook", "dry-run", str(POLICY), "--days", "7", "--json")
+    contacts = await case.pipeline.get("engagement", f"/v1/customers/{case.customer}/contacts")
     went_out = {(c["playbook"], c["step"]) for c in contacts["contacts"] if c["verdict"] == "sent"}
     assert ("retention", "outreach") in went_out
     assert went_out == {
         (c["playbook"], c["step"])
         for c in rehearsed["contacts"]
-        if c["customer"] == number and c["verdict"] == "sent"
+        if c["customer"] == case.customer and c["verdict"] == "sent"
     }
 
-    # Her account manager is on leave: whoever stands in has her in the calendar.
-    wednesday = tuesday + timedelta(days=3)
-    await happens(pipeline, wednesday, DetailsGiven(identities=(CARD,), account_manager="li.na"))
-    assert careline("calendar", number, "--json")["owner"] == "li.na"
-    begins, ends = (wednesday + timedelta(hours=hours) for hours in (1, 216))
+
+async def whoever_stands_in_for_her_account_manager_has_her_in_the_calendar(
+    case: Case, at: datetime
+) -> None:
+    pipeline, careline = case.pipeline, case.careline
+    await happens(pipeline, at, DetailsGiven(identities=(CARD,), account_manager="li.na"))
+    assert case.calendar()["owner"] == "li.na"
+    begins, ends = (at + timedelta(hours=hours) for hours in (1, 216))
     leave = ["--from", begins.isoformat(), "--until", ends.isoformat(), "--deputy", "chen.jie"]
     careline("absence", "note", "li.na", *leave, "--json")
     await pipeline.drain()
-    await pipeline.tick(wednesday + timedelta(hours=2))
+    await pipeline.tick(at + timedelta(hours=2))
     [noted] = careline("absence", "list", "li.na", "--json")["absences"]
     assert (noted["absence"], noted["deputy"]) == ("leave", "chen.jie")
-    assert careline("calendar", number, "--json")["owner"] == "chen.jie"
-    async with httpx.AsyncClient(base_url=engagement) as http:
-        assert number in (await http.get("/v1/owners/chen.jie/calendar.ics")).text
-        assert number not in (await http.get("/v1/owners/li.na/calendar.ics")).text
-    assert careline("uplift", "retention", "--json")["verdict"] == "not_enough_data"
+    assert case.calendar()["owner"] == "chen.jie"
+    async with httpx.AsyncClient(base_url=pipeline.endpoints.services["engagement"]) as http:
+        assert case.customer in (await http.get("/v1/owners/chen.jie/calendar.ics")).text
+        assert case.customer not in (await http.get("/v1/owners/li.na/calendar.ics")).text

@@ -2,7 +2,7 @@
 
 import json
 import stat
-from pathlib import Path
+from collections.abc import Iterator
 
 import asyncpg
 import pytest
@@ -52,8 +52,19 @@ async def test_a_killed_valkey_comes_back_on_its_port(stack: LocalStack) -> None
         assert await valkey.ping()
 
 
-async def test_the_database_promises_durability(stack: LocalStack) -> None:
-    url = stack.endpoints.databases["scoring"]
+@pytest.fixture(scope="module")
+def another_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A second stack, as everybody but tests starts it."""
+    other = LocalStack(tmp_path_factory.mktemp("other"))
+    try:
+        other.start()
+        yield other
+    finally:
+        other.stop()
+
+
+async def test_the_database_promises_durability(another_home: LocalStack) -> None:
+    url = another_home.endpoints.databases["scoring"]
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         assert (await run_sql(url, f"show {setting}"))[0][0] == "on"
 
@@ -87,17 +98,13 @@ def test_endpoints_file_names_everything_and_is_private(stack: LocalStack) -> No
     assert written["kafka"] == f"127.0.0.1:{stack.kafka.port}"
 
 
-def test_two_homes_run_side_by_side(stack: LocalStack, tmp_path: Path) -> None:
-    other = LocalStack(tmp_path / "other")
-    try:
-        theirs, ours = other.start(), stack.endpoints
-        assert not set(theirs.services.values()) & set(ours.services.values())
-        assert {theirs.kafka, theirs.valkey}.isdisjoint({ours.kafka, ours.valkey})
-        other.stop()
-        assert not any(server.is_running for server in other.servers)
-        assert all(server.is_running for server in stack.servers)
-    finally:
-        other.stop()
+def test_two_homes_run_side_by_side(stack: LocalStack, another_home: LocalStack) -> None:
+    theirs, ours = another_home.endpoints, stack.endpoints
+    assert not set(theirs.services.values()) & set(ours.services.values())
+    assert {theirs.kafka, theirs.valkey}.isdisjoint({ours.kafka, ours.valkey})
+    another_home.stop()
+    assert not any(server.is_running for server in another_home.servers)
+    assert all(server.is_running for server in stack.servers)
 
 
 async def create_topic(bootstrap_servers: str, topic: str) -> None:

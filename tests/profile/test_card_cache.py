@@ -16,6 +16,7 @@ from careline_profile.rules import customer_number
 from careline_runtime.unit_of_work import Unit
 from careline_runtime.valkey import Valkey
 from tests.profile.by_hand import Profile, ref
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -37,7 +38,7 @@ class Reader:
 
 
 def connection(url: str) -> Valkey:
-    return Valkey(url, timeout_milliseconds=500, pause_seconds=5)
+    return Valkey(url, timeout_milliseconds=10_000, pause_seconds=5)
 
 
 def shipped() -> str:
@@ -129,9 +130,12 @@ async def test_whoever_knows_that_a_card_is_old_does_not_believe_it(
 ) -> None:
     assert await touchpoints(cache, reader) == 1
     cache._valkey._closed_until = time.monotonic() + 60
+
+    async def has_failed() -> bool:
+        return cache._has_failed
+
     committing = asyncio.create_task(commit(profile, cache, ANN, minute=2))
-    while not cache._has_failed:  # noqa: ASYNC110 (nothing tells of it)
-        await asyncio.sleep(0.01)
+    await until(has_failed)
     cache._valkey._closed_until = 0
 
     assert await touchpoints(cache, reader) == 2

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, text
+from sqlalchemy import MetaData
 
 from careline_contracts.envelope import from_headers
 from careline_contracts.events.touchpoints import Channel
@@ -38,23 +38,17 @@ async def said_on(profile: Profile, topic: Topic) -> list[Said]:
     return [said for said in await profile.said() if said.topic == topic.name]
 
 
-async def rows(profile: Profile, query: str) -> list[tuple[object, ...]]:
-    async with profile.engine.connect() as connection:
-        return [tuple(row) for row in await connection.execute(text(query))]
-
-
 async def kept(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
     """Everything that profile knows, apart from numbers, versions and who came first."""
     return {
-        "customers": await rows(
-            profile,
+        "customers": await profile.rows(
             """SELECT array_agg(ref ORDER BY ref) AS refs FROM identities
             GROUP BY customer ORDER BY refs""",
         ),
-        "held": await rows(profile, "SELECT a, b, reason, kind FROM reviews ORDER BY a, b"),
-        "links": await rows(profile, "SELECT * FROM links ORDER BY a, b, source, month"),
-        "timeline": await rows(
-            profile, "SELECT * FROM timeline ORDER BY occurred_at, event_key, token"
+        "held": await profile.rows("SELECT a, b, reason, kind FROM reviews ORDER BY a, b"),
+        "links": await profile.rows("SELECT * FROM links ORDER BY a, b, source, month"),
+        "timeline": await profile.rows(
+            "SELECT * FROM timeline ORDER BY occurred_at, event_key, token"
         ),
     }
 
@@ -154,7 +148,7 @@ async def test_an_identity_of_an_absorbed_customer_is_the_survivors(profile: Pro
     await profile.hear([profile.touchpoint(ANNS_MAIL, ANN)])
     await profile.hear([profile.touchpoint(ANNS_APP)])
     assert (await said_on(profile, ACTIVITIES))[-1].key == number(ANN)
-    assert await rows(profile, "SELECT count(*) FROM customers WHERE merged_into IS NULL") == [(1,)]
+    assert await profile.rows("SELECT count(*) FROM customers WHERE merged_into IS NULL") == [(1,)]
 
 
 async def test_two_member_cards_stop_the_merge_and_a_person_is_asked(profile: Profile) -> None:
@@ -176,12 +170,12 @@ async def test_two_member_cards_stop_the_merge_and_a_person_is_asked(profile: Pr
         }
     ]
     a, b = pair(ref(ANN), ref(BOB))
-    assert await rows(profile, "SELECT a, b, reason, kind FROM reviews") == [
+    assert await profile.rows("SELECT a, b, reason, kind FROM reviews") == [
         (a, b, "single_valued_conflict", "member_card")
     ]
     # the evidence is kept, for the person to see
     query = f"SELECT source FROM links WHERE a = '{a}' AND b = '{b}'"  # noqa: S608
-    assert await rows(profile, query) == [("/app",)]
+    assert await profile.rows(query) == [("/app",)]
     assert [said.key for said in await said_on(profile, ACTIVITIES)][2:] == [
         number(CARD),
         number(OTHER_CARD),
@@ -205,7 +199,7 @@ async def test_personal_values_are_kept_sealed_and_said_nowhere(profile: Profile
     for record in await profile.records():
         assert b"13911112222" not in (record.value or b"")
         assert b"ann@example.org" not in (record.value or b"")
-    sealed = await rows(profile, "SELECT ref, sealed FROM identities ORDER BY ref DESC")
+    sealed = await profile.rows("SELECT ref, sealed FROM identities ORDER BY ref DESC")
     assert profile.keyring.open("phone", str(sealed[0][1])) == "+8613911112222"
     assert profile.keyring.open("email", str(sealed[1][1])) == "ann@example.org"
 
@@ -228,7 +222,7 @@ async def test_the_first_event_of_each_source_and_month_is_the_evidence_of_a_lin
     )
     query = """SELECT source, to_char(month, 'MM'), to_char(occurred_at, 'MI') FROM links
         ORDER BY source, month"""
-    assert await rows(profile, query) == [
+    assert await profile.rows(query) == [
         ("/app", "03", "05"),
         ("/app", "04", "00"),
         ("/phone", "03", "30"),
@@ -264,7 +258,7 @@ async def test_batch_boundaries_do_not_show(profile: Profile, admin_url: str, ba
         assert await kept(other) == await kept(profile)
         for table in ("customers", "identities", "reviews", "moves"):
             query = f"SELECT * FROM {table} ORDER BY 1, 2"  # noqa: S608
-            assert await rows(other, query) == await rows(profile, query)
+            assert await other.rows(query) == await profile.rows(query)
 
 
 async def test_versions_on_the_changes_topic_have_no_gap(profile: Profile) -> None:
@@ -290,7 +284,7 @@ async def test_two_instances_at_once_make_the_same_customers_as_one(
         # an absorbed number leads to its customer in one step
         chains = """SELECT count(*) FROM customers a JOIN customers b ON b.number = a.merged_into
             WHERE b.merged_into IS NOT NULL"""
-        assert await rows(one, chains) == [(0,)]
+        assert await one.rows(chains) == [(0,)]
 
 
 async def test_the_schema_is_what_tables_says(profile: Profile) -> None:

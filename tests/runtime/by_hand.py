@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import uuid
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 from aiokafka import ConsumerRecord
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope, Record, from_headers, to_headers
 from careline_contracts.payload import Payload
+from careline_contracts.topics import Topic
 from careline_runtime import outbox, tables, timers
 from careline_runtime.batch import Hears
 from careline_runtime.database import create_engine
@@ -193,11 +195,21 @@ class StageInTest:
             and not r.topic.endswith("dead-letters.v1")
         ]
 
+    async def said_on(self, *topics: Topic) -> list[dict[str, Any]]:
+        """The data of what was said on these topics, in order."""
+        names = {topic.name for topic in topics}
+        return [json.loads(said.value) for said in await self.said() if said.topic in names]
+
     async def records(self) -> list[Record]:
         """All records in the outbox."""
         async with self.engine.connect() as connection:
             rows = await connection.execute(text("SELECT records FROM outbox ORDER BY id"))
             return [record for packed in rows.scalars() for record in outbox.unpack(packed)]
+
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query finds in the database."""
+        async with self.engine.connect() as connection:
+            return [tuple(row) for row in await connection.execute(text(query))]
 
     async def next_due(self) -> datetime | None:
         """The earliest timer."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from careline_contracts.envelope import Envelope, Record, from_headers, to_heade
 from careline_contracts.events.profile import Activity
 from careline_contracts.topics import Topic
 from careline_localstack import LocalStack
+from careline_localstack.ports import choose_free_port
 from careline_runtime.batch import Heard, Hears
 from careline_runtime.publisher import Publisher
 from careline_runtime.service import Service
@@ -23,12 +23,6 @@ from careline_runtime.unit_of_work import Unit
 from tests.waiting import until
 
 NOON = datetime(2026, 3, 1, 4, tzinfo=UTC)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Echo:
@@ -78,7 +72,7 @@ class Echo:
         usual = ServiceSettings(
             kafka_bootstrap_servers=stack.endpoints.kafka,
             database_url=url,
-            http_port=free_port(),
+            http_port=choose_free_port(),
             CARELINE_CLOCK="replay",
         )
         service = Service("scoring", usual.model_copy(update=settings))

@@ -21,6 +21,7 @@ from careline_runtime.timers import Due
 from careline_runtime.unit_of_work import Unit
 from tests.runtime.by_hand import StageInTest, fresh_database
 from tests.runtime.notebook import Notebook, activity, envelope, notes
+from tests.waiting import until
 
 MOST = 4
 DUE_AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -118,9 +119,10 @@ async def at_once(stage: StageInTest, records: Sequence[ConsumerRecord]) -> None
 
 
 async def until_noted(stage: StageInTest, ids: str) -> None:
-    async with asyncio.timeout(30):
-        while await notes(stage) != list(ids):  # noqa: ASYNC110 (a commit sends no signal)
-            await asyncio.sleep(0.01)
+    async def are_noted() -> bool:
+        return await notes(stage) == list(ids)
+
+    await until(are_noted)
 
 
 @pytest.mark.stack
@@ -248,11 +250,17 @@ async def test_timers_fire_side_by_side_where_they_commute_and_a_unit_was_full(
     at_work = 0
     most_at_work: list[int] = []
     fired: list[str] = []
+    all_lanes_are_at_work = asyncio.Event()
 
     async def fire(unit: Unit, due: Sequence[Due]) -> None:
         nonlocal at_work
         at_work += 1
-        await unit.connection.execute(text("SELECT pg_sleep(0.1)"))
+        if at_work == timer_lanes:
+            all_lanes_are_at_work.set()
+        if fired:
+            await asyncio.wait_for(all_lanes_are_at_work.wait(), 30)
+        else:  # the first has time to be joined, if anybody would
+            await unit.connection.execute(text("SELECT pg_sleep(0.1)"))
         most_at_work.append(at_work)
         at_work -= 1
         fired.extend(timer.key for timer in due)

@@ -18,12 +18,13 @@ from careline_contracts.envelope import Envelope, Record, to_headers
 from careline_contracts.events.operations import ClockTicked
 from careline_contracts.topics import CLOCK, DEAD_LETTERS, RAW
 from careline_localstack import LocalStack
+from careline_localstack.ports import choose_free_port
 from careline_runtime.database import create_engine
 from careline_runtime.errors import Misconfigured
 from careline_runtime.service import Service
 from careline_runtime.settings import ServiceSettings
 from careline_runtime.transforming import Transforms
-from tests.runtime.echo import NOON, Echo, free_port, publish, published, read, running
+from tests.runtime.echo import NOON, Echo, publish, published, read, running
 from tests.waiting import until
 
 
@@ -95,7 +96,7 @@ async def transform(records: Sequence[ConsumerRecord]) -> Sequence[Record]:
 
 def a_service_without_servers(routes: APIRouter | None = None) -> Service:
     settings = ServiceSettings(
-        kafka_bootstrap_servers="127.0.0.1:1", http_port=free_port(), CARELINE_CLOCK="replay"
+        kafka_bootstrap_servers="127.0.0.1:1", http_port=choose_free_port(), CARELINE_CLOCK="replay"
     )
     service = Service("ingest", settings)
     service.transform(Transforms([RAW["store"]], transform, lambda letter: letter))

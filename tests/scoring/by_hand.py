@@ -1,14 +1,11 @@
 """A scoring that is fed by hand: real database, the shipped policy, no Kafka."""
 
 import contextlib
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiokafka import ConsumerRecord
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
@@ -63,16 +60,6 @@ class Scoring(StageInTest):
 
     timeline: Timeline[Rulebook]
     """As this instance has heard it; a test may let it hear later, or not at all."""
-
-    async def said_on(self, *topics: Topic) -> list[dict[str, Any]]:
-        """What was said on these topics, in order."""
-        names = {topic.name for topic in topics}
-        return [json.loads(said.value) for said in await self.said() if said.topic in names]
-
-    async def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What a query finds in the database."""
-        async with self.engine.connect() as connection:
-            return [tuple(row) for row in await connection.execute(text(query))]
 
     def activity(
         self,

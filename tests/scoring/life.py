@@ -1,17 +1,12 @@
 """The life of a few customers, and what scoring has said and kept of it."""
 
-import json
 import random
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from aiokafka import ConsumerRecord
-from sqlalchemy import text
 
-from careline_contracts.topics import (
-    Topic,
-)
 from tests.scoring.by_hand import (
     Scoring,
 )
@@ -19,27 +14,16 @@ from tests.scoring.by_hand import (
 ANN, BOB, CARL = "C-ann", "C-bob", "C-carl"
 
 
-async def said_on(scoring: Scoring, *topics: Topic) -> list[dict[str, Any]]:
-    names = {topic.name for topic in topics}
-    return [json.loads(said.value) for said in await scoring.said() if said.topic in names]
-
-
-async def rows(scoring: Scoring, query: str) -> list[tuple[Any, ...]]:
-    async with scoring.engine.connect() as connection:
-        return [tuple(row) for row in await connection.execute(text(query))]
-
-
 async def kept(scoring: Scoring) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that scoring knows, apart from how often it said so."""
     return {
-        "members": await rows(scoring, "SELECT identity, customer FROM members ORDER BY 1"),
-        "buckets": await rows(scoring, "SELECT * FROM buckets ORDER BY 1, 2, 3, 4"),
-        "customers": await rows(
-            scoring,
+        "members": await scoring.rows("SELECT identity, customer FROM members ORDER BY 1"),
+        "buckets": await scoring.rows("SELECT * FROM buckets ORDER BY 1, 2, 3, 4"),
+        "customers": await scoring.rows(
             """SELECT number, as_of, points, value, need, risk, tier, tags, next_change_at,
             merged_into FROM customers ORDER BY number""",
         ),
-        "timers": await rows(scoring, "SELECT * FROM timers ORDER BY 1, 2"),
+        "timers": await scoring.rows("SELECT * FROM timers ORDER BY 1, 2"),
     }
 
 

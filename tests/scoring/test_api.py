@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
-from typing import get_args
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -25,9 +25,9 @@ async def client(scoring: Scoring) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_a_score_is_taken_apart_to_the_point(
-    scoring: Scoring, client: httpx.AsyncClient
-) -> None:
+@pytest.fixture
+async def anns_score(scoring: Scoring, client: httpx.AsyncClient) -> dict[str, Any]:
+    """Who bought twice and complained once, and bought something in a currency without a rate."""
     await scoring.hear(
         [
             scoring.purchase("C-ann", 60_000, day=0),
@@ -37,8 +37,15 @@ async def test_a_score_is_taken_apart_to_the_point(
         ]
     )
     mismatches = metrics.score_mismatches._value.get()
-    answer = (await client.get("/v1/customers/C-ann/score")).json()
-    points = {c["measure"]: c["points"] for c in answer["contributions"]}
+    answer: dict[str, Any] = (await client.get("/v1/customers/C-ann/score")).json()
+    assert metrics.score_mismatches._value.get() == mismatches
+    return answer
+
+
+async def test_a_score_is_taken_apart_to_the_point(anns_score: dict[str, Any]) -> None:
+    assert anns_score["requested"] == anns_score["customer"] == "C-ann"
+    assert _instant(anns_score["as_of"]) == noon(20)
+    points = {c["measure"]: c["points"] for c in anns_score["contributions"]}
     assert points == {
         "spend": "20.00",
         "average_order_value": "10.00",
@@ -58,8 +65,12 @@ async def test_a_score_is_taken_apart_to_the_point(
         "answers": "0.00",
         "reviews": "0.00",
     }
-    assert Decimal(answer["total"]) == sum(map(Decimal, points.values())) == Decimal("50.00")
-    by_measure = {c["measure"]: c for c in answer["contributions"]}
+    assert Decimal(anns_score["total"]) == sum(map(Decimal, points.values())) == Decimal("50.00")
+    assert anns_score["left_out"] == {"KRW": 1}
+
+
+async def test_points_say_what_they_stand_on_and_until_when(anns_score: dict[str, Any]) -> None:
+    by_measure = {c["measure"]: c for c in anns_score["contributions"]}
     assert by_measure["spend"]["evidence"] == {
         "value": 12_000_000,
         "unit": "minor_units",
@@ -77,8 +88,10 @@ async def test_a_score_is_taken_apart_to_the_point(
     # in local time: who reads the date alone reads the business day
     assert by_measure["spend"]["expires_at"] == "2024-07-09T00:00:00+08:00"
     assert _instant(by_measure["complaints"]["expires_at"]) == midnight(200)
-    assert _instant(answer["as_of"]) == noon(20)
-    assert answer["tags"] == {
+
+
+async def test_verdicts_come_with_the_score_and_their_reasons(anns_score: dict[str, Any]) -> None:
+    assert anns_score["tags"] == {
         "value": "normal",
         "need": "none",
         "risk": "medium",
@@ -86,11 +99,13 @@ async def test_a_score_is_taken_apart_to_the_point(
         "channel": ["app"],
         "part_of_day": ["afternoon"],
     }
-    assert answer["tier"] == "potential"
-    assert answer["reasons"]["risk"] == ["1 complaint in 90 days"]
-    assert answer["left_out"] == {"KRW": 1}
+    assert anns_score["tier"] == "potential"
+    assert anns_score["reasons"]["risk"] == ["1 complaint in 90 days"]
+
+
+async def test_what_would_lead_up_and_what_time_will_change(anns_score: dict[str, Any]) -> None:
     # high value, and two of the five repurchases
-    assert answer["ways_up"][0] == {
+    assert anns_score["ways_up"][0] == {
         "verdict": "tier",
         "to": "core",
         "orders": 3,
@@ -98,17 +113,42 @@ async def test_a_score_is_taken_apart_to_the_point(
         "currency": "CNY",
         "from_day": "2024-01-21",
     }
-    assert _instant(answer["next_change_at"]) == midnight(90)
-    assert answer["next_change"] == [
+    assert _instant(anns_score["next_change_at"]) == midnight(90)
+    assert anns_score["next_change"] == [
         {"what": "total", "from": "50.00", "to": "52.00"},
         {"what": "tenure", "from": "0.00", "to": "2.00"},
     ]
-    assert answer["requested"] == answer["customer"] == "C-ann"
-    assert metrics.score_mismatches._value.get() == mismatches
 
 
 def _instant(text: str) -> object:
     return noon(0).fromisoformat(text)
+
+
+async def test_advice_is_for_the_day_on_which_it_is_asked(scoring: Scoring) -> None:
+    """Spend leaves the tier's year on day 370, which changes no verdict and no points."""
+    enquired = scoring.activity("C-ann", "careline.enquiry.made.v1", day=0)
+    bought = [scoring.purchase("C-ann", 9_000, day=day) for day in (5, 60)]
+    await scoring.hear([enquired, *bought])
+    await scoring.tick(noon(366))
+
+    async def missing(day: int) -> tuple[int, str]:
+        routes = api.router(scoring.engine.connect, lambda: scoring.timeline, lambda: noon(day))
+        transport = httpx.ASGITransport(app=api_in_test(routes))
+        async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as asking:
+            answer = (await asking.get("/v1/customers/C-ann/score")).json()
+        assert _instant(answer["as_of"]) == midnight(365)
+        [way] = [w for w in answer["ways_up"] if w["verdict"] == "tier" and w["orders"] == 1]
+        return way["amount_minor"], way["from_day"]
+
+    assert await missing(366) == (200_000, "2025-01-01")
+    assert await missing(380) == (1_100_000, "2025-01-15")
+
+
+async def test_a_month_that_has_not_begun_is_not_told(client: httpx.AsyncClient) -> None:
+    for path in ("/v1/tiers/flow", "/v1/kpis"):
+        assert (await client.get(path, params={"month": "2024-01"})).status_code == 200
+        refused = await client.get(path, params={"month": "2024-02"})
+        assert (refused.status_code, refused.json()["detail"]) == (404, "2024-02 has not begun")
 
 
 async def test_a_score_can_be_asked_as_of_any_instant(

@@ -32,15 +32,15 @@ from tests.scoring.by_hand import (
     shipped_policy,
     timeline_of,
 )
-from tests.scoring.life import ANN, BOB, CARL, instant, kept, renumbered, rows, said_on, some_events
+from tests.scoring.life import ANN, BOB, CARL, instant, kept, renumbered, some_events
 
 pytestmark = pytest.mark.stack
 
 
 async def test_a_first_purchase_says_every_verdict_and_the_score(scoring: Scoring) -> None:
     await scoring.hear([scoring.purchase(ANN, 300, day=0)])
-    [decision] = await said_on(scoring, SCORE_CHANGES)
-    [score] = await said_on(scoring, SCORES)
+    [decision] = await scoring.said_on(SCORE_CHANGES)
+    [score] = await scoring.said_on(SCORES)
     changes = decision["changes"]
     assert {name: change["to"] for name, change in changes.items()} == {
         "tier": "edge",
@@ -74,9 +74,9 @@ async def test_time_alone_makes_a_customer_dormant_exactly_when_due(scoring: Sco
     await scoring.hear([scoring.activity(ANN, day=0)])
     assert await scoring.next_due() == midnight(90)
     await scoring.tick(noon(89))
-    assert len(await said_on(scoring, SCORE_CHANGES)) == 1
+    assert len(await scoring.said_on(SCORE_CHANGES)) == 1
     await scoring.tick(noon(400))
-    *_, said = await said_on(scoring, SCORE_CHANGES)
+    *_, said = await scoring.said_on(SCORE_CHANGES)
     assert instant(said["as_of"]) == midnight(90)
     assert said["changes"]["need"] == {
         "from": "none",
@@ -94,7 +94,7 @@ async def test_it_does_not_show_whether_the_clock_or_an_event_came_first(admin_u
         for scoring in (ticked, silent):
             await scoring.hear([scoring.purchase(ANN, 50, day=500)])
         assert await ticked.said() == await silent.said()
-        assert len(await said_on(silent, SCORES)) > 5
+        assert len(await silent.said_on(SCORES)) > 5
         assert await kept(ticked) == await kept(silent)
 
 
@@ -147,12 +147,12 @@ async def test_the_parts_of_decisions_say_what_the_decisions_say_each_with_the_o
     await scoring.tick(noon(1500))
     whole = {
         (decision["customer"], decision["version"], name): change
-        for decision in await said_on(scoring, SCORE_CHANGES)
+        for decision in await scoring.said_on(SCORE_CHANGES)
         for name, change in decision["changes"].items()
     }
     for topic, kind in ((TIER_CHANGES, "tier"), (TAG_CHANGES, "tags"), (RISK_CHANGES, "risk")):
         last: Counter[str] = Counter()
-        for part in await said_on(scoring, topic):
+        for part in await scoring.said_on(topic):
             customer, version = part["customer"], part["version"]
             assert part["previous_version"] == last[customer]
             last[customer] = version
@@ -181,12 +181,12 @@ async def test_a_late_event_counts_on_its_own_day_and_is_decided_now(scoring: Sc
             scoring.purchase(ANN, 25_000, day=10, recorded_day=101),
         ]
     )
-    score = (await said_on(scoring, SCORES))[-1]
+    score = (await scoring.said_on(SCORES))[-1]
     assert instant(score["as_of"]) == noon(101)
     assert score["tier"] == "basic"  # mid value
     assert score["risk"] == "high"  # bought in the quarter before, nothing in this one
-    assert await rows(
-        scoring, "SELECT CAST(day AS text), amount_minor FROM buckets WHERE currency <> ''"
+    assert await scoring.rows(
+        "SELECT CAST(day AS text), amount_minor FROM buckets WHERE currency <> ''"
     ) == [("2024-01-11", 2_500_000)]
 
 
@@ -197,7 +197,7 @@ async def test_what_somebody_prefers_is_said_when_it_begins_and_when_it_ends(
     await scoring.tick(noon(400))
     assert [
         (instant(said["as_of"]), said["changes"]["channel"])
-        for said in await said_on(scoring, TAG_CHANGES)
+        for said in await scoring.said_on(TAG_CHANGES)
         if "channel" in said["changes"]
     ] == [
         (noon(20), {"from": [], "to": ["app"], "reasons": ["app: 3 times in 180 days"]}),
@@ -218,10 +218,10 @@ async def test_an_answer_to_an_outreach_is_evidence_and_makes_nobody_up(scoring:
         ]
     )
     await scoring.tick(noon(6))
-    scores = await said_on(scoring, SCORES)
+    scores = await scoring.said_on(SCORES)
     assert {score["customer"] for score in scores} == {ANN}
     assert scores[-1]["dimensions"]["interaction"] == "15.00"  # nobody complained; a quick reply
-    assert await rows(scoring, "SELECT kind FROM buckets WHERE identity = 'C-ann'") == [
+    assert await scoring.rows("SELECT kind FROM buckets WHERE identity = 'C-ann'") == [
         ("outreach.answered/delivered",),
         ("outreach.answered/replied",),
     ]
@@ -239,14 +239,14 @@ async def test_the_tags_of_the_record_are_the_newest_whatever_comes_first(
         ]
         await scoring.hear(renumbered([events[place] for place in order]), batch=1)
         await scoring.tick(noon(1))
-        [*_, score] = await said_on(scoring, SCORES)
+        [*_, score] = await scoring.said_on(SCORES)
         assert score["tags"] == {
             "life_cycle": ["prospect"],
             "party": ["company"],
             "care": ["elderly", "vip"],
             "handling": ["person_at_once", "priority_lane", "slow_script"],
         }
-        versions = [decision["version"] for decision in await said_on(scoring, SCORE_CHANGES)]
+        versions = [decision["version"] for decision in await scoring.said_on(SCORE_CHANGES)]
         assert versions == list(range(1, score["version"] + 1))
 
 
@@ -261,14 +261,14 @@ async def test_a_record_that_says_nothing_new_of_a_customer_is_not_decided_about
     assert await scoring.said() == before
     await scoring.hear([scoring.state(ANN, 3, day=2)])
     await scoring.tick(noon(2))
-    [*_, gone] = await said_on(scoring, TAG_CHANGES)
+    [*_, gone] = await scoring.said_on(TAG_CHANGES)
     assert gone["changes"]["region"]["from"] == ["east"]
     assert gone["changes"]["region"]["to"] == []
 
 
 async def test_an_unknown_currency_counts_as_an_order_without_money(scoring: Scoring) -> None:
     await scoring.hear([scoring.purchase(ANN, 1_000_000, day=0, currency="KRW")])
-    [score] = await said_on(scoring, SCORES)
+    [score] = await scoring.said_on(SCORES)
     assert score["tier"] == "edge"
     assert score["dimensions"]["spending"] == "2.00"  # one order
 
@@ -280,7 +280,7 @@ async def test_an_amount_that_is_no_number_is_put_aside_and_the_rest_goes_on(
     await scoring.hear([bad, scoring.purchase(BOB, 100, day=0)])
     letters = [r for r in await scoring.records() if r.topic.endswith("dead-letters.v1")]
     assert len(letters) == 1
-    assert {score["customer"] for score in await said_on(scoring, SCORES)} == {BOB}
+    assert {score["customer"] for score in await scoring.said_on(SCORES)} == {BOB}
 
 
 async def test_a_new_policy_takes_effect_with_the_next_event(scoring: Scoring) -> None:
@@ -295,7 +295,7 @@ async def test_a_new_policy_takes_effect_with_the_next_event(scoring: Scoring) -
     later._offset = scoring._offset
     later._named = 100
     await later.hear([later.activity(ANN, day=1)])
-    tier = (await said_on(scoring, TIER_CHANGES))[-1]
+    tier = (await scoring.said_on(TIER_CHANGES))[-1]
     assert (tier["from"], tier["to"]) == ("edge", "potential")
     assert tier["policy_version"] == loaded.version != shipped_policy().version
 
@@ -315,5 +315,5 @@ async def test_types_without_a_rule_are_facts_all_the_same(scoring: Scoring) -> 
     envelope = Envelope("e-new", "/x", "careline.hologram.shown.v1", noon(0), noon(0), key=ANN)
     activity = Activity(customer=ANN, identity="phone:1", channel="app", body={})
     await scoring.hear([scoring.record(ACTIVITIES.name, envelope, activity)])
-    assert await rows(scoring, "SELECT kind, times FROM buckets") == [("hologram.shown", 1)]
-    assert [s["tier"] for s in await said_on(scoring, SCORES)] == ["edge"]
+    assert await scoring.rows("SELECT kind, times FROM buckets") == [("hologram.shown", 1)]
+    assert [s["tier"] for s in await scoring.said_on(SCORES)] == ["edge"]

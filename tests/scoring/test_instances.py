@@ -16,7 +16,7 @@ from tests.scoring.by_hand import (
     fresh_scoring,
     on,
 )
-from tests.scoring.life import ANN, BOB, CARL, kept, rows, said_on, some_events
+from tests.scoring.life import ANN, BOB, CARL, kept, some_events
 
 pytestmark = pytest.mark.stack
 
@@ -56,11 +56,10 @@ def in_partition(number: int, records: Sequence[ConsumerRecord]) -> Sequence[Con
 
 
 async def assert_that_ann_has_all(scoring: Scoring) -> None:
-    assert await rows(
-        scoring,
+    assert await scoring.rows(
         "SELECT m.customer, sum(times) FROM members m JOIN buckets USING (identity) GROUP BY 1",
     ) == [(ANN, 22)]
-    last = [s for s in await said_on(scoring, SCORES) if s["customer"] == ANN][-1]
+    last = [s for s in await scoring.said_on(SCORES) if s["customer"] == ANN][-1]
     assert last["dimensions"]["spending"] == "10.00"  # more than six orders of next to nothing
 
 
@@ -94,5 +93,5 @@ async def test_a_unit_that_fails_leaves_nothing_in_memory(scoring: Scoring) -> N
     await scoring.hear([scoring.purchase(ANN, 1, day=0)])
     bad = scoring.activity(ANN, "careline.purchase.completed.v1", day=1, amount_minor="many")
     await scoring.hear([scoring.purchase(ANN, 1, day=1), scoring.purchase(ANN, 1, day=1), bad])
-    [*_, score] = await said_on(scoring, SCORES)
+    [*_, score] = await scoring.said_on(SCORES)
     assert score["dimensions"]["spending"] == "5.00"  # three orders; from four on it would be 8

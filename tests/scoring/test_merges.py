@@ -13,7 +13,7 @@ from tests.scoring.by_hand import (
     Scoring,
     fresh_scoring,
 )
-from tests.scoring.life import ANN, BOB, CARL, kept, renumbered, rows, said_on
+from tests.scoring.life import ANN, BOB, CARL, kept, renumbered
 
 pytestmark = pytest.mark.stack
 
@@ -24,15 +24,15 @@ async def test_a_merge_is_the_sum_of_both_and_the_absorbed_points_to_the_survivo
     await scoring.hear([scoring.purchase(ANN, 60_000, day=0, identity="phone:1")])
     await scoring.hear([scoring.purchase(BOB, 60_000, day=1, identity="phone:2")])
     await scoring.hear([scoring.merge(ANN, BOB, day=2)])
-    tier = (await said_on(scoring, TIER_CHANGES))[-1]
+    tier = (await scoring.said_on(TIER_CHANGES))[-1]
     assert (tier["customer"], tier["from"], tier["to"]) == (ANN, "basic", "potential")
     assert "spend 120000.00 CNY" in tier["reasons"][0]
-    scores = await said_on(scoring, SCORES)
+    scores = await scoring.said_on(SCORES)
     bobs_last = next(s for s in reversed(scores) if s["customer"] == BOB)
     assert bobs_last["merged_into"] == ANN
     assert bobs_last["tier"] == "basic"
     assert "next_change_at" not in bobs_last
-    assert await rows(scoring, "SELECT key FROM timers") == [(ANN,)]
+    assert await scoring.rows("SELECT key FROM timers") == [(ANN,)]
 
 
 async def test_an_activity_in_flight_during_a_merge_finds_the_survivor(scoring: Scoring) -> None:
@@ -44,11 +44,11 @@ async def test_an_activity_in_flight_during_a_merge_finds_the_survivor(scoring: 
             scoring.purchase(BOB, 100, day=1, identity="phone:3"),
         ]
     )
-    assert await rows(scoring, "SELECT identity, customer FROM members ORDER BY 1") == [
+    assert await scoring.rows("SELECT identity, customer FROM members ORDER BY 1") == [
         ("phone:2", ANN),
         ("phone:3", ANN),
     ]
-    last = (await said_on(scoring, SCORES))[-1]
+    last = (await scoring.said_on(SCORES))[-1]
     assert last["customer"] == ANN
     assert last["dimensions"]["spending"] == "5.00"  # three small orders
 

@@ -1,6 +1,7 @@
 """Who moved in a month and who is about to: by hand on a database, one truth with the decisions."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -16,13 +17,18 @@ FEBRUARY = 31
 """The first day of February 2024, in days after New Year."""
 
 
+@asynccontextmanager
+async def asking(scoring: Scoring, day: int) -> AsyncIterator[httpx.AsyncClient]:
+    """Who asks at noon of that day."""
+    routes = api.router(scoring.engine.connect, lambda: scoring.timeline, lambda: noon(day))
+    transport = httpx.ASGITransport(app=api_in_test(routes))
+    async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as client:
+        yield client
+
+
 @pytest.fixture
 async def client(scoring: Scoring) -> AsyncIterator[httpx.AsyncClient]:
-    app = api_in_test(
-        api.router(scoring.engine.connect, lambda: scoring.timeline, lambda: noon(FEBRUARY))
-    )
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://scoring") as client:
+    async with asking(scoring, FEBRUARY) as client:
         yield client
 
 
@@ -64,17 +70,17 @@ async def test_the_flow_of_a_month(scoring: Scoring, client: httpx.AsyncClient) 
     assert january["flap_rate"] is None
 
 
-async def test_a_tier_that_comes_back_soon_after_it_was_left_is_a_flap(
-    scoring: Scoring, client: httpx.AsyncClient
-) -> None:
+async def test_a_tier_that_comes_back_soon_after_it_was_left_is_a_flap(scoring: Scoring) -> None:
     await scoring.hear([scoring.purchase("C-ann", 25_000, day=0)])
     # basic until the purchase leaves the year and the month of holding is over: in January 2025
     await scoring.tick(noon(400))
-    left = await ask(client, "/v1/tiers/flow", month="2025-01")
+    async with asking(scoring, 400) as client:
+        left = await ask(client, "/v1/tiers/flow", month="2025-01")
     assert (left["flow"], left["moves"], left["flaps"]) == ({"basic": {"edge": 1}}, 1, 0)
     assert left["retention"]["basic"] == "0.0000"
     await scoring.hear([scoring.purchase("C-ann", 25_000, day=410)])
-    back = await ask(client, "/v1/tiers/flow", month="2025-02")
+    async with asking(scoring, 410) as client:
+        back = await ask(client, "/v1/tiers/flow", month="2025-02")
     assert (back["moves"], back["flaps"], back["flap_rate"]) == (1, 1, "1.0000")
 
 

@@ -58,6 +58,29 @@ def test_a_policy_that_does_not_hold_is_refused(
     assert "policy.yaml:" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("of: complaint\n", "of: complane\n"),
+        ("part: renewal", "part: renewl"),
+        ("measure: orders", "measure: spend"),
+        ("at_least: 5_000_000", "at_leest: 5_000_000"),
+        ("{ at_least: 3, points: 6 }", "{ at_least: three, points: 6 }"),
+        ("product: { of: [purchase, interest]", "product: { of: [purchase, intrest]"),
+        ("weight: 40", "weight: forty"),
+    ],
+)
+def test_the_line_that_is_named_is_the_one_to_change(
+    shipped: Loaded[ScoringPolicy], old: str, new: str
+) -> None:
+    changed = shipped.text.replace(old, new, 1)
+    both = zip(shipped.text.splitlines(), changed.splitlines(), strict=True)
+    [line] = [n for n, (was, now) in enumerate(both, 1) if was != now]
+    with pytest.raises(Misconfigured) as refused:
+        parse_policy(ScoringPolicy, changed, path="policy.yaml")
+    assert {line} == set(map(int, re.findall(r"policy.yaml:(\d+):", str(refused.value))))
+
+
 def test_weights_that_do_not_sum_to_100_are_refused(shipped: Loaded[ScoringPolicy]) -> None:
     document = yaml.safe_load(shipped.text)
     document["score"].pop("referral")

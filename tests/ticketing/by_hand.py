@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from careline_contracts.envelope import Envelope
@@ -360,11 +359,6 @@ class Stage(StageInTest):
         """What a reader of the compacted topic has."""
         said = [s for s in await self.said() if s.topic == TICKETS.name]
         return {s.key: TicketState.parse(s.value) for s in said}
-
-    async def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        """What the database has."""
-        async with self.engine.connect() as connection:
-            return [tuple(row) for row in await connection.execute(text(statement))]
 
 
 @contextlib.asynccontextmanager

@@ -203,6 +203,7 @@ CASE_CHANGES = Topic(
         engagement.OutreachHeld,
         engagement.OutreachSuppressed,
         engagement.OfferHeld,
+        engagement.OfferRefused,
         engagement.CaseHandedOver,
         engagement.CaseClosed,
         engagement.CaseRevised,

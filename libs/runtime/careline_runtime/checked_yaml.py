@@ -84,8 +84,8 @@ def _line(tree: yaml.Node | None, location: tuple[int | str, ...]) -> int:
         line = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode):
             found = [(k, v) for k, v in node.value if k.value == str(step)]
-            if not found:
-                break
+            if not found:  # missing; or which of several kinds of part it is, which no file says
+                continue
             key, node = found[0]
             line = key.start_mark.line + 1
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import structlog
 import uvicorn
@@ -17,12 +17,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from careline_runtime import tracing
+from careline_runtime.access import Access
 from careline_runtime.bounded_heads import BoundedHeads
+from careline_runtime.clock import Clock
 from careline_runtime.errors import Misconfigured, TryLater, holds_nul, is_infrastructure, reason_of
+from careline_runtime.followed_policy import FollowedPolicy
 from careline_runtime.settings import ServiceSettings
-
-if TYPE_CHECKING:
-    from careline_runtime.service import Service
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,23 @@ def problem(status: int, detail: str, **more: Any) -> Response:
     return JSONResponse({**named, "detail": detail, **more}, status_code=status, media_type=PROBLEM)
 
 
-def create_app(service: "Service") -> FastAPI:
+class Operated(Protocol):
+    """A service, as far as those who operate it are told."""
+
+    name: str
+    access: Access
+    clock: Clock
+    policy: FollowedPolicy[Any, Any] | None
+    is_ready: bool
+
+    @property
+    def stalled(self) -> str: ...
+    @property
+    def waits_for(self) -> str: ...
+    async def status(self) -> dict[str, Any]: ...
+
+
+def create_app(service: Operated) -> FastAPI:
     """The HTTP side of `service`, as far as all services have it."""
     app = FastAPI(
         title=f"Careline {service.name}",

@@ -65,6 +65,12 @@ class Service:
     It either handles events, in transactions of its database, or transforms them without one.
     """
 
+    engine: AsyncEngine
+    """Of the database, where it handles."""
+    _transactions: TransactionalStage
+    _consumer: Consumer
+    _progress: Progress
+
     def __init__(
         self,
         name: str,

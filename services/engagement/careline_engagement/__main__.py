@@ -1,4 +1,4 @@
-"""Runs engagement: `python -m careline_engagement`."""
+"""`python -m careline_engagement` runs the service."""
 
 from careline_engagement.app import build
 from careline_runtime.service import run

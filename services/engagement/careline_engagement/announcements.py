@@ -17,6 +17,7 @@ from careline_contracts.events.engagement import (
     CaseStepBreached,
     CaseStepDone,
     OfferHeld,
+    OfferRefused,
     OutreachHeld,
     OutreachRequested,
     OutreachSuppressed,
@@ -45,6 +46,9 @@ _OFFER_HELD = {
     "needs_approval": "报价 {amount} 需要审批 / an offer of {amount} needs approval",
     "above_limit": "报价 {amount} 超出上限 / an offer of {amount} is above the limit",
 }
+_OFFER_REFUSED = (
+    "报价 {amount} 未获批准,可另提方案 / an offer of {amount} was not approved, another may be made"
+)
 
 
 AsksContext = Callable[[], Context]
@@ -66,6 +70,8 @@ def announce(unit: Unit, news: News, playbook: Playbook, context: AsksContext) -
             _suppressed(unit, news)
         case "offer_held":
             _offer_held(unit, news, context)
+        case "offer_refused":
+            _offer_refused(unit, news, context)
         case "done":
             _done(unit, news)
         case "breached":
@@ -179,8 +185,17 @@ def _offer_held(unit: Unit, news: News, context: AsksContext) -> None:
         **_change(news), step=news.move.subject, amount_minor=int(amount), reason=reason
     )
     _say(unit, CASE_CHANGES, held, news)
-    words = _OFFER_HELD[reason].format(amount=amount)
-    _remind(unit, news, context(), "supervisor", words)
+    besides = context()
+    words = _OFFER_HELD[reason].format(amount=besides.money.written(int(amount)))
+    _remind(unit, news, besides, "supervisor", words)
+
+
+def _offer_refused(unit: Unit, news: News, context: AsksContext) -> None:
+    amount, besides = int(news.move.detail.split()[1]), context()
+    refused = OfferRefused(**_change(news), step=news.move.subject, amount_minor=amount)
+    _say(unit, CASE_CHANGES, refused, news)
+    words = _OFFER_REFUSED.format(amount=besides.money.written(amount))
+    _remind(unit, news, besides, "account_manager", words, owner=besides.manager)
 
 
 def _done(unit: Unit, news: News) -> None:

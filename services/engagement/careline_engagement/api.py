@@ -15,6 +15,7 @@ from careline_engagement import queries
 from careline_engagement.contacts_api import Accepted
 from careline_engagement.model import Case, Step
 from careline_engagement.rules import Book
+from careline_engagement.rules.offers import ABOVE_LIMIT, waiting_for
 from careline_runtime.access import Caller, requires
 from careline_runtime.clock import Now
 from careline_runtime.database import Connect
@@ -141,9 +142,11 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
         if found is None:
             raise HTTPException(404, f"there is no case {id}")
         holder, case = found
-        waits = any(step.held_until and not step.done_at for step in case.steps.values())
-        if not case.is_open or not waits:
+        against = waiting_for(case)
+        if against is None:
             raise HTTPException(409, f"no offer of case {id} waits for a decision")
+        if against == ABOVE_LIMIT and decision.approved:
+            raise HTTPException(409, f"the offer of case {id} is above the limit of its tier")
         said = OfferDecided(customer=holder, case=id, approved=decision.approved, by=caller.subject)
         event_id = f"{id}-{case.revision}-offer-decision"
         async with work() as unit:

@@ -36,7 +36,7 @@ def build(settings: ServiceSettings) -> Service:
     connect, work, now = service.connect, service.unit, service.clock.now
     service.answer(
         api.router(connect, work, now, book),
-        contacts_api.router(connect, work, now),
+        contacts_api.router(connect, work, now, book),
         calendar_api.router(connect, now, book),
         owners_api.router(connect, work, now),
         playbooks_api.router(connect, now, book),

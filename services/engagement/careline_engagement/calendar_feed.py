@@ -39,8 +39,10 @@ def _events(owner: str, agenda: Agenda, now: datetime) -> Iterator[Event]:
         summary = f"联系客户 / Contact {customer} ({agenda.tier})"
         yield _event(f"{customer}-contact", agenda.next_contact_at, summary, now)
     for task in (task for task in agenda.open if task.owner == owner):
-        summary = f"{task.playbook}: {task.step}, {customer}"
-        yield _event(f"{task.case}-{task.step}", task.due_at, summary, now)
+        summary = f"{task.what or f'{task.playbook}: {task.step}'}, {customer}"
+        event = _event(f"{task.case}-{task.step}", task.due_at, summary, now)
+        event.add("description", f"case {task.case}")
+        yield event
 
 
 def _event(uid: str, at: datetime, summary: str, now: datetime) -> Event:

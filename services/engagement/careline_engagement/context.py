@@ -6,6 +6,7 @@ from typing import NamedTuple
 from careline_contracts.events.scoring import Handling
 from careline_engagement.model import Family
 from careline_engagement.policy import Playbook
+from careline_engagement.policy.money import Money
 from careline_engagement.policy.scripts import Rendered
 from careline_engagement.policy.steps import OutreachStep, Task
 from careline_engagement.rules import Book, News
@@ -22,16 +23,19 @@ class Context(NamedTuple):
     """Special care (TAG-4)."""
     script: str | None
     words: Rendered | None
+    money: Money
+    """In what offers are counted."""
 
 
 def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Context:
     """Who looks after the customer, and what is said to them, in their language."""
     at, number = news.move.at, news.case.number
     manager, handling = owner_of(family, number, at), handling_of(family, number, at)
+    money = book.at(at).policy.money
     step = playbook.by_name.get(news.move.subject)
     name = step.script if isinstance(step, OutreachStep | Task) else None
     if name is None or news.move.kind not in ("sent", "begun"):
-        return Context(manager, handling, None, None)
+        return Context(manager, handling, None, None, money)
     variables = {
         "name": "$name",
         "tier": news.case.tier or "",
@@ -44,4 +48,4 @@ def context_of(news: News, family: Family, playbook: Playbook, book: Book) -> Co
     language = family.attribute(number, "language", at)
     slowly = "slow_script" in handling
     words = script.render(language, variables, slowly=slowly) if script else None
-    return Context(manager, handling, name, words)
+    return Context(manager, handling, name, words, money)

@@ -31,7 +31,7 @@ from careline_engagement import rules
 from careline_engagement.model import TAG_SEPARATOR, Absence, Alias, Consent, Entry, Fact, Record
 from careline_engagement.policy.words import FOLLOW_UP, OUTREACH
 from careline_engagement.rules import Book, moments, tickets
-from careline_engagement.rules.course import APPROVED
+from careline_engagement.rules.offers import APPROVED, REFUSED
 from careline_engagement.standing import Change
 from careline_runtime.batch import Heard
 
@@ -147,8 +147,9 @@ def hear(heard: Sequence[Heard], book: Book) -> News:
                 _follow_up(news, envelope, payload, book)
             case AbsenceNoted():
                 news.absences.append(_absence(envelope, payload))
-            case OfferDecided(approved=True):
-                fact = Fact(envelope.known_at, payload.customer, APPROVED, envelope.id)
+            case OfferDecided(approved=approved):
+                kind = APPROVED if approved else REFUSED
+                fact = Fact(envelope.known_at, payload.customer, kind, envelope.id)
                 news.facts[fact._replace(request=payload.case)] = payload.case
             case TicketMoved():
                 to = Move(name=payload.ticket, customer=payload.customer, move=payload.version)

@@ -1,4 +1,4 @@
-"""Runs ingest: `python -m careline_ingest`."""
+"""`python -m careline_ingest` runs the service."""
 
 from careline_ingest.app import build
 from careline_runtime.service import run

@@ -3,4 +3,5 @@
 from careline_profile.app import build
 from careline_runtime.service import run
 
-run(build, service="profile")
+if __name__ == "__main__":
+    run(build, service="profile")

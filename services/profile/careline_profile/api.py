@@ -13,7 +13,7 @@ from careline_contracts.events.touchpoints import IdentityKind
 from careline_profile import queries
 from careline_profile.card import NOW, Cards, CustomerView, FutureUnknown, Instant
 from careline_profile.card_cache import CardCache
-from careline_profile.numbers import Number
+from careline_profile.numbers import Number, no_customer
 from careline_runtime.access import requires
 from careline_runtime.database import Connect
 from careline_runtime.identities import normalise
@@ -52,7 +52,7 @@ def router(
             return _json((await _shown(cards, number)).model_dump_json())
         card = await cache.card(number, lambda: cards.customer(number))
         if card is None:
-            raise _no_customer(number)
+            raise no_customer(number)
         return _json(card)
 
     async def shown_by(identity: str) -> Response:
@@ -137,16 +137,12 @@ async def _shown(cards: Cards, number: str, at: Instant = NOW) -> CustomerView:
     except FutureUnknown as error:
         raise HTTPException(422, str(error)) from None
     if customer is None:
-        raise _no_customer(number)
+        raise no_customer(number)
     return customer
 
 
 def _no_customer_has_it() -> HTTPException:
     return HTTPException(404, "no customer has this identity")
-
-
-def _no_customer(number: str) -> HTTPException:
-    return HTTPException(404, f"no customer has the number {number}")
 
 
 def _json(card: str) -> Response:

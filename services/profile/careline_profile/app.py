@@ -1,4 +1,4 @@
-"""Profile, wired: policy and keys, what it hears, what it answers."""
+"""Wires profile: touchpoints in, activities and customers out, and what people ask over HTTP."""
 
 from collections.abc import Callable
 from functools import partial

@@ -3,4 +3,5 @@
 from careline_runtime.service import run
 from careline_scoring.app import build
 
-run(build, service="scoring")
+if __name__ == "__main__":
+    run(build, service="scoring")

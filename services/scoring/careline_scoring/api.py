@@ -69,7 +69,7 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: No
         if found is None:
             raise HTTPException(404, f"no customer has the number {number}")
         rulebook = timeline().at(as_of or found[0].as_of)
-        return _explained(rulebook, number, *found, as_of, language)
+        return _explained(rulebook, number, *found, as_of, language, advised_at=as_of or now())
 
     @routes.get(
         "/customers", summary="Customers by tier, value, need, risk and tags, in order of number"
@@ -97,7 +97,7 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: No
 
     @routes.get("/tiers/flow", summary="Who moved from which tier to which in a month")
     async def flow(month: Month) -> TierFlow:
-        between = month_of(timeline().at(now()), month)
+        between = _begun(month, timeline().at(now()), now())
         async with connect() as connection:
             cells = standings(await queries.standings(connection, *between))
             moved = await queries.moves_and_flaps(connection, *between)
@@ -106,6 +106,7 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: No
     @routes.get("/kpis", summary="A month in figures, against targets and the year before")
     async def kpis(month: Month, language: Language = "en") -> MonthReport:
         rulebook = timeline().at(now())
+        _begun(month, rulebook, now())
         async with connect() as connection:
             return await month_report(connection, rulebook, month, language=language)
 
@@ -121,6 +122,14 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: No
     return routes
 
 
+def _begun(month: str, rulebook: Rulebook, now: datetime) -> tuple[datetime, datetime]:
+    """When a month begins and ends; nothing can be said of one that is still to come."""
+    between = month_of(rulebook, month)
+    if between[0] > now:
+        raise HTTPException(404, f"{month} has not begun")
+    return between
+
+
 def _explained(
     rulebook: Rulebook,
     requested: str,
@@ -129,6 +138,8 @@ def _explained(
     sources: list[Source],
     as_of: datetime | None,
     language: Language,
+    *,
+    advised_at: datetime,
 ) -> ScoreView:
     """Decides again from the facts known by the day; what was published last must come out."""
     until = rulebook.calendar.day_of(as_of or found.as_of)
@@ -145,6 +156,7 @@ def _explained(
         requested=requested,
         version=found.version,
         language=language,
+        advised_at=advised_at,
     )
     is_what_was_published = as_of is None and found.policy_version == rulebook.version
     if is_what_was_published and as_points(found.hundredths) != view.total:

@@ -122,10 +122,16 @@ def explain(
     requested: str,
     version: int,
     language: Language,
+    advised_at: datetime,
 ) -> ScoreView:
-    """The score of a customer by these facts and this policy."""
+    """The score of a customer by these facts and this policy.
+
+    Advice is for `advised_at`, as far as what is decided as of `as_of` still holds then: spend
+    leaves a window without changing a verdict, and then it takes more of it to lift the tier.
+    """
     calendar = rulebook.calendar
     decision = rulebook.decide(history, calendar.day_of(as_of))
+    advised_day = max(decision.day, min(calendar.day_of(advised_at), decision.change_day - 1))
     tags = all_of(decision.tags, rulebook.care.with_handling(record))
     return ScoreView(
         customer=customer,
@@ -157,7 +163,7 @@ def explain(
             for tag, _ in tags
         },
         left_out=history.left_out,
-        ways_up=[_way_up(rulebook, way) for way in ways_up(rulebook, history, decision.day)],
+        ways_up=[_way_up(rulebook, way) for way in ways_up(rulebook, history, advised_day)],
         next_change_at=_begins(calendar, decision.change_day),
         next_change=_next_change(rulebook, history, decision),
     )

@@ -3,4 +3,5 @@
 from careline_runtime.service import run
 from careline_ticketing.app import build
 
-run(build, service="ticketing")
+if __name__ == "__main__":
+    run(build, service="ticketing")

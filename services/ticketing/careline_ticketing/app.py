@@ -1,4 +1,4 @@
-"""Ticketing, wired: a policy, what it hears, what it answers."""
+"""Wires ticketing: activities and what people do in, tickets and their promises out."""
 
 from careline_runtime.erasure import forgetting, forgetting_timers
 from careline_runtime.followed_policy import FollowedPolicy

@@ -262,20 +262,36 @@ class Policy(Part):
         for who, name in wanted.items():
             if name not in self.promises:
                 raise ValueError(f"{who}: there are no promises called {name!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _no_level_is_missing(self) -> Self:
         for by_level in (self.levels, self.warnings, self.escalation, self.crisis.urgency):
             if missing := LEVELS - by_level.keys():
                 raise ValueError(f"{min(missing)} is missing beside {', '.join(by_level)}")
+        return self
+
+    @model_validator(mode="after")
+    def _hours_are_calendars(self) -> Self:
         hours = {p.hours for promises in self.promises.values() for p in promises}
         hours |= {agent.hours for agent in self.agents.values()}
         hours |= {chain.hours for chain in self.escalation.values()} | {self.digests.hours}
         if strange := hours - {ALWAYS, *self.calendars}:
             raise ValueError(f"there is no calendar called {min(strange)!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _kinds_and_agents_have_teams(self) -> Self:
         kinds = {kind for team in self.teams.values() for kind in team.kinds}
-        if missing_kinds := set(get_args(TicketKind)) - kinds:
-            raise ValueError(f"no team works on {min(missing_kinds)}")
+        if missing := set(get_args(TicketKind)) - kinds:
+            raise ValueError(f"no team works on {min(missing)}")
         for name, agent in self.agents.items():
             if agent.team not in self.teams:
                 raise ValueError(f"agent {name}: there is no team called {agent.team!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_target_is_promised_once(self) -> Self:
         for name, promises in self.promises.items():
             targets = [promise.target for promise in promises]
             if len(targets) > len(set(targets)):

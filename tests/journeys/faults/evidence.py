@@ -1,13 +1,12 @@
 """What a run leaves behind, read once it is drained: every record of every topic, every table."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 
 from careline_client import Verdict
 from careline_contracts.topics import (
@@ -23,6 +22,7 @@ from tests.journeys.faults import privacy
 from tests.journeys.faults.load import Loaded
 from tests.journeys.faults.nemesis import Strike
 from tests.journeys.faults.said import Said, Topics
+from tests.reading import records_on
 
 Rows = list[dict[str, Any]]
 
@@ -116,10 +116,9 @@ class Evidence:
 
 async def gather(evidence: Evidence, stack: LocalStack) -> None:
     """Reads what topics, databases and Valkey hold into `evidence`."""
-    for topic in CATALOGUE:
-        if topic.owner in ("channels", *SERVICES):
-            async for record in _records(stack.endpoints.kafka, topic):
-                evidence.add_record(topic, record)
+    topics = {topic.name: topic for topic in CATALOGUE if topic.owner in ("channels", *SERVICES)}
+    async for record in records_on(stack.endpoints.kafka, topics.values()):
+        evidence.add_record(topics[record.topic], record)
     for service in WITH_DATABASE:
         evidence.tables[service] = await read_tables(stack.endpoints.databases[service])
         for name, rows in evidence.tables[service].items():
@@ -146,20 +145,3 @@ async def read_tables(database_url: str) -> dict[str, Rows]:
         }
     finally:
         await connection.close()
-
-
-async def _records(bootstrap_servers: str, topic: Topic) -> AsyncIterator[ConsumerRecord]:
-    """Every record of a topic, in order of offset within a partition."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        while any([await consumer.position(p) < ends[p] for p in partitions]):
-            for batch in (await consumer.getmany(timeout_ms=1_000)).values():
-                for record in batch:
-                    yield record
-    finally:
-        await consumer.stop()

@@ -32,7 +32,7 @@ class Numbers:
     days: int = 120
     """Of events; then come days of silence, in which windows roll and promises fall due."""
     silent_days: int = 130
-    days_a_step: int = 5
+    days_a_step: int = 8
     """The clock stands still for so long, while events of that time come in."""
     drain_seconds: int = 180
     """The pipeline must have caught up within this time after a step, whatever has happened."""

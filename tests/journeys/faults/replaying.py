@@ -31,8 +31,7 @@ async def hear_again(
     stack: LocalStack, options: ServiceOptions, *, clock: datetime, timeout_seconds: float
 ) -> dict[str, dict[str, Rows]]:
     """What each of `REPLAYED` has in the end; the other services stand still."""
-    for running in stack.services.values():
-        await asyncio.to_thread(running.stop)
+    await asyncio.gather(*(asyncio.to_thread(each.stop) for each in stack.services.values()))
     tables = {}
     for services in HEARERS_FIRST:
         for service in services:

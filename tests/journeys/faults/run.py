@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 import httpx
+import uvloop
 from aiokafka.errors import KafkaError
 
 from careline_cli.console import CommandError
@@ -17,7 +18,7 @@ from careline_cli.replay import Pipeline
 from careline_client import CarelineClient, Verdict
 from careline_contracts.events.operations import ClockTicked
 from careline_contracts.topics import SERVICES
-from careline_localstack import Endpoints, LocalStack
+from careline_localstack import Endpoints
 from careline_localstack.ports import LOOPBACK
 from careline_localstack.services import ServiceOptions
 from careline_runtime.keyring import Keyring
@@ -31,19 +32,25 @@ from tests.journeys.faults.numbers import Numbers
 from tests.journeys.faults.recovery import Outboxes
 from tests.journeys.faults.replaying import hear_again
 from tests.journeys.faults.said import Topics
+from tests.stacks import StackInTest
 
 RECORDS_A_PUBLICATION = 100
 LONGEST_PAUSE_OF_SENDER_SECONDS = 0.5
 """A fault is healed in seconds; who waits longer before trying again only makes the run longer."""
+UNIT = "CARELINE_BATCH_MAX_RECORDS"
 LOOK_SECONDS = 1.0
 """A server that can't say within this time what it has to do is no target worth waiting for."""
 
 
-class LinkedStack(LocalStack):
+class LinkedStack(StackInTest):
     """A stack whose services reach PostgreSQL and Valkey over links that can fail."""
 
-    def __init__(self, home: Path, *, environment: Mapping[str, str]) -> None:
-        super().__init__(home, environment=environment)
+    def __init__(
+        self, home: Path, *, environment: Mapping[str, str], events_a_unit: int | None
+    ) -> None:
+        self._environment = dict(environment)
+        super().__init__(home, environment=self._environment)
+        self.handle_at_once(events_a_unit)
         self.links = {
             "postgres": Link(lambda: self.postgres.port),
             "valkey": Link(lambda: self.valkey.port),
@@ -53,6 +60,13 @@ class LinkedStack(LocalStack):
     @property
     def options(self) -> ServiceOptions:
         return ServiceOptions(clock="replay")
+
+    def handle_at_once(self, events: int | None) -> None:
+        """So many at most, each service from its next start on; None is what is usual."""
+        if events is None:
+            self._environment.pop(UNIT, None)
+        else:
+            self._environment[UNIT] = str(events)
 
     @property
     def direct_endpoints(self) -> Endpoints:
@@ -130,18 +144,16 @@ def play(
     All runs share a keyring, so that an identity has the same token in each.
     """
     environment = {**os.environ, "CARELINE_KEYRING": str(keyring)}
-    if events_a_unit is not None:
-        environment["CARELINE_BATCH_MAX_RECORDS"] = str(events_a_unit)
 
     async def run() -> Evidence:
-        stack = LinkedStack(directory / name, environment=environment)
+        stack = LinkedStack(directory / name, environment=environment, events_a_unit=events_a_unit)
         async with stack.running():
             evidence = await _play(stack, load, numbers, faults, Keyring.load(keyring))
         gather_files(evidence, stack)
         return evidence
 
     try:
-        return asyncio.run(run())
+        return uvloop.run(run())
     except CommandError as error:
         error.add_note(f"{numbers}, run {name}: {error.why}")
         raise
@@ -171,13 +183,7 @@ async def _play(
     outboxes = Outboxes(stack.direct_endpoints.databases, nemesis.outages)
     async with pipeline, client, nemesis.supervising(), outboxes.watched():
         await pipeline.tick(load.start - numbers.step, timeout_seconds=numbers.drain_seconds)
-        for step, (until, arrived) in enumerate(steps(load, numbers)):
-            for first in range(0, len(arrived), RECORDS_A_PUBLICATION):
-                await channels.send(arrived[first : first + RECORDS_A_PUBLICATION])
-                nemesis.reach(step, TICK * min(1.0, (first + RECORDS_A_PUBLICATION) / len(arrived)))
-            await pipeline.drain(timeout_seconds=numbers.drain_seconds)
-            nemesis.reach(step + 1, 0.0)
-            await pipeline.tick(until, timeout_seconds=numbers.drain_seconds)
+        until = await _let_it_happen(load, numbers, pipeline, channels, nemesis)
         await nemesis.rest()
         await pipeline.drain(by=ClockTicked(now=until), timeout_seconds=numbers.drain_seconds)
         said = Topics(stack.home.root.with_suffix(".sqlite"))
@@ -190,10 +196,25 @@ async def _play(
             stack.endpoints.valkey, calm_for=nemesis.outages.calm_for()
         )
     if faults:
+        stack.handle_at_once(None)
         evidence.heard_again = await hear_again(
             stack, stack.options, clock=until, timeout_seconds=numbers.drain_seconds
         )
     return evidence
+
+
+async def _let_it_happen(
+    load: Load, numbers: Numbers, pipeline: Pipeline, channels: Channels, nemesis: Nemesis
+) -> datetime:
+    """Step by step: what arrives is sent and handled, then the clock moves; returns where it is."""
+    for step, (until, arrived) in enumerate(steps(load, numbers)):
+        for first in range(0, len(arrived), RECORDS_A_PUBLICATION):
+            await channels.send(arrived[first : first + RECORDS_A_PUBLICATION])
+            nemesis.reach(step, TICK * min(1.0, (first + RECORDS_A_PUBLICATION) / len(arrived)))
+        await pipeline.drain(timeout_seconds=numbers.drain_seconds)
+        nemesis.reach(step + 1, 0.0)
+        await pipeline.tick(until, timeout_seconds=numbers.drain_seconds)
+    return until
 
 
 async def _work_in_hand(target: str, pipeline: Pipeline, channels: Channels) -> int | None:

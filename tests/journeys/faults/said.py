@@ -45,6 +45,7 @@ class Topics(Mapping[str, "Records"]):
         # nobody opens it again: what a crash of this process leaves is worth nothing
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("BEGIN")  # one transaction for all, which nobody commits
         self._topics: dict[str, Records] = {}
 
     def __getitem__(self, name: str) -> "Records":

@@ -63,7 +63,7 @@ from tests.journeys.faults.run import play
 
 pytestmark = pytest.mark.stack
 
-EVENTS_A_UNIT = 100
+EVENTS_A_UNIT = 150
 """So that two lanes are at work where a fault has left a backlog; in the other runs a poll of this
 load never is more than one unit's worth, and what is published must be the same. Units of 25 made
 the run twice as long."""

@@ -114,6 +114,14 @@ class OfferHeld(CaseChange):
     reason: Literal["needs_approval", "above_limit"]
 
 
+class OfferRefused(CaseChange):
+    """A supervisor didn't let an offer pass; another one may be made."""
+
+    type: ClassVar[str] = "careline.offer.refused.v1"
+    step: str
+    amount_minor: int
+
+
 class CaseHandedOver(CaseChange):
     """The open work of a case is somebody else's now."""
 

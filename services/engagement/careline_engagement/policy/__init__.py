@@ -12,6 +12,7 @@ from careline_calendar.definition import Calendar
 from careline_engagement.policy.budget import BudgetPolicy
 from careline_engagement.policy.cadence import Cadence, CadencePolicy, Day
 from careline_engagement.policy.deadlines import late_deadlines
+from careline_engagement.policy.money import Money
 from careline_engagement.policy.playbook import Playbook
 from careline_engagement.policy.room import misfits
 from careline_engagement.policy.scripts import Script
@@ -32,6 +33,7 @@ class EngagementPolicy(Part):
     """Engagement's policy file."""
 
     version: Name
+    money: Money = Money()
     budget: BudgetPolicy
     calendars: dict[Name, Calendar] = Field(default_factory=dict)
     """Working hours that deadlines and waits may be counted in."""

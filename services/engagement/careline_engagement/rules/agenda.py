@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from careline_engagement.model import Entry, Family
-from careline_engagement.policy.steps import Obligation
+from careline_engagement.policy.steps import Assign, Obligation, Task
 from careline_engagement.rules import moments, owners
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.handling import handling_of
@@ -19,7 +19,9 @@ class Open(NamedTuple):
     playbook: str
     step: str
     owner: str | None
-    """Who looks after the customer then."""
+    """Who looks after the customer then; None if it is asked of another role."""
+    what: str
+    """What is asked of a person, in words; empty where nobody is asked in particular."""
 
 
 class Agenda(NamedTuple):
@@ -69,12 +71,15 @@ def _open(family: Family, as_of: datetime, book: Book) -> list[Open]:
             case.id,
             case.playbook,
             name,
-            owners.owner_of(family, family.root, max(step.due_at, as_of)),
+            owners.owner_of(family, family.root, max(step.due_at, as_of))
+            if not isinstance(asked, Assign | Task) or asked.to == owners.MANAGER
+            else None,
+            asked.what if isinstance(asked, Task) else "",
         )
         for case in family.cases
         if case.is_open
         for name, step in case.steps.items()
-        if isinstance(book.playbook_of(case).by_name.get(name), Obligation)
+        if isinstance(asked := book.playbook_of(case).by_name.get(name), Obligation)
         and step.due_at is not None
         and step.done_at is None
     ]

@@ -23,6 +23,7 @@ from careline_engagement.rules import budget, owners, tickets
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits
 from careline_engagement.rules.handling import channel_of, is_at_once
+from careline_engagement.rules.offers import offered
 from careline_engagement.rules.parting import unfounded
 from careline_engagement.rules.zones import zone_of
 
@@ -30,9 +31,6 @@ _LAST: Mapping[str, int] = {"done": 1, "breached": 2, "closed": 3}
 """What comes last among the moves of one instant; the others come as the steps lead to them."""
 _SUCCESSES = ("saved", "reached")
 """Of several endings at one instant these come first: who buys is saved, whatever else happens."""
-
-APPROVED = "offer.approved"
-"""The kind of fact by which a supervisor lets an offer pass."""
 
 TOO_LATE = "too_late"
 """Why an outreach is suppressed for which there is room, but no patience left."""
@@ -111,7 +109,9 @@ def _walk(case: Case, playbook: Playbook, view: View) -> Iterator[Move]:
             case OfferStep():
                 due_at = _due_at(step, said, at, case, view)
                 yield from _begun(step, said, at, due_at)
-                yield from _offer(step, said, at, due_at, case, view)
+                moves, done = offered(step, said, at, case, view.evidence)
+                yield from moves
+                yield from _obligation(step, said, due_at, done)
                 way = _Way(at, below)
             case Obligation():
                 due_at = _due_at(step, said, at, case, view)
@@ -166,34 +166,6 @@ def _obligation(
         yield Move(done.at, "done", step.step, done.detail, done.event_id)
     if (done is None or done.at > due_at) and not (said and said.breached_at):
         yield Move(due_at, "breached", step.step)
-
-
-def _offer(
-    step: OfferStep, said: Step | None, at: datetime, due_at: datetime, case: Case, view: View
-) -> Iterator[Move]:
-    """Done by the first offer that may be made: a small one, or one that was approved."""
-    limit = step.limit_minor.get(case.tier, 0) if case.tier else 0
-    held: Fact | None = None
-    done: Fact | None = None
-    for fact in view.evidence:
-        if fact.happened_at <= at or done is not None:
-            continue
-        if fact.kind in step.done_by and fact.amount_minor <= min(step.approval_above_minor, limit):
-            done = fact
-        elif fact.kind in step.done_by:
-            held = fact
-        elif (
-            fact.kind == APPROVED
-            and fact.request == case.id
-            and held is not None
-            and held.amount_minor <= limit
-        ):
-            done = fact._replace(detail=held.detail)
-    if held is not None and not (said and said.held_until):
-        reason = "above_limit" if held.amount_minor > limit else "needs_approval"
-        detail = f"{reason} {held.amount_minor}"
-        yield Move(held.at, "offer_held", step.step, detail, held.event_id, until=held.at)
-    yield from _obligation(step, said, due_at, done)
 
 
 def _outreach(

@@ -9,9 +9,9 @@ from careline_profile.erasure import store
 from careline_profile.erasure.orders import erase
 from careline_profile.erasure.receipts import Receipt, receipt
 from careline_profile.numbers import Number
-from careline_profile.protection.api import Given
 from careline_profile.protection.audit import Deed
 from careline_profile.protection.reading import Protection
+from careline_profile.reasons import Given
 from careline_runtime.access import Caller, requires
 from careline_runtime.clock import Now
 from careline_runtime.database import Connect

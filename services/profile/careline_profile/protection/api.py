@@ -6,16 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from careline_profile.numbers import Number
+from careline_profile.numbers import Number, no_customer
 from careline_profile.protection import codes, store
 from careline_profile.protection.reading import SEALED_REASON, Protection, Request
+from careline_profile.reasons import Given, Reason
 from careline_runtime.access import Caller, requires
 from careline_runtime.access.policy import View
 from careline_runtime.database import Connect
 from careline_runtime.keyring import Keyring
 from careline_runtime.unit_of_work import Work
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=500)]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 MOST_ENTRIES = 1_000
 
@@ -63,12 +63,6 @@ class Enrolled(BaseModel):
 class Enrol(BaseModel):
     code: Code | None = None
     """Of the second factor that works now, if there is one."""
-
-
-class Given(BaseModel):
-    """Why something is done."""
-
-    reason: Reason
 
 
 class Withdraw(Given):
@@ -123,7 +117,7 @@ def router(connect: Connect, work: Work, protection: Protection, keyring: Keyrin
         async with work() as unit:
             reading = await protection.read(unit, request)
         if reading is None:
-            raise HTTPException(404, f"no customer has the number {number}")
+            raise no_customer(number)
         if reading.refused:
             raise HTTPException(403, reading.refused)
         # neither a browser nor a proxy keeps what was shown to one person for one reason

@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from careline_contracts.events.touchpoints import FieldName
 from careline_profile.card import Cards, HistoryView, ReminderOfCustomer
-from careline_profile.numbers import Number
+from careline_profile.numbers import Number, no_customer
+from careline_profile.reasons import Given, Reason
 from careline_profile.record.editing import Edit, Editor, Flawed, Request
 from careline_profile.record.exporting import Export, Exporter
 from careline_profile.record.rules.forms import NoValue
@@ -19,7 +20,6 @@ from careline_runtime.database import Connect
 from careline_runtime.unit_of_work import Work
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=500)]
 
 
 class EditBody(BaseModel):
@@ -41,13 +41,6 @@ class Edits(BaseModel):
     verified_by: Literal["call_back", "email", "third_party", "document"] | None = None
     since: AwareDatetime | None = None
     """Since when it is so; without it, and at the latest, since now."""
-
-
-class Why(BaseModel):
-    """Why everything is asked for."""
-
-    reason: Reason
-    """Kept in the audit."""
 
 
 class EditedView(BaseModel):
@@ -117,7 +110,7 @@ def router(
     ) -> HistoryView:
         found = await cards.history(number, field=field)
         if found is None:
-            raise HTTPException(404, f"no customer has the number {number}")
+            raise no_customer(number)
         return found
 
     @routes.post(
@@ -142,7 +135,7 @@ def router(
             words = {"loc": place, "msg": str(flaw), "type": "value_error"}
             raise RequestValidationError([words]) from None
         if edited is None:
-            raise HTTPException(404, f"no customer has the number {number}")
+            raise no_customer(number)
         return EditedView(**edited._asdict())
 
     return routes
@@ -191,14 +184,14 @@ def export_router(work: Work, exporter: Exporter, now: Now) -> APIRouter:
     )
     async def export(
         number: Number,
-        why: Why,
+        given: Given,
         response: Response,
         caller: Annotated[Caller, requires("customers.export")],
     ) -> Export:
         async with work() as unit:
-            found = await exporter.export(unit, caller, number, reason=why.reason, at=now())
+            found = await exporter.export(unit, caller, number, reason=given.reason, at=now())
         if found is None:
-            raise HTTPException(404, f"no customer has the number {number}")
+            raise no_customer(number)
         # neither a browser nor a proxy keeps it
         response.headers["Cache-Control"] = "no-store"
         return found

@@ -12,7 +12,8 @@ from careline_contracts.events.profile import Apart
 from careline_profile import queries as customer_queries
 from careline_profile.in_force import InForce
 from careline_profile.model import Pair
-from careline_profile.numbers import Number
+from careline_profile.numbers import Number, no_customer
+from careline_profile.reasons import Reason
 from careline_profile.reviews import queries
 from careline_profile.reviews.deciding import VERDICT_REASON, Outcome, Undecidable, Word, decide
 from careline_profile.rules import kind_of, link_name
@@ -23,7 +24,6 @@ from careline_runtime.unit_of_work import Work
 
 NAME = "^L[0-9A-HJKMNP-TV-Z]{12}$"
 LinkName = Annotated[str, Path(pattern=NAME, description="The name of a link")]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=500)]
 MOST_REVIEWS = 500
 
 
@@ -220,7 +220,7 @@ async def _links(
 ) -> tuple[str, list[queries.CustomerLink]]:
     customer = await customer_queries.customer(connection, number)
     if customer is None:
-        raise HTTPException(404, f"no customer has the number {number}")
+        raise no_customer(number)
     return customer.number, await queries.links_of(connection, customer.number)
 
 

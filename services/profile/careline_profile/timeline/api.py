@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from careline_contracts.events.touchpoints import Channel
 from careline_profile import queries
-from careline_profile.numbers import Number
+from careline_profile.numbers import Number, no_customer
 from careline_profile.rules import token_of
 from careline_profile.timeline.model import Cursor, Wanted
 from careline_profile.timeline.queries import page
@@ -59,7 +59,7 @@ def router(connect: Connect) -> APIRouter:
         async with connect() as connection:
             customer = await queries.customer(connection, number)
             if customer is None:
-                raise HTTPException(404, f"no customer has the number {number}")
+                raise no_customer(number)
             refs = [ref for ref, _ in await queries.identities(connection, customer.number)]
             by_token = {token_of(ref): ref for ref in refs}
             entries = await page(connection, by_token, wanted, limit=limit + 1)

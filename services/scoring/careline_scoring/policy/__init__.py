@@ -3,13 +3,14 @@
 `policy.yaml` beside this package is the handbooks' policy; docs/scoring.md says how numbers count.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from careline_scoring.policy.kpis import KpiName, Target
-from careline_scoring.policy.parts import EvidenceName, Kind, Part, Rate, TimeZone
-from careline_scoring.policy.score import Dimension
+from careline_scoring.policy.parts import EvidenceName, Flaw, Kind, Part, Rate, TimeZone
+from careline_scoring.policy.score import Dimension, Measure
 from careline_scoring.policy.tags import Tags
 from careline_scoring.policy.tier import TierRule
 
@@ -64,18 +65,26 @@ class ScoringPolicy(Part):
 
     @model_validator(mode="after")
     def measures_are_named_once_and_have_evidence(self) -> Self:
-        measures = [m for dimension in self.score.values() for m in dimension.measures]
-        names = [measure.measure for measure in measures]
-        if len(set(names)) < len(names):
-            raise ValueError("two measures have the same name")
         known = self.evidence.by_name()
         for tag in type(self.tags.preferences).model_fields:
-            for wanted in getattr(self.tags.preferences, tag).of:
+            for n, wanted in enumerate(getattr(self.tags.preferences, tag).of):
                 if wanted not in known:
-                    raise ValueError(f"{tag}: there is no evidence {wanted!r}")
-        for measure in measures:
+                    text = f"{tag}: there is no evidence {wanted!r}"
+                    raise Flaw(text, "tags", "preferences", tag, "of", n)
+        named = set[str]()
+        for place, measure in self._measures():
+            if measure.measure in named:
+                raise Flaw("two measures have the same name", *place, "measure")
+            named.add(measure.measure)
             for role in ("of", "part", "by"):
                 wanted = getattr(measure, role, None)
                 if wanted is not None and wanted not in known:
-                    raise ValueError(f"{measure.measure}: there is no evidence {wanted!r}")
+                    text = f"{measure.measure}: there is no evidence {wanted!r}"
+                    raise Flaw(text, *place, role)
         return self
+
+    def _measures(self) -> Iterator[tuple[tuple[str | int, ...], Measure]]:
+        """Each measure, and where in the file it stands."""
+        for name, dimension in self.score.items():
+            for n, measure in enumerate(dimension.measures):
+                yield ("score", name, "measures", n), measure

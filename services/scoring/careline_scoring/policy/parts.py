@@ -47,6 +47,14 @@ Rate = Annotated[Decimal, Field(gt=0, decimal_places=4)]
 EvidenceName = str
 
 
+class Flaw(ValueError):
+    """Something wrong further down than where it was noticed: `at` leads to its line."""
+
+    def __init__(self, text: str, *at: str | int) -> None:
+        super().__init__(text)
+        self.at = at
+
+
 class Part(BaseModel):
     """Base of everything in a policy: frozen, and a misspelt name is refused."""
 
