@@ -362,14 +362,6 @@ def test_a_file_without_a_needed_column_is_refused_at_once(tmp_path: Path) -> No
         list(Rows(path, Layout("csv"), needs={"customer", "day"}))
 
 
-def test_bytes_of_another_kind_of_file_do_not_reach_the_terminal(tmp_path: Path) -> None:
-    path = tmp_path / "till.xlsx"
-    path.write_bytes(b"PK\x03\x04\x1b[2J\x00\xff\n")
-
-    with pytest.raises(UnreadableFile, match=r"has no column day; its first line is no text$"):
-        list(Rows(path, Layout("csv"), needs={"day"}))
-
-
 def test_a_damaged_gzip_file_is_an_error_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "till.csv.gz"
     path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 10_000)[:-20])
