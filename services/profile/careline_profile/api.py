@@ -92,8 +92,7 @@ def router(
     async def customer_by_number(
         number: Number,
         as_of: Annotated[
-            AwareDatetime | None,
-            Query(description="What was so then: the record, and the contacts until then."),
+            AwareDatetime | None, Query(description="What was so then, contacts too.")
         ] = None,
         known_at: Annotated[
             AwareDatetime | None, Query(description="As far as it was known then.")
