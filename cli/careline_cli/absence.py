@@ -1,5 +1,6 @@
 """`careline absence`: when account managers are away, and who has their open work then (CARE-7)."""
 
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
@@ -18,6 +19,18 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 ask = partial(service_api.ask, "engagement")
+
+
+def _instant(text: str) -> str:
+    """A day or an instant as people write it, with its zone: this machine's where none is said."""
+    try:
+        said = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is no instant, as 2026-12-01 or 2026-12-01T09:00."
+        ) from error
+    return text if said.tzinfo else said.astimezone().isoformat()
+
 
 Owner = Annotated[str, typer.Argument(metavar="OWNER", help="The account manager.")]
 
@@ -46,8 +59,15 @@ def list_absences(owner: Owner, as_json: AsJson = False) -> None:
 @app.command()
 def note(
     owner: Owner,
-    begins_at: Annotated[str, typer.Option("--from", help="The first instant, with its zone.")],
-    ends_at: Annotated[str, typer.Option("--until", help="From when on they are back.")],
+    begins_at: Annotated[
+        str,
+        typer.Option(
+            "--from", callback=_instant, help="The first instant; local time without a zone."
+        ),
+    ],
+    ends_at: Annotated[
+        str, typer.Option("--until", callback=_instant, help="From when on they are back.")
+    ],
     deputy: Annotated[str, typer.Option(help="Who has the work meanwhile.")],
     absence: Annotated[
         str, typer.Option("--name", help="Said again under it, the later word holds.")

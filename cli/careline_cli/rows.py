@@ -124,9 +124,10 @@ class Rows:
     def _check_columns(self, names: tuple[str, ...]) -> None:
         missing = sorted(set(self._needs) - set(names))
         if missing:
-            raise UnreadableFile(
-                f"{self.path.name} has no column {', '.join(missing)}; it has {', '.join(names)}"
-            )
+            has = ", ".join(names)
+            # of another kind of file, its bytes: a terminal would obey them
+            has = f"it has {has}" if has.isprintable() else "its first line is no text"
+            raise UnreadableFile(f"{self.path.name} has no column {', '.join(missing)}; {has}")
 
     def _cells(self, lines: "_Lines") -> Iterator[list[str]]:
         if self.layout.format == "whitespace":

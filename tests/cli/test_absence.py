@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,6 +47,18 @@ def run(*words: str) -> str:
     result = CliRunner().invoke(app, ["absence", *words], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def test_a_day_without_a_zone_is_this_machines(requests: list[httpx.Request]) -> None:
+    run("note", "li.na", "--from", "2026-12-01", "--until", "2026-12-15T09:00", "--deputy", "x")
+    said = json.loads(requests[0].content)
+    assert local_minute(said["begins_at"]) == "2026-12-01 00:00"
+    assert local_minute(said["ends_at"]) == "2026-12-15 09:00"
+    assert datetime.fromisoformat(said["begins_at"]).tzinfo is not None
+    words = ["absence", "note", "li.na", "--from", "monday", "--until", "2026-12-15"]
+    refused = CliRunner().invoke(app, [*words, "--deputy", "x"])
+    assert refused.exit_code == 2
+    assert "'monday' is no instant" in refused.output
 
 
 def test_a_leave_is_noted_each_time_as_a_word_of_its_own(requests: list[httpx.Request]) -> None:

@@ -21,6 +21,7 @@ from careline_cli.console import CommandError
 from careline_cli.importing import send_all, send_by_clock
 from careline_cli.mapping import Condition, EventMapping, Mapping, Time, Value
 from careline_cli.outgoing import Outgoing, in_order_of_time, slices
+from careline_cli.rows import Layout, Rows, UnreadableFile
 from careline_cli.tally import RejectFile, Tally
 from careline_client import CarelineClient
 
@@ -314,6 +315,14 @@ def test_a_file_that_does_not_fit_its_mapping_is_explained(home: Path) -> None:
         )
 
     assert "has no column" in caught.value.why
+
+
+def test_bytes_of_a_file_that_is_no_text_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "calls.xlsx"
+    path.write_bytes(b"PK\x03\x04\x1b[2J\x00\xff\n")
+
+    with pytest.raises(UnreadableFile, match=r"has no column Caller; its first line is no text$"):
+        list(Rows(path, Layout("csv"), needs={"Caller"}))
 
 
 def test_without_a_running_stack_the_command_says_how_to_start_one(home: Path) -> None:

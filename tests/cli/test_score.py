@@ -130,7 +130,16 @@ def test_a_score_is_explained_as_json_and_as_of_an_instant(
                 "tier core: 3 × order, 10.00 CNY in all",
             ],
         ),
-        ("zh", ["48.50 分", "原因", "tier core：下单 3 次，合计 10.00 CNY"]),
+        (
+            "zh",
+            [
+                "48.50 分",
+                "消费",
+                "风险",
+                "渠道偏好: app → –",
+                "等级 核心：下单 3 次，合计 10.00 CNY",
+            ],
+        ),
     ],
 )
 @pytest.mark.usefixtures("asked")

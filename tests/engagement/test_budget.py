@@ -152,7 +152,16 @@ def test_whose_slot_is_taken_is_refused_when_the_next_is_too_late() -> None:
     call = a_contact(datetime(2026, 3, 3, 8, tzinfo=SHANGHAI))
     found = fate(a_wish(night), timedelta(hours=12), [call], [], SHANGHAI, a_budget())
     assert (found.at, found.is_sent) == (call.at, False)
-    assert found.slot == Slot(datetime(2026, 3, 4, 9, tzinfo=SHANGHAI), "quiet_hours")
+    # the call keeps its day, and the night after it
+    assert found.slot == Slot(datetime(2026, 3, 4, 9, tzinfo=SHANGHAI), "cap_1_in_1_days")
+
+
+def test_the_reason_is_what_outlasts_the_patience() -> None:
+    """A night, the holidays, and the night before the first day at work stand in the way."""
+    eve = datetime(2026, 2, 15, 22, tzinfo=SHANGHAI)
+    found = fate(a_wish(eve), timedelta(hours=23), [], [], SHANGHAI, a_budget())
+    assert found.slot == Slot(datetime(2026, 2, 24, 9, tzinfo=SHANGHAI), "holiday")
+    assert found.first.reason == "quiet_hours"
 
 
 instants = st.integers(0, 24 * 60).map(lambda hours: NOON + timedelta(hours=hours))

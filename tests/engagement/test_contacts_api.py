@@ -72,7 +72,20 @@ async def test_a_contact_is_noted_and_the_next_one_follows_from_it(
     await engagement.tick(after(24 * 7))
     types = {s.envelope.id: s.envelope.type for s in await engagement.said()}
     assert types["A-contact-missed-20260309T090000"] == "careline.contact.missed.v1"
-    assert (await http.get("/v1/customers/Z/calendar")).status_code == 404
+
+
+@pytest.mark.parametrize("asked", ["calendar", "contacts", "follow-ups"])
+async def test_of_a_customer_of_whom_nothing_is_known_nothing_is_answered(
+    http: httpx.AsyncClient, engagement: Engagement, asked: str
+) -> None:
+    await engagement.hear([engagement.customer("A", 0, account_manager="wang.li")])
+    assert (await http.get(f"/v1/customers/A/{asked}")).status_code == 200
+    unknown = await http.get(f"/v1/customers/Z/{asked}")
+    assert unknown.headers["content-type"] == "application/problem+json"
+    assert (unknown.status_code, unknown.json()["detail"]) == (
+        404,
+        "nothing is known of customer Z",
+    )
 
 
 async def test_what_falls_into_a_leave_is_in_the_deputys_calendar(

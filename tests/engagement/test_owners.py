@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from careline_contracts.topics import CASE_CHANGES, REMINDERS
 from careline_engagement.model import ALWAYS, Absence, Entry, Family, Record, Ruling
 from careline_engagement.rules import News, advance
+from careline_engagement.rules.agenda import agenda_of
 from careline_engagement.rules.owners import owner_of
 from tests.engagement.by_hand import a_book, after, fresh_engagement, shipped_with
 
@@ -228,3 +229,15 @@ async def test_open_work_moves_to_the_deputy_and_back(admin_url: str, *, noted_f
         assert reminders[0]["script"] == "monthly-call"
         assert reminders[0]["body"].startswith("$name您好")
         assert reminders[1]["due_at"] == reminders[0]["due_at"], "the deadline stays"
+
+
+def test_what_is_asked_of_a_supervisor_is_not_in_the_owners_calendar() -> None:
+    book = a_book(shipped_with("retention"))
+    warned = Entry("A", "retention", "1-risk", after(0), "risk/high", "", 1, ("risk/high",), "e1")
+    family = a_family(entries=[warned])
+    family = family._replace(
+        rulings={"A": [*family.rulings["A"], Ruling(1, after(0), "risk", "high")]}
+    )
+    opened = advance(family, until=after(0.5), book=book).family
+    owners = {task.step: task.owner for task in agenda_of(opened, after(1), book).open}
+    assert owners == {"supervisor": None, "contact": "li", "cause": "li", "offer": "li"}

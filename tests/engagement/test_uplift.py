@@ -15,6 +15,12 @@ from careline_engagement.rules.uplift import Group, uplift
         pytest.param(Group(70, 56), Group(80, 48), 0.0524, 0.3339, id="Newcombe 1998, example a"),
         pytest.param(Group(10, 9), Group(10, 3), 0.1705, 0.8090, id="example b"),
         pytest.param(Group(10, 10), Group(10, 0), 0.6075, 1.0, id="example h: all and none"),
+        # statsmodels 0.15, confint_proportions_2indep(…, method="newcomb")
+        pytest.param(Group(1500, 345), Group(1500, 225), 0.0520, 0.1079, id="eight points"),
+        pytest.param(Group(900, 27), Group(100, 1), -0.0254, 0.0356, id="one of a hundred"),
+        pytest.param(Group(2700, 300), Group(300, 0), 0.0942, 0.1235, id="none left alone came"),
+        pytest.param(Group(1000, 1000), Group(120, 119), 0.0005, 0.0457, id="nearly all came"),
+        pytest.param(Group(450, 81), Group(50, 4), -0.0132, 0.1617, id="few cases"),
     ],
 )
 def test_the_interval_is_newcombes(
@@ -23,6 +29,23 @@ def test_the_interval_is_newcombes(
     found = uplift(treated, held_out, holdout_percent=50)
     assert found.low == pytest.approx(low, abs=1e-4)
     assert found.high == pytest.approx(high, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("treated", "held_out", "holdout_percent", "chance"),
+    [
+        # scipy 1.17, stats.chisquare against the planned split
+        pytest.param(1800, 200, 10, 1.0, id="as planned"),
+        pytest.param(1840, 160, 10, 0.00287, id="too few left alone"),
+        pytest.param(900, 130, 10, 0.00504, id="too many left alone"),
+        pytest.param(450, 400, 50, 0.08635, id="a half"),
+    ],
+)
+def test_an_odd_split_is_measured_by_chi_squared(
+    treated: int, held_out: int, holdout_percent: int, chance: float
+) -> None:
+    found = uplift(Group(treated, 0), Group(held_out, 0), holdout_percent=holdout_percent)
+    assert found.split_p == pytest.approx(chance, abs=1e-5)
 
 
 def a_group(draw: random.Random, cases: int, chance: float) -> Group:

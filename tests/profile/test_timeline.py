@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from careline_profile.card import Instant
 from careline_profile.rules import customer_number
 from careline_profile.timeline import api
 from careline_profile.timeline.model import Cursor
@@ -124,6 +125,18 @@ async def test_what_is_too_old_is_forgotten_and_counts_for_ever(
     assert await counted(profile) == ({"app": 4, "phone": 1}, "09:00", "09:04")
 
 
+@pytest.mark.stack
+async def test_as_of_an_instant_later_contacts_had_not_been(profile: Profile) -> None:
+    await profile.hear([profile.touchpoint(ANN, minutes=n) for n in (1, 2, 4)])
+    await profile.hear([profile.touchpoint(ANN, minutes=3, channel="phone")])
+    assert await counted(profile, as_of=2) == ({"app": 2}, "09:01", "09:02")
+    assert await counted(profile, as_of=3) == ({"app": 2, "phone": 1}, "09:01", "09:03")
+    await forget_before(profile, 2, gone=1)
+    assert await counted(profile, as_of=2) == ({"app": 2}, "09:01", "09:02")
+    before_all = await profile.cards.customer(NUMBER, Instant(as_of=MONDAY))
+    assert before_all and (before_all.touchpoints, before_all.first_contact_at) == ({}, None)
+
+
 async def forget_before(profile: Profile, minute: int, *, gone: int) -> None:
     """As a week after this minute, where the timeline keeps a week."""
     async with profile.engine.begin() as connection:
@@ -131,9 +144,10 @@ async def forget_before(profile: Profile, minute: int, *, gone: int) -> None:
         assert await forget(connection, now, kept_days=7) == gone
 
 
-async def counted(profile: Profile) -> tuple[dict[str, int], str, str]:
-    """How often, since when and until when Ann was in touch, as her card says."""
-    card = await profile.cards.customer(NUMBER)
+async def counted(profile: Profile, *, as_of: int | None = None) -> tuple[dict[str, int], str, str]:
+    """How often, since when and until when Ann was in touch: her card, now or of a minute."""
+    at = None if as_of is None else MONDAY + timedelta(minutes=as_of)
+    card = await profile.cards.customer(NUMBER, Instant(as_of=at))
     assert card and card.first_contact_at and card.last_contact_at
     return card.touchpoints, f"{card.first_contact_at:%H:%M}", f"{card.last_contact_at:%H:%M}"
 

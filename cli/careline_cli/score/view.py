@@ -1,6 +1,6 @@
 """A score as people read it, in English or Chinese."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -58,22 +58,58 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "en": {},
+    "zh": {
+        "spending": "消费",
+        "interaction": "互动",
+        "stability": "稳定性",
+        "referral": "推荐",
+        "tier": "等级",
+        "value": "价值",
+        "need": "需求",
+        "risk": "风险",
+        "total": "总分",
+        "life_cycle": "生命周期",
+        "channel": "渠道偏好",
+        "product": "产品偏好",
+        "part_of_day": "时段偏好",
+        "care": "特殊关怀",
+        "handling": "服务方式",
+        "core": "核心",
+        "potential": "潜力",
+        "basic": "基础",
+        "edge": "边缘",
+        "high": "高",
+        "medium": "中",
+        "low": "低",
+        "normal": "普通",
+        "active": "活跃",
+        "latent": "潜在",
+        "dormant": "休眠",
+        "none": "无",
+        "prospect": "潜客",
+    },
+}
+"""Of dimensions, verdicts and their values. A policy names its measures: they stay as it says."""
+
 
 def explained(found: Mapping[str, Any], language: str) -> RenderableType:
     """The whole answer: the ledger, the reasons, what comes next, what would help."""
-    words = WORDS[language]
+    words, names = WORDS[language], NAMES[language]
+    tier = names.get(found["tier"], found["tier"])
     lines = [
-        f"[bold]{escape(words['title'].format_map(found))}[/]",
+        f"[bold]{escape(words['title'].format_map({**found, 'tier': tier}))}[/]",
         f"[dim]{escape(words['as_of'].format_map(found))}[/]",
     ]
     return Group(
         *lines,
-        _ledger(found, words),
+        _ledger(found, words, names),
         *_events(found),
         *_left_out(found, words),
         f"\n{words['why']}",
-        _reasons(found),
-        *map(escape, _prose(found, words)),
+        _reasons(found, names),
+        *map(escape, _prose(found, words, names)),
     )
 
 
@@ -82,7 +118,7 @@ def money(minor: int, found: Mapping[str, Any]) -> str:
     return f"{Decimal(minor).scaleb(-found['minor_digits']):,} {found['currency']}"
 
 
-def _ledger(found: Mapping[str, Any], words: Mapping[str, str]) -> Table:
+def _ledger(found: Mapping[str, Any], words: Mapping[str, str], names: Mapping[str, str]) -> Table:
     """Measure by measure below the sum of their dimension."""
     table = Table(box=None)
     for name in ("measure", "evidence", "curve", "points", "until"):
@@ -93,7 +129,8 @@ def _ledger(found: Mapping[str, Any], words: Mapping[str, str]) -> Table:
         if one["dimension"] != dimension:
             dimension = one["dimension"]
             points = found["dimensions"][dimension]
-            table.add_row(f"[bold]{dimension}[/]", "", "", f"[bold]{points}[/]", "")
+            name = names.get(dimension, dimension)
+            table.add_row(f"[bold]{name}[/]", "", "", f"[bold]{points}[/]", "")
         table.add_row(
             f"  {one['measure']}",
             _evidence(one["evidence"], found, words),
@@ -145,30 +182,41 @@ def _segment(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return " ".join(f"{sign} {value / unit:,.15g}" for sign, value in ends if value is not None)
 
 
-def _reasons(found: Mapping[str, Any]) -> Table:
+def _reasons(found: Mapping[str, Any], names: Mapping[str, str]) -> Table:
     """Each verdict and tag beside its reasons, one below the other."""
     verdicts = {
-        verdict: name if isinstance(name, str) else ", ".join(name)
+        verdict: names.get(name, name) if isinstance(name, str) else _listed(name, names)
         for verdict, name in {**found["tags"], "tier": found["tier"]}.items()
     }
     table = Table.grid(padding=(0, 2))
     for verdict, reasons in found["reasons"].items():
-        table.add_row(f"  {verdict}", *map(escape, (verdicts[verdict], "\n".join(reasons))))
+        shown = (verdicts[verdict], "\n".join(reasons))
+        table.add_row(f"  {names.get(verdict, verdict)}", *map(escape, shown))
     return table
 
 
-def _prose(found: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
+def _listed(values: Sequence[str], names: Mapping[str, str]) -> str:
+    return ", ".join(names.get(value, value) for value in values)
+
+
+def _prose(
+    found: Mapping[str, Any], words: Mapping[str, str], names: Mapping[str, str]
+) -> Iterator[str]:
     """What comes next, and what would help."""
     yield "\n" + (words["next"].format_map(found) if found["next_change"] else words["never"])
     for one in found["next_change"]:
-        yield f"  {one['what']}: {one['from'] or '–'} → {one['to'] or '–'}"
-    yield from _ways_up(found, words)
+        was, will = (_listed(one[end].split(", "), names) or "–" for end in ("from", "to"))
+        yield f"  {names.get(one['what'], one['what'])}: {was} → {will}"
+    yield from _ways_up(found, words, names)
 
 
-def _ways_up(found: Mapping[str, Any], words: Mapping[str, str]) -> Iterator[str]:
+def _ways_up(
+    found: Mapping[str, Any], words: Mapping[str, str], names: Mapping[str, str]
+) -> Iterator[str]:
     for place, way in enumerate(found["ways_up"]):
         if place == 0:
             yield f"\n{words['up']}"
         kind = "wait" if not way["orders"] else "buy" if way["amount_minor"] else "buy_any"
         amount = money(way["amount_minor"], found)
-        yield "  " + words[kind].format(**way, amount=amount)
+        named = {key: names.get(way[key], way[key]) for key in ("verdict", "to")}
+        yield "  " + words[kind].format_map({**way, **named, "amount": amount})

@@ -14,17 +14,18 @@ Personal = Literal["clear", "sealed", "pseudonymous", "none"]
 
 @dataclass(frozen=True)
 class Topic:
-    """One Kafka topic. `state` topics are compacted: the last record of a key is the present.
+    """One Kafka topic: most are events in order of customer. `state` topics are compacted: the last
+    record of a key is the present.
 
     On `dead-letters` lie records of other topics as they came (see `dead_letters.py`).
     """
 
     name: str
     owner: str
-    key: str
-    kind: Literal["events", "state", "dead-letters"]
     says: tuple[type[Payload], ...]
     readers: tuple[str, ...] = ()
+    key: str = "customer"
+    kind: Literal["events", "state", "dead-letters"] = "events"
     partitions: int = 6
     retention_days: int = 28
     personal: Personal = "pseudonymous"

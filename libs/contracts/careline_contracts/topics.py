@@ -27,7 +27,6 @@ RAW = {
         name=f"careline.raw.{channel}.v1",
         owner="channels",
         key="as the channel likes; the same identity, to keep its events in order",
-        kind="events",
         says=(
             *(
                 event
@@ -46,50 +45,38 @@ RAW = {
 TOUCHPOINTS = Topic(
     "careline.touchpoints.v1",
     "ingest",
-    "first identity",
-    "events",
     (Touchpoint,),
     ("profile",),
+    key="first identity",
     personal="sealed",
 )
 OUTREACH_RESULTS = Topic(
-    "careline.outreach-results.v1",
-    "ingest",
-    "customer",
-    "events",
-    (OutreachAnswered,),
-    ("scoring", "engagement"),
+    "careline.outreach-results.v1", "ingest", (OutreachAnswered,), ("scoring", "engagement")
 )
 CHANNEL_HEALTH = Topic(
     "careline.channel-health.v1",
     "ingest",
-    "source",
-    "events",
     (ChannelSilent, ChannelDrifting, ChannelRecovered),
+    key="source",
     partitions=1,
     personal="none",
 )
 ACTIVITIES = Topic(
     "careline.activities.v1",
     "profile",
-    "customer",
-    "events",
     (profile.Activity, profile.CustomersMerged, profile.CustomersSplit, profile.CustomerErased),
     ("scoring", "engagement", "ticketing"),
 )
 CUSTOMERS = Topic(
     "careline.customers.v1",
     "profile",
-    "customer",
-    "state",
     (profile.CustomerState,),
     ("scoring", "engagement", "ticketing"),
+    kind="state",
 )
 CUSTOMER_CHANGES = Topic(
     "careline.customer-changes.v1",
     "profile",
-    "customer",
-    "events",
     (
         profile.CustomerCreated,
         profile.IdentityLinked,
@@ -107,17 +94,14 @@ CUSTOMER_CHANGES = Topic(
 ERASURES = Topic(
     "careline.erasures.v1",
     "profile",
-    "customer",
-    "state",
     (profile.ErasureOrdered,),
     ("profile",),
+    kind="state",
     partitions=1,
 )
 ERASURE_ANSWERS = Topic(
     "careline.erasure-answers.v1",
     "every service",
-    "customer",
-    "events",
     (profile.ErasureAnswered,),
     ("profile",),
     partitions=1,
@@ -125,10 +109,9 @@ ERASURE_ANSWERS = Topic(
 AUDIT = Topic(
     "careline.audit.v1",
     "profile",
-    "none",
-    "events",
     (profile.AuditExtended,),
     ("operations",),
+    key="none",
     partitions=1,
     # as long as the longest term in which somebody may ask who saw their data
     retention_days=3_650,
@@ -137,51 +120,28 @@ AUDIT = Topic(
 WITHDRAWALS = Topic(
     "careline.withdrawals.v1",
     "profile",
-    "subject",
-    "state",
     (profile.AccessWithdrawn,),
     SERVICES,
+    key="subject",
+    kind="state",
     partitions=1,
     # of the staff, by the names that tokens give them
     personal="none",
 )
-SCORES = Topic("careline.scores.v1", "scoring", "customer", "state", (scoring.ScoreUpdated,))
+SCORES = Topic("careline.scores.v1", "scoring", (scoring.ScoreUpdated,), kind="state")
 SCORE_CHANGES = Topic(
-    "careline.score-changes.v1",
-    "scoring",
-    "customer",
-    "events",
-    (scoring.VerdictsChanged,),
-    ("engagement",),
+    "careline.score-changes.v1", "scoring", (scoring.VerdictsChanged,), ("engagement",)
 )
-TIER_CHANGES = Topic(
-    "careline.tier-changes.v1",
-    "scoring",
-    "customer",
-    "events",
-    (scoring.TierChanged,),
-    ("ticketing",),
-)
-TAG_CHANGES = Topic(
-    "careline.tag-changes.v1", "scoring", "customer", "events", (scoring.TagsChanged,)
-)
-RISK_CHANGES = Topic(
-    "careline.risk-changes.v1", "scoring", "customer", "events", (scoring.RiskChanged,)
-)
+TIER_CHANGES = Topic("careline.tier-changes.v1", "scoring", (scoring.TierChanged,), ("ticketing",))
+TAG_CHANGES = Topic("careline.tag-changes.v1", "scoring", (scoring.TagsChanged,))
+RISK_CHANGES = Topic("careline.risk-changes.v1", "scoring", (scoring.RiskChanged,))
 OUTREACH_REQUESTS = Topic(
-    "careline.outreach-requests.v1",
-    "engagement",
-    "customer",
-    "events",
-    (engagement.OutreachRequested,),
-    ("channels",),
+    "careline.outreach-requests.v1", "engagement", (engagement.OutreachRequested,), ("channels",)
 )
 OUTREACH_BY_CHANNEL = {
     channel: Topic(
         name=f"careline.outreach-requests.{channel}.v1",
         owner="engagement",
-        key="customer",
-        kind="events",
         says=(engagement.OutreachRequested,),
         readers=("channels",),
         # one channel system each: its own throttle is narrower than one partition
@@ -190,12 +150,10 @@ OUTREACH_BY_CHANNEL = {
     for channel in get_args(ContactChannel)
 }
 """The same requests, each for the channel system that delivers it: docs/decisions/0024."""
-CASES = Topic("careline.cases.v1", "engagement", "case", "state", (engagement.CaseState,))
+CASES = Topic("careline.cases.v1", "engagement", (engagement.CaseState,), key="case", kind="state")
 CASE_CHANGES = Topic(
     "careline.case-changes.v1",
     "engagement",
-    "customer",
-    "events",
     (
         engagement.CaseOpened,
         engagement.CaseStepDone,
@@ -210,43 +168,34 @@ CASE_CHANGES = Topic(
     ),
 )
 REMINDERS = Topic(
-    "careline.reminders.v1",
-    "engagement",
-    "customer",
-    "events",
-    (engagement.ReminderRaised, engagement.ContactMissed),
+    "careline.reminders.v1", "engagement", (engagement.ReminderRaised, engagement.ContactMissed)
 )
 FOLLOW_UPS = Topic(
     "careline.follow-ups.v1",
     "engagement",
-    "customer",
-    "events",
     (engagement.FollowUpRecorded, engagement.OfferDecided),
     ("engagement",),
 )
 ABSENCES = Topic(
     "careline.absences.v1",
     "engagement",
-    "owner",
-    "events",
     (engagement.AbsenceNoted,),
     ("engagement",),
+    key="owner",
     partitions=1,
     personal="none",
 )
 TICKETS = Topic(
     "careline.tickets.v1",
     "ticketing",
-    "ticket",
-    "state",
     (ticketing.TicketState,),
     ("scoring",),
+    key="ticket",
+    kind="state",
 )
 TICKET_CHANGES = Topic(
     "careline.ticket-changes.v1",
     "ticketing",
-    "customer",
-    "events",
     (
         ticketing.TicketOpened,
         ticketing.TicketJoined,
@@ -276,21 +225,24 @@ TICKET_CHANGES = Topic(
 AGENTS = Topic(
     "careline.agents.v1",
     "ticketing",
-    "agent",
-    "state",
     (ticketing.AgentState,),
     ("ticketing",),
+    key="agent",
+    kind="state",
     partitions=1,
     personal="none",
 )
 CRISES = Topic(
-    "careline.crises.v1", "ticketing", "crisis", "state", (ticketing.CrisisState,), personal="none"
+    "careline.crises.v1",
+    "ticketing",
+    (ticketing.CrisisState,),
+    key="crisis",
+    kind="state",
+    personal="none",
 )
 CRISIS_CHANGES = Topic(
     "careline.crisis-changes.v1",
     "ticketing",
-    "crisis",
-    "events",
     (
         ticketing.CrisisOpened,
         ticketing.CrisisGrown,
@@ -298,50 +250,44 @@ CRISIS_CHANGES = Topic(
         ticketing.MassNoticeRequested,
     ),
     ("channels",),
+    key="crisis",
 )
 TICKET_ACTIONS = Topic(
-    "careline.ticket-actions.v1",
-    "ticketing",
-    "customer",
-    "events",
-    (ticketing.TicketActed,),
-    ("ticketing",),
+    "careline.ticket-actions.v1", "ticketing", (ticketing.TicketActed,), ("ticketing",)
 )
 TICKET_DIGESTS = Topic(
     "careline.ticket-digests.v1",
     "ticketing",
-    "person",
-    "events",
     (ticketing.TicketDigestRaised,),
     ("channels",),
+    key="person",
 )
 POLICIES = Topic(
     "careline.policies.v1",
     "operations",
-    "service and instant: `scoring/2026-11-24T08:00:00Z`",
-    "state",
     (operations.PolicyPublished,),
     WITH_DATABASE,
+    key="service and instant: `scoring/2026-11-24T08:00:00Z`",
+    kind="state",
     partitions=1,
     personal="none",
 )
 CHANNELS = Topic(
     "careline.channels.v1",
     "operations",
-    "channel system",
-    "state",
     (operations.ChannelRegistered,),
     ("ingest",),
+    key="channel system",
+    kind="state",
     partitions=1,
     personal="none",
 )
 CLOCK = Topic(
     "careline.clock.v1",
     "operations",
-    "none",
-    "events",
     (operations.ClockTicked,),
     SERVICES,
+    key="none",
     partitions=1,
     personal="none",
 )

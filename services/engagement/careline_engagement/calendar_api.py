@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from careline_engagement import calendar_feed, queries
 from careline_engagement.rules import Book
 from careline_engagement.rules.agenda import Agenda, agenda_of
-from careline_engagement.store.families import read_families
+from careline_engagement.store.families import read_families, read_family
 from careline_runtime.access import requires
 from careline_runtime.clock import Now
 from careline_runtime.database import Connect
@@ -63,10 +63,10 @@ def router(connect: Connect, now: Now, book: Callable[[], Book]) -> APIRouter:
     async def calendar(number: str) -> CalendarView:
         as_of = now()
         async with connect() as connection:
-            found = await read_families(connection, [number], kept=book().facts_kept)
-        if not found or not found[0].is_known:
+            found = await read_family(connection, number, kept=book().facts_kept)
+        if found is None:
             raise HTTPException(404, f"nothing is known of customer {number}")
-        return _calendar(agenda_of(found[0], as_of, book()), as_of)
+        return _calendar(agenda_of(found, as_of, book()), as_of)
 
     @routes.get(
         "/owners/{owner}/calendar.ics",

@@ -6,15 +6,17 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, HTTPException, Query
 from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from careline_contracts.events.engagement import FollowUpRecorded
 from careline_contracts.events.touchpoints import ContactChannel, MinorUnits
 from careline_contracts.payload import Instant, ShortText
 from careline_contracts.topics import FOLLOW_UPS
 from careline_engagement import queries
+from careline_engagement.model import Family
 from careline_engagement.rules import Book
 from careline_engagement.store.cases import Asked
-from careline_engagement.store.families import read_families
+from careline_engagement.store.families import read_family
 from careline_runtime.access import Caller, requires
 from careline_runtime.clock import Now
 from careline_runtime.database import Connect
@@ -77,6 +79,12 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
     routes = APIRouter(prefix="/v1", tags=["customers"])
     reads = [requires("cases.read")]
 
+    async def known(connection: AsyncConnection, number: str) -> Family:
+        family = await read_family(connection, number, kept=book().facts_kept)
+        if family is None:
+            raise HTTPException(404, f"nothing is known of customer {number}")
+        return family
+
     @routes.get(
         "/customers/{number}/contacts",
         summary="How a customer was contacted, and what stood against it",
@@ -86,6 +94,8 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
     async def contacts(number: str, limit: Limit = 100) -> ContactList:
         async with connect() as connection:
             found = await queries.contacts_of(connection, number, limit=limit)
+            if not found:
+                await known(connection, number)
         return ContactList(contacts=[_contact(asked) for asked in found])
 
     @routes.get(
@@ -97,6 +107,8 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
     async def follow_ups(number: str, limit: Limit = 100) -> FollowUpList:
         async with connect() as connection:
             found = await queries.follow_ups_of(connection, number, limit=limit)
+            if not found:
+                await known(connection, number)
         return FollowUpList(
             follow_ups=[FollowUpView(at=at, **said.model_dump()) for at, said in found]
         )
@@ -112,12 +124,10 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
     ) -> Accepted:
         async with connect() as connection:
             # a slip of the pen would be a customer of whom nothing else is ever heard
-            known = await read_families(connection, [number], kept=book().facts_kept)
-            if not known or not known[0].is_known:
-                raise HTTPException(404, f"nothing is known of customer {number}")
+            family = await known(connection, number)
             if follow_up.case is not None:
                 found = await queries.get_case(connection, follow_up.case)
-                if found is None or found[0] != known[0].root:
+                if found is None or found[0] != family.root:
                     raise HTTPException(404, f"customer {number} has no case {follow_up.case}")
         said = FollowUpRecorded(customer=number, by=caller.subject, **follow_up.model_dump())
         id = f"follow-up-{number}-{idempotency_key}"

@@ -92,7 +92,7 @@ def router(
     async def customer_by_number(
         number: Number,
         as_of: Annotated[
-            AwareDatetime | None, Query(description="What was so then, on the record.")
+            AwareDatetime | None, Query(description="What was so then, contacts too.")
         ] = None,
         known_at: Annotated[
             AwareDatetime | None, Query(description="As far as it was known then.")

@@ -38,7 +38,7 @@ class IdentityView(BaseModel):
 
 
 class ContactsView(BaseModel):
-    """When and how often the customer was in touch, counted up to now."""
+    """When and how often the customer was in touch, counted up to `as_of`."""
 
     source_channel: str | None
     """Where the first contact was."""
@@ -81,7 +81,7 @@ class CustomerView(ContactsView):
     reminders: list[ReminderView]
     """Why the account manager is to look at the record again, oldest first.
 
-    These and the contacts are as they are now: an answer about what was known has none.
+    They are as they are now. An answer about what was known has none, and no contacts.
     """
 
 
@@ -125,7 +125,7 @@ class Cards:
             refs = [ref for ref, _ in identities]
             facts = await facts_of(connection, refs)
             reminders = await standing_reminders(connection, refs)
-            contacts = await touchpoints_by_channel(connection, refs)
+            contacts = await touchpoints_by_channel(connection, refs, until=at.as_of)
         return CustomerView(
             customer=customer.number,
             requested=number,

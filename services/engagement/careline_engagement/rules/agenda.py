@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from careline_engagement.model import Entry, Family
-from careline_engagement.policy.steps import Obligation, Task
+from careline_engagement.policy.steps import Assign, Obligation, Task
 from careline_engagement.rules import moments, owners
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.handling import handling_of
@@ -19,7 +19,7 @@ class Open(NamedTuple):
     playbook: str
     step: str
     owner: str | None
-    """Who looks after the customer then."""
+    """Who looks after the customer then; None if it is asked of another role."""
     what: str
     """What is asked of a person, in words; empty where nobody is asked in particular."""
 
@@ -71,7 +71,9 @@ def _open(family: Family, as_of: datetime, book: Book) -> list[Open]:
             case.id,
             case.playbook,
             name,
-            owners.owner_of(family, family.root, max(step.due_at, as_of)),
+            owners.owner_of(family, family.root, max(step.due_at, as_of))
+            if not isinstance(asked, Assign | Task) or asked.to == owners.MANAGER
+            else None,
             asked.what if isinstance(asked, Task) else "",
         )
         for case in family.cases

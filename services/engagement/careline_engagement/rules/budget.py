@@ -68,16 +68,15 @@ def fate(
     instants = [wish.since, *sorted(changes)]
     first: Slot | None = None
     for instant, following in zip(instants, [*instants[1:], None], strict=True):
-        slot = earliest(
-            wish,
-            [c for c in spent if c.known_at <= instant],
-            [c for c in consents if c.at <= instant],
-            zone,
-            policy,
-        )
+        used = [c for c in spent if c.known_at <= instant]
+        slot = earliest(wish, used, [c for c in consents if c.at <= instant], zone, policy)
         first = first or slot
-        if slot.at is None or slot.at > wish.since + patience:
+        if slot.at is None:
             return Fate(instant, False, slot, first)
+        if slot.at > (last := wish.since + patience):
+            # of several things in a row the one that outlasts the patience is the reason
+            _, reason = _in_the_way(last, wish, used, zone, policy)
+            return Fate(instant, False, slot._replace(reason=reason or slot.reason), first)
         if following is None or slot.at < following:
             break
     assert slot.at is not None and first is not None
@@ -99,9 +98,7 @@ def earliest(
     while True:
         if not permitted(wish._replace(since=at), consents, policy):
             return Slot(None, "no_consent")
-        free, why = _after_caps(at, wish, spent, policy)
-        if free == at:
-            free, why = _after_quiet(at, zone, policy)
+        free, why = _in_the_way(at, wish, spent, zone, policy)
         if free == at:
             return Slot(at, reason)
         at, reason = free, why
@@ -122,6 +119,14 @@ def permitted(wish: Wish, consents: Iterable[Consent], policy: BudgetPolicy) -> 
     last = max(words, key=lambda consent: (consent.at, consent.event_id))
     expired = last.expires_at is not None and last.expires_at <= wish.since
     return last.granted and not expired
+
+
+def _in_the_way(
+    at: datetime, wish: Wish, spent: Sequence[Spent], zone: tzinfo, policy: BudgetPolicy
+) -> tuple[datetime, str]:
+    """When what stands against the contact at `at` is over, and what it is; `at` if nothing is."""
+    free, why = _after_caps(at, wish, spent, policy)
+    return (free, why) if free > at else _after_quiet(at, zone, policy)
 
 
 def _after_caps(

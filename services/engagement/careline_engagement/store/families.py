@@ -142,6 +142,14 @@ async def read_families(
     return await _read(connection, found, rows, until=EVER, kept=kept)
 
 
+async def read_family(
+    connection: AsyncConnection, number: str, *, kept: timedelta
+) -> Family | None:
+    """The customer with this number, to look at; None if nothing was ever heard of one."""
+    found = await read_families(connection, [number], kept=kept)
+    return found[0] if found and found[0].is_known else None
+
+
 async def hold(connection: AsyncConnection, numbers: Collection[str], *, timer: str) -> None:
     """Until the unit ends, nobody decides about these customers: another instance that is about to
     is waited for, and then what it has come to can be seen.

@@ -1,6 +1,7 @@
 """What is asked about a timeline: one page of it, or how much there is in each channel."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 import orjson
 from sqlalchemy import text
@@ -36,10 +37,13 @@ _CONTACTS = text("""
     FROM (
         SELECT channel, count(*) AS touchpoints,
             min(occurred_at) AS first_at, max(occurred_at) AS last_at
-        FROM timeline WHERE token = ANY(CAST(:tokens AS uuid[])) GROUP BY channel
+        FROM timeline WHERE token = ANY(CAST(:tokens AS uuid[]))
+            AND (CAST(:until AS timestamptz) IS NULL OR occurred_at <= :until)
+        GROUP BY channel
         UNION ALL
         SELECT channel, touchpoints, first_at, last_at
         FROM forgotten_touchpoints WHERE token = ANY(CAST(:tokens AS uuid[]))
+            AND (CAST(:until AS timestamptz) IS NULL OR last_at <= :until)
     ) AS counted
     GROUP BY channel ORDER BY channel
 """)
@@ -69,8 +73,10 @@ async def page(
 
 
 async def touchpoints_by_channel(
-    connection: AsyncConnection, refs: Collection[Ref]
+    connection: AsyncConnection, refs: Collection[Ref], *, until: datetime | None = None
 ) -> list[Contacts]:
-    """How often these identities were in touch, what is forgotten included."""
-    rows = await connection.execute(_CONTACTS, {"tokens": [token_of(ref) for ref in refs]})
+    """How often these identities were in touch, until then or now, what is forgotten included (with
+    `until`: as far as it was all over by then)."""
+    asked = {"tokens": [token_of(ref) for ref in refs], "until": until}
+    rows = await connection.execute(_CONTACTS, asked)
     return [Contacts(*row) for row in rows]
