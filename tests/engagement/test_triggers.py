@@ -32,12 +32,16 @@ FIRES: dict[str, tuple[str, Events]] = {
     "product/phone": (
         "cross-sell",
         lambda says, who: [
-            says.decision(who, 1, life_cycle=("active",), product=("case", "phone"))
+            says.decision(who, 0, life_cycle=("active",)),
+            says.decision(who, 1, product=("case", "phone")),
         ],
     ),
     "product/equipment": (
         "maintenance",
-        lambda says, who: [says.decision(who, 1, life_cycle=("active",), product=("equipment",))],
+        lambda says, who: [
+            says.decision(who, 0, life_cycle=("active",)),
+            says.decision(who, 1, product=("equipment",)),
+        ],
     ),
     "ticket.resolved": (
         "satisfaction",
