@@ -46,8 +46,10 @@ def a_budget(*caps: tuple[int, int], **fields: object) -> BudgetPolicy:
     )
 
 
-def a_wish(at: datetime = NOON, *, channel: str = "sms", purpose: str = "care") -> Wish:
-    return Wish(at, channel, purpose)
+def a_wish(
+    at: datetime = NOON, *, channel: str = "sms", purpose: str = "care", on_holidays: bool = False
+) -> Wish:
+    return Wish(at, channel, purpose, on_holidays=on_holidays)
 
 
 def a_contact(at: datetime, channel: str = "sms") -> Spent:
@@ -108,6 +110,21 @@ def test_quiet_hours_and_holidays_are_the_customers(at: str, expected: str) -> N
     found = slot(wish).at
     assert found is not None
     assert found.astimezone(SHANGHAI).isoformat()[:16] == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        pytest.param("2026-02-16T10:00", "2026-02-16T10:00", id="the eve of Spring Festival"),
+        pytest.param("2026-02-16T21:00", "2026-02-17T09:00", id="the night is left alone"),
+    ],
+)
+def test_what_is_said_for_a_holiday_goes_out_on_it(at: str, expected: str) -> None:
+    wish = a_wish(datetime.fromisoformat(at).replace(tzinfo=SHANGHAI), on_holidays=True)
+    assert slot(wish) == Slot(
+        datetime.fromisoformat(expected).replace(tzinfo=SHANGHAI),
+        "" if at == expected else "quiet_hours",
+    )
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,28 @@ def test_a_day_comes(trigger: str, more: dict[str, str], days: int, expected: li
     assert opened(advance(family, until=after(24 * days), book=BOOK)) == expected
 
 
+@pytest.mark.parametrize(
+    ("trigger", "more"),
+    [
+        pytest.param("moment/spring_festival", {}, id="the eve of Spring Festival"),
+        pytest.param("moment/mid_autumn", {}, id="Mid-Autumn"),
+        pytest.param("moment/birthday", {"birthday": "--10-01"}, id="born in Golden Week"),
+    ],
+)
+def test_a_greeting_goes_out_on_the_very_day(trigger: str, more: dict[str, str]) -> None:
+    family = a_family(entries=days_ahead(trigger, **more), **more)
+    news = advance(family, until=after(24 * 364), book=BOOK).news
+    [opened, greeted] = [n.move for n in news if n.move.kind != "closed"]
+    assert (greeted.kind, greeted.at) == ("sent", opened.at)
+
+
+def test_an_anniversary_is_of_the_customers_day() -> None:
+    """At three in the morning in Shanghai it is the evening before in UTC."""
+    record = Record(START, 1, datetime(2024, 3, 9, 19, tzinfo=UTC), {})
+    [entry] = [e for e in days_to_come("A", record, BOOK) if e.trigger == "moment/anniversary"]
+    assert entry.at == datetime(2026, 3, 10, 2, tzinfo=UTC)
+
+
 def a_call(days: float) -> Fact:
     return Fact(after(24 * days), "A", "call.completed", f"call@{days}")
 

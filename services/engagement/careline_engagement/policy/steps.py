@@ -130,6 +130,8 @@ class OutreachStep(StepPolicy):
     """How long it may wait for room; when there is none in time, it is suppressed."""
     within_hours: PositiveInt
     """By when the channel is to have delivered it; after that it expires."""
+    on_holidays: bool = False
+    """Goes out on public holidays, too: what is said for the very day sells nothing."""
     suppressed: Name | None = None
     """Where to go on when it was suppressed; the step below, if none is named."""
     replied_by: Touchpoints = frozenset()

@@ -29,6 +29,8 @@ class Wish(NamedTuple):
     channel: str
     purpose: str
     tier: str | None = None
+    on_holidays: bool = False
+    """Whether it may be granted on a public holiday."""
 
 
 class Slot(NamedTuple):
@@ -126,7 +128,11 @@ def _in_the_way(
 ) -> tuple[datetime, str]:
     """When what stands against the contact at `at` is over, and what it is; `at` if nothing is."""
     free, why = _after_caps(at, wish, spent, policy)
-    return (free, why) if free > at else _after_quiet(at, zone, policy)
+    if free > at:
+        return free, why
+    if not wish.on_holidays and policy.is_holiday((local := at.astimezone(zone)).date()):
+        return _tomorrow(local).astimezone(at.tzinfo), "holiday"
+    return _after_quiet(at, zone, policy)
 
 
 def _after_caps(
@@ -141,12 +147,14 @@ def _after_caps(
     return at, ""
 
 
+def _tomorrow(local: datetime) -> datetime:
+    """When the next day begins."""
+    return local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
 def _after_quiet(at: datetime, zone: tzinfo, policy: BudgetPolicy) -> tuple[datetime, str]:
-    """When the quiet hours or the holiday around `at` are over; `at` itself outside of them."""
+    """When the quiet hours around `at` are over; `at` itself outside of them."""
     local = at.astimezone(zone)
-    if policy.is_holiday(local.date()):
-        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-        return (midnight + timedelta(days=1)).astimezone(at.tzinfo), "holiday"
     begin, end = policy.quiet_hours.begin, policy.quiet_hours.end
     now = local.time()
     over_midnight = begin > end

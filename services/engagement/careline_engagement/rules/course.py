@@ -184,7 +184,7 @@ def _outreach(
     if said is not None and said.suppressed_at is not None:
         return [], _Way(said.suppressed_at, other_way)
     channel = channel_of(step, case, view.family, at)
-    wish = budget.Wish(at, channel, playbook.purpose, case.tier)
+    wish = budget.Wish(at, channel, playbook.purpose, case.tier, step.on_holidays)
     fate = _fate(wish, step.patience, view)
     parting, asked_at = view.family.parting, at
     if parting is not None and parting.covers(fate.at):

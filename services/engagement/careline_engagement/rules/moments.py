@@ -232,14 +232,14 @@ def _next_day(
     was known at an instant."""
     zone = zone_of(family, number, known_at, book)
     policy, record = book.at(known_at).policy, family.record(number, known_at)
-    days = _days(trigger, record, policy, since.astimezone(zone).year)
+    days = _days(trigger, record, policy, since.astimezone(zone).year, zone)
     begins = (_begins(written, year, policy.moments_at, zone) for written, year in days)
     at = min((at for at in begins if at is not None and at > since), default=None)
     return at.astimezone(since.tzinfo) if at else None
 
 
 def _days(
-    trigger: str, record: Record | None, policy: EngagementPolicy, this_year: int
+    trigger: str, record: Record | None, policy: EngagementPolicy, this_year: int, zone: tzinfo
 ) -> Iterable[tuple[str, int]]:
     """The days on which a moment may come, as they are written, in this year and the next."""
     years = [this_year, this_year + 1]
@@ -247,8 +247,10 @@ def _days(
         case "birthday":
             written = record.values("birthday") if record else ()
         case "anniversary":
-            written = (f"--{record.created_at:%m-%d}",) if record else ()
-            years = [year for year in years if record and year > record.created_at.year]
+            # the day that it was where the customer is
+            met = record.created_at.astimezone(zone) if record else None
+            written = (f"--{met:%m-%d}",) if met else ()
+            years = [year for year in years if met and year > met.year]
         case name:
             written = policy.dates.get(name, ())
     return product(written, years)
