@@ -137,7 +137,9 @@ class Settles:
             raise self._failure
 
 
-def a_consumer(stage: Settles, engine: AsyncEngine | None = None) -> Consumer:
+def a_consumer(
+    stage: Settles, engine: AsyncEngine | None = None, *, rest_seconds: float = 0.0
+) -> Consumer:
     return Consumer(
         KafkaBroker(logger=None),
         [ACTIVITIES],
@@ -146,6 +148,7 @@ def a_consumer(stage: Settles, engine: AsyncEngine | None = None) -> Consumer:
         engine=engine,
         settings=ServiceSettings(),
         failed=lambda _: None,
+        rest_seconds=rest_seconds,
     )
 
 
@@ -201,3 +204,26 @@ async def test_timers_wait_while_polls_come_full_but_no_longer_than_told(
     assert not waiting.done()
     await consumer.settle([a_record(0, 7)])
     await asyncio.wait_for(waiting, timeout=5)
+
+
+class Waiting:
+    """A client for whom so many records wait at each poll."""
+
+    def __init__(self, *counts: int) -> None:
+        self._counts = iter(counts)
+
+    async def getmany(self, **_: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+        place = TopicPartition(ACTIVITIES.name, 0)
+        return {place: [a_record(0, offset) for offset in range(next(self._counts))]}
+
+
+async def test_who_can_rest_polls_on_after_a_full_poll_and_rests_after_a_small_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CARELINE_BATCH_MAX_RECORDS", "2")
+    consumer, client = a_consumer(Settles(), rest_seconds=60), Waiting(2, 1, 1)
+    assert [len(await consumer.poll(client)) for _ in range(2)] == [2, 1]
+    resting = asyncio.create_task(consumer.poll(client))
+    await asyncio.wait([resting], timeout=0.1)
+    assert not resting.done()
+    resting.cancel()

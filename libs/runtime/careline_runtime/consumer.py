@@ -5,6 +5,7 @@ The database holds the truth; Kafka's offsets are a hint that saves reading agai
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -72,6 +73,7 @@ class Consumer:
         engine: AsyncEngine | None,
         settings: ServiceSettings,
         failed: Callable[[str], None],
+        rest_seconds: float = 0.0,
     ) -> None:
         self.positions: inbox.Offsets = {}
         """Per assigned partition, the first offset not handled yet."""
@@ -82,6 +84,7 @@ class Consumer:
         self._committed: inbox.Offsets = {}
         """What Kafka was told of `positions`, or need not be told."""
         self._is_leaving = False
+        self._rest_seconds, self._rests_until = rest_seconds, 0.0
         self._most_records = settings.batch_max_records * stage.units_a_poll
         self._caught_up = asyncio.Event()
         self._caught_up.set()
@@ -101,7 +104,7 @@ class Consumer:
             parser=self._parse,
             decoder=_raw,
         )
-        self._subscriber.get_msg = self._poll  # type: ignore[method-assign]
+        self._subscriber.get_msg = self.poll  # type: ignore[method-assign]
         self._subscriber(self.settle)
         if self._subscriber.ack_policy is AckPolicy.ACK_FIRST:
             raise AssertionError("ACK_FIRST loses events")
@@ -202,6 +205,20 @@ class Consumer:
             await inbox.set_offsets(connection, starts)
         return starts
 
+    async def poll(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+        """What has come, as soon as something has, and the rest after a small poll is over.
+
+        FastStream's own sleeps after an empty poll for as long again, while what comes waits.
+        """
+        await asyncio.sleep(self._rests_until - time.monotonic())
+        found = await consumer.getmany(
+            timeout_ms=LONGEST_POLL_MILLISECONDS, max_records=self._most_records
+        )
+        records = tuple(chain.from_iterable(found.values()))
+        if len(records) < self._most_records:
+            self._rests_until = time.monotonic() + self._rest_seconds
+        return records
+
     async def settle(self, records: Any) -> None:
         for topic, count in Counter(record.topic for record in records).items():
             metrics.events_received.labels(topic).inc(count)
@@ -246,13 +263,6 @@ class Consumer:
         async with self._engine.begin() as connection:
             await inbox.lock_offsets(connection, offsets)
             await inbox.set_offsets(connection, offsets)
-
-    async def _poll(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
-        # FastStream's own sleeps after an empty poll for as long again, while what comes waits
-        found = await consumer.getmany(
-            timeout_ms=LONGEST_POLL_MILLISECONDS, max_records=self._most_records
-        )
-        return tuple(chain.from_iterable(found.values()))
 
     async def _parse(self, records: tuple[ConsumerRecord, ...]) -> KafkaAckableMessage:
         # FastStream's own parser decodes headers as UTF-8: a bad one would block the partition

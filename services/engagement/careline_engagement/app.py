@@ -32,6 +32,7 @@ def build(settings: ServiceSettings) -> Service:
         forgetting(handlers.handle, TRACES, service="engagement"),
         fire=forgetting_timers(handlers.fire),
         timers_commute=True,
+        can_rest=True,
     )
     connect, work, now = service.connect, service.unit, service.clock.now
     service.answer(

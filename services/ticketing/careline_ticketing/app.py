@@ -24,6 +24,7 @@ def build(settings: ServiceSettings) -> Service:
         ears.hears,
         forgetting(handlers.handle, TRACES, service="ticketing"),
         fire=forgetting_timers(handlers.fire),
+        can_rest=True,
     )
     connect, work, now = service.connect, service.unit, service.clock.now
     service.answer(
