@@ -121,6 +121,8 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
                 owner=owner,
                 limit=limit,
             )
+        if not found and playbook is not None and not book().knows(playbook):
+            raise HTTPException(404, f"there is no playbook {playbook}")
         return CaseList(cases=[_view(holder, case, book()) for holder, case in found])
 
     @routes.get("/cases/{id}", summary="One case", response_model_exclude_none=True)
