@@ -95,6 +95,18 @@ def test_a_greeting_goes_out_on_the_very_day(trigger: str, more: dict[str, str])
     assert (greeted.kind, greeted.at) == ("sent", opened.at)
 
 
+def test_a_greeting_that_had_to_wait_has_not_expired_when_it_goes_out() -> None:
+    """The birthday on the same day comes first, and keeps its day."""
+    more = {"birthday": "--02-28"}
+    entries = [*days_ahead("moment/birthday", **more), *days_ahead("moment/anniversary", **more)]
+    progress = advance(a_family(entries=entries, **more), until=after(24 * 364), book=BOOK)
+    sent = {n.case.playbook: n.move for n in progress.news if n.move.subject == "message"}
+    birthday, anniversary = sent["birthday"], sent["anniversary"]
+    assert birthday.until == birthday.at + timedelta(hours=14), "at midnight it is no birthday"
+    assert anniversary.at == birthday.at + timedelta(days=1)
+    assert anniversary.until == anniversary.at + timedelta(days=1)
+
+
 def test_an_anniversary_is_of_the_customers_day() -> None:
     """At three in the morning in Shanghai it is the evening before in UTC."""
     record = Record(START, 1, datetime(2024, 3, 9, 19, tzinfo=UTC), {})

@@ -121,8 +121,7 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
                 owner=owner,
                 limit=limit,
             )
-        if not found and playbook is not None and not book().knows(playbook):
-            raise HTTPException(404, f"there is no playbook {playbook}")
+        _must_exist(playbook, found, book())
         return CaseList(cases=[_view(holder, case, book()) for holder, case in found])
 
     @routes.get("/cases/{id}", summary="One case", response_model_exclude_none=True)
@@ -172,6 +171,12 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
         )
 
     return routes
+
+
+def _must_exist(playbook: str | None, found: Sequence[object], book: Book) -> None:
+    """No cases of a playbook are one thing, a misspelt playbook is another."""
+    if playbook is not None and not found and not book.knows(playbook):
+        raise HTTPException(404, f"there is no playbook {playbook}")
 
 
 def _view(holder: str, case: Case, book: Book) -> CaseView:
