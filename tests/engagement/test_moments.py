@@ -250,6 +250,27 @@ def test_a_contract_ends(
     assert days == expected_days
 
 
+@pytest.mark.parametrize(
+    ("contract", "change", "expected"),
+    [
+        pytest.param("K1", "renewed", "reached", id="renewed"),
+        pytest.param("K1", "amended", "ended", id="amended: it ends all the same"),
+        pytest.param("K1", "terminated", "withdrawn", id="terminated: no success"),
+        pytest.param("K2", "renewed", "ended", id="another contract"),
+    ],
+)
+def test_what_becomes_of_a_contract_that_ends(contract: str, change: str, expected: str) -> None:
+    evidence, detail = f"contract.changed/{change}", f"{contract}/{change}"
+    facts = [
+        Fact(after(24 * 8), "A", kind, "c1", detail) for kind in ("contract.changed", evidence)
+    ]
+    progress = advance(a_family(*facts, entries=[an_end(5)]), until=after(24 * 60), book=BOOK)
+    [case] = progress.family.cases
+    assert case.status == expected
+    escalated = any(n.move.subject == "late" for n in progress.news)
+    assert escalated == (expected == "ended")
+
+
 def test_a_contract_that_is_over_when_it_is_heard_of_has_no_end_to_come() -> None:
     over = after(24)
     assert not list(contract_ends("A", "K1", over, "e1", POLICY, known_at=over))
