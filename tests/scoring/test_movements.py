@@ -101,7 +101,7 @@ async def test_what_was_held_for_all_its_days_does_not_flap(scoring: Scoring) ->
     await scoring.tick(noon(60))
     async with asking(scoring, 60) as client:
         fell = await ask(client, "/v1/tiers/flow", month="2024-02")
-    assert (fell["flow"], fell["flaps"]) == ({"basic": {"edge": 1}}, 0), "on the 30th day, at midnight"
+    assert (fell["flow"], fell["flaps"]) == ({"basic": {"edge": 1}}, 0), "on the 30th day"
     await scoring.hear([scoring.purchase("C-ann", 25_000, day=69)])
     async with asking(scoring, 69) as client:
         back = await ask(client, "/v1/tiers/flow", month="2024-03")

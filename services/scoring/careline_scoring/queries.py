@@ -100,8 +100,8 @@ _STANDINGS = text("""
     WHERE merged_into IS NULL OR as_of >= :begins
     GROUP BY 1, 2
 """)
-# A move back to where the move before had come from, soon after it. In days of the policy, like what
-# is held: else a tier that fell when it had been held for all its days would be a flap.
+# A move back to where the move before had come from, soon after it. In days of the policy, like
+# what is held: else a tier that fell when it had been held for all its days would be a flap.
 _MOVES = text("""
     WITH moves AS (
         SELECT as_of, from_tier, to_tier, lag(from_tier) OVER each AS came_from,

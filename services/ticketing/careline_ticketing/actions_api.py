@@ -198,7 +198,7 @@ class Actions:
             return None
         policy = staffed(self._policies(now).policy, await agents(unit.connection))
         found = policy.agents.get(agent)
-        return found and found.team
+        return found.team if found else None
 
     async def _ticket(self, unit: Unit, id: str, customer: str | None) -> Said:
         found = await queries.live_ticket(unit.connection, id)
