@@ -23,6 +23,7 @@ TICKET: dict[str, Any] = {
     "team": "returns",
     "agent": None,
     "opened_at": "2026-03-02T02:00:00Z",
+    "merged_into": None,
     "clocks": [
         {
             "target": "resolution",
@@ -93,6 +94,16 @@ def test_a_ticket_is_shown_with_where_its_time_went(language: str) -> None:
     assert WORDS[language]["idle"] in words
     assert "0:01:30" in words and NAMES[language].get("customer", "customer") in words
     assert "0:10:00" in words, "how much was left when a doubtful pause began"
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_merged_ticket_says_where_it_goes_on(
+    language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged = {**TICKET, "status": "merged", "merged_into": "T5KTA54IXXXXXX", "clocks": []}
+    monkeypatch.setattr(command, "ask", lambda method, path: merged)
+
+    assert "T5KTA54IXXXXXX" in run("show", TICKET["ticket"], "--language", language)
 
 
 def test_every_word_of_the_service_has_a_name_in_chinese() -> None:

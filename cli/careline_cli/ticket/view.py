@@ -13,6 +13,7 @@ from careline_cli.console import copied, local_minute
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "title": "{ticket} · {kind} {level} · {status} · customer {customer}",
+        "into": " · goes on as {}",
         "columns": "ticket,kind,level,status,opened,team,promises",
         "none": "no tickets",
         "clock": "{target}: {verdict}, due {due_at}",
@@ -24,6 +25,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "zh": {
         "title": "{ticket} · {kind} {level} · {status} · 客户 {customer}",
+        "into": " · 并入 {}",
         "columns": "工单,类型,级别,状态,创建时间,团队,承诺",
         "none": "没有工单",
         "clock": "{target}：{verdict}，截止 {due_at}",
@@ -108,6 +110,8 @@ def shown(ticket: Mapping[str, Any], language: str) -> RenderableType:
     words, names = WORDS[language], NAMES[language]
     kind_and_status = {name: _named(ticket[name], names) for name in ("kind", "status")}
     title = words["title"].format_map({**ticket, **kind_and_status})
+    if ticket["merged_into"]:
+        title += words["into"].format(ticket["merged_into"])
     parts: list[RenderableType] = [f"[bold]{escape(title)}[/]"]
     for clock in ticket["clocks"]:
         parts += [f"\n{_promise(clock, words, names)}", _lines(clock["lines"], words, names)]
