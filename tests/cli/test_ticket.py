@@ -1,14 +1,18 @@
 """`careline ticket`: what ticketing answers, as JSON and as people read it."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.testing import CliRunner
 
 from careline_cli.app import app
 from careline_cli.ticket import command
-from careline_cli.ticket.view import _MARKS, WORDS
+from careline_cli.ticket.view import _MARKS, NAMES, WORDS
+from careline_contracts.events.ticketing import Party, Target, TicketKind, TicketStatus
+from careline_ticketing.clocks import Verdict
+from careline_ticketing.lines import NOBODY, UNASSIGNED, LineKind
+from careline_ticketing.model import Act
 
 TICKET: dict[str, Any] = {
     "ticket": "T4QGKZ7NTXY6W2",
@@ -19,6 +23,7 @@ TICKET: dict[str, Any] = {
     "team": "returns",
     "agent": None,
     "opened_at": "2026-03-02T02:00:00Z",
+    "merged_into": None,
     "clocks": [
         {
             "target": "resolution",
@@ -87,8 +92,35 @@ def test_a_ticket_is_shown_with_where_its_time_went(language: str) -> None:
     words = run("show", TICKET["ticket"], "--language", language)
 
     assert WORDS[language]["idle"] in words
-    assert "0:01:30" in words and "customer" in words
+    assert "0:01:30" in words and NAMES[language].get("customer", "customer") in words
     assert "0:10:00" in words, "how much was left when a doubtful pause began"
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_merged_ticket_says_where_it_goes_on(
+    language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged = {**TICKET, "status": "merged", "merged_into": "T5KTA54IXXXXXX", "clocks": []}
+    monkeypatch.setattr(command, "ask", lambda method, path: merged)
+
+    assert "T5KTA54IXXXXXX" in run("show", TICKET["ticket"], "--language", language)
+
+
+def test_every_word_of_the_service_has_a_name_in_chinese() -> None:
+    kinds = (TicketKind, TicketStatus, Target, Verdict, LineKind, Party, Act)
+    words = {word for kind in kinds for word in get_args(kind)} | {NOBODY, UNASSIGNED}
+
+    assert set(NAMES["zh"]) == words
+
+
+def test_in_chinese_no_word_of_the_service_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = {**TICKET["clocks"][0], "late_seconds": 4 * 86_400 + 90.0}
+    monkeypatch.setattr(command, "ask", lambda method, path: {**TICKET, "clocks": [late]})
+
+    words = run("show", TICKET["ticket"], "--language", "zh")
+
+    assert "投诉 L3 · 等待中" in words and "解决：未兑现" in words and "超时 96:01:30" in words
+    assert not [word for word in NAMES["zh"] if word in words], "days are no word either"
 
 
 def test_days_that_are_alike_are_one_line_with_the_sum_of_their_time(

@@ -60,6 +60,11 @@ async def test_cases_by_status_and_customer(
     saved = (await http.get("/v1/cases", params={"status": "saved", "limit": 1})).json()["cases"]
     assert [c["case"] for c in saved] == ["A-retention-2-risk"]
     assert (await http.get("/v1/cases", params={"status": "won"})).status_code == 422
+    none = await http.get("/v1/cases", params={"playbook": "birthday"})
+    assert none.json() == {"cases": []}
+    misspelt = await http.get("/v1/cases", params={"playbook": "brithday"})
+    assert misspelt.status_code == 404
+    assert misspelt.json()["detail"] == "there is no playbook brithday"
 
 
 async def test_one_case_with_its_steps(http: httpx.AsyncClient, engagement: Engagement) -> None:

@@ -86,6 +86,9 @@ POLICY = shipped_policy().policy
             "cross-sell", "product/phone", "message", "cross-sell", id="CARE-5 phone → screen"
         ),
         pytest.param(
+            "cross-sell", "life_cycle/active", "message", "cross-sell", id="CARE-5 bought later"
+        ),
+        pytest.param(
             "maintenance", "product/equipment", "propose", "maintenance", id="CARE-5 equipment"
         ),
         pytest.param(

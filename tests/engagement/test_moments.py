@@ -95,6 +95,18 @@ def test_a_greeting_goes_out_on_the_very_day(trigger: str, more: dict[str, str])
     assert (greeted.kind, greeted.at) == ("sent", opened.at)
 
 
+def test_a_greeting_that_had_to_wait_has_not_expired_when_it_goes_out() -> None:
+    """The birthday on the same day comes first, and keeps its day."""
+    more = {"birthday": "--02-28"}
+    entries = [*days_ahead("moment/birthday", **more), *days_ahead("moment/anniversary", **more)]
+    progress = advance(a_family(entries=entries, **more), until=after(24 * 364), book=BOOK)
+    sent = {n.case.playbook: n.move for n in progress.news if n.move.subject == "message"}
+    birthday, anniversary = sent["birthday"], sent["anniversary"]
+    assert birthday.until == birthday.at + timedelta(hours=14), "at midnight it is no birthday"
+    assert anniversary.at == birthday.at + timedelta(days=1)
+    assert anniversary.until == anniversary.at + timedelta(days=1)
+
+
 def test_an_anniversary_is_of_the_customers_day() -> None:
     """At three in the morning in Shanghai it is the evening before in UTC."""
     record = Record(START, 1, datetime(2024, 3, 9, 19, tzinfo=UTC), {})
@@ -248,6 +260,27 @@ def test_a_contract_ends(
         (n.move.at - START) / timedelta(days=1) for n in progress.news if n.move.kind == "opened"
     ]
     assert days == expected_days
+
+
+@pytest.mark.parametrize(
+    ("contract", "change", "expected"),
+    [
+        pytest.param("K1", "renewed", "reached", id="renewed"),
+        pytest.param("K1", "amended", "ended", id="amended: it ends all the same"),
+        pytest.param("K1", "terminated", "withdrawn", id="terminated: no success"),
+        pytest.param("K2", "renewed", "ended", id="another contract"),
+    ],
+)
+def test_what_becomes_of_a_contract_that_ends(contract: str, change: str, expected: str) -> None:
+    evidence, detail = f"contract.changed/{change}", f"{contract}/{change}"
+    facts = [
+        Fact(after(24 * 8), "A", kind, "c1", detail) for kind in ("contract.changed", evidence)
+    ]
+    progress = advance(a_family(*facts, entries=[an_end(5)]), until=after(24 * 60), book=BOOK)
+    [case] = progress.family.cases
+    assert case.status == expected
+    escalated = any(n.move.subject == "late" for n in progress.news)
+    assert escalated == (expected == "ended")
 
 
 def test_a_contract_that_is_over_when_it_is_heard_of_has_no_end_to_come() -> None:

@@ -32,12 +32,16 @@ FIRES: dict[str, tuple[str, Events]] = {
     "product/phone": (
         "cross-sell",
         lambda says, who: [
-            says.decision(who, 1, life_cycle=("active",), product=("case", "phone"))
+            says.decision(who, 0, life_cycle=("active",)),
+            says.decision(who, 1, product=("case", "phone")),
         ],
     ),
     "product/equipment": (
         "maintenance",
-        lambda says, who: [says.decision(who, 1, life_cycle=("active",), product=("equipment",))],
+        lambda says, who: [
+            says.decision(who, 0, life_cycle=("active",)),
+            says.decision(who, 1, product=("equipment",)),
+        ],
     ),
     "ticket.resolved": (
         "satisfaction",
@@ -78,6 +82,18 @@ FIRES: dict[str, tuple[str, Events]] = {
 }
 
 
+FIRES_LATER: dict[str, tuple[str, Events]] = {
+    "life_cycle/active": (
+        "cross-sell",
+        lambda says, who: [
+            says.decision(who, 1, life_cycle=("prospect",), product=("phone",)),
+            says.decision(who, 9, before={"life_cycle": ("prospect",)}, life_cycle=("active",)),
+        ],
+    ),
+}
+"""Another trigger of a kind that is in the table: who asked about phones has bought one."""
+
+
 @pytest.fixture
 async def stage(admin_url: str) -> AsyncIterator[Engagement]:
     playbooks = [playbook.playbook for playbook in POLICY.playbooks]
@@ -87,15 +103,16 @@ async def stage(admin_url: str) -> AsyncIterator[Engagement]:
 
 @pytest.mark.stack
 async def test_every_kind_of_trigger_begins_its_playbook(stage: Engagement) -> None:
-    who = {trigger: f"C-{n}" for n, trigger in enumerate(FIRES)}
-    for trigger, (_, events) in FIRES.items():
+    fires = FIRES | FIRES_LATER
+    who = {trigger: f"C-{n}" for n, trigger in enumerate(fires)}
+    for trigger, (_, events) in fires.items():
         await stage.hear(events(stage, who[trigger]))
     await stage.tick(after(DAY * 370))
     async with stage.engine.connect() as connection:
         cases = await connection.execute(text("SELECT number, playbook, trigger FROM cases"))
     begun = {tuple(row) for row in cases}
     missing = {
-        (who[trigger], playbook, trigger) for trigger, (playbook, _) in FIRES.items()
+        (who[trigger], playbook, trigger) for trigger, (playbook, _) in fires.items()
     } - begun
     assert not missing
 

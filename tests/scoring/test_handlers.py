@@ -52,8 +52,8 @@ async def test_a_first_purchase_says_every_verdict_and_the_score(scoring: Scorin
     assert "from" not in changes["tier"]
     assert changes["life_cycle"]["from"] == []
     assert changes["tier"]["reasons"] == [
-        "low value: spend 300.00 CNY in 365 days",
-        "low stickiness: 0 repurchases in 365 days",
+        "低价值：365 天内消费 300.00 CNY / low value: spend 300.00 CNY in 365 days",
+        "低粘性：365 天内复购 0 次 / low stickiness: 0 repurchases in 365 days",
     ]
     assert decision["version"] == score["version"] == 1
     assert score["tags"] == {"life_cycle": ["active"]}
@@ -81,7 +81,7 @@ async def test_time_alone_makes_a_customer_dormant_exactly_when_due(scoring: Sco
     assert said["changes"]["need"] == {
         "from": "none",
         "to": "dormant",
-        "reasons": ["no contact for 90 days"],
+        "reasons": ["90 天没有互动 / no contact for 90 days"],
     }
 
 
@@ -200,10 +200,21 @@ async def test_what_somebody_prefers_is_said_when_it_begins_and_when_it_ends(
         for said in await scoring.said_on(TAG_CHANGES)
         if "channel" in said["changes"]
     ] == [
-        (noon(20), {"from": [], "to": ["app"], "reasons": ["app: 3 times in 180 days"]}),
+        (
+            noon(20),
+            {
+                "from": [],
+                "to": ["app"],
+                "reasons": ["app：180 天内 3 次 / app: 3 times in 180 days"],
+            },
+        ),
         (
             midnight(180),
-            {"from": ["app"], "to": [], "reasons": ["nothing often enough in 180 days"]},
+            {
+                "from": ["app"],
+                "to": [],
+                "reasons": ["180 天内没有足够频繁的行为 / nothing often enough in 180 days"],
+            },
         ),
     ]
 

@@ -84,6 +84,30 @@ async def test_a_tier_that_comes_back_soon_after_it_was_left_is_a_flap(scoring: 
     assert (back["moves"], back["flaps"], back["flap_rate"]) == (1, 1, "1.0000")
 
 
+async def test_what_was_held_for_all_its_days_does_not_flap(scoring: Scoring) -> None:
+    await scoring.hear(
+        [
+            scoring.activity("C-ann", day=0),
+            scoring.purchase("C-ann", 25_000, day=10),
+            scoring.activity(
+                "C-ann",
+                "careline.purchase.returned.v1",
+                day=11,
+                amount_minor=2_500_000,
+                currency="CNY",
+            ),
+        ]
+    )
+    await scoring.tick(noon(60))
+    async with asking(scoring, 60) as client:
+        fell = await ask(client, "/v1/tiers/flow", month="2024-02")
+    assert (fell["flow"], fell["flaps"]) == ({"basic": {"edge": 1}}, 0), "on the 30th day"
+    await scoring.hear([scoring.purchase("C-ann", 25_000, day=69)])
+    async with asking(scoring, 69) as client:
+        back = await ask(client, "/v1/tiers/flow", month="2024-03")
+    assert (back["moves"], back["flaps"]) == (1, 1), "29 days later"
+
+
 async def test_the_forecast_comes_true(scoring: Scoring, client: httpx.AsyncClient) -> None:
     await scoring.hear(
         [

@@ -8,7 +8,7 @@ import pytest
 
 from careline_contracts.events.ticketing import AgentState, TicketAssigned, TicketDigestRaised
 from careline_contracts.topics import AGENTS, TICKET_DIGESTS
-from careline_ticketing import agents_api
+from careline_ticketing import actions_api, agents_api
 from tests.runtime.signed_in import api_in_test, signed_in
 from tests.ticketing.by_hand import (
     POLICY,
@@ -28,10 +28,10 @@ TECHNICIAN: dict[str, Any] = {"team": "technical", "capacity": 3, "hours": "work
 
 @pytest.fixture
 async def client(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
-    routes = agents_api.router(
-        lambda: stage.engine.connect(), stage.stage.unit, always(POLICY), lambda: at(hours=1)
-    )
-    transport = httpx.ASGITransport(app=api_in_test(routes))
+    work, now = stage.stage.unit, lambda: at(hours=1)
+    routes = agents_api.router(lambda: stage.engine.connect(), work, always(POLICY), now)
+    actions = actions_api.router(work, stage.handlers, always(POLICY), now)
+    transport = httpx.ASGITransport(app=api_in_test(routes, actions))
     headers = signed_in("supervisor", "chen")
     async with httpx.AsyncClient(
         transport=transport, base_url="http://ticketing", headers=headers
@@ -67,6 +67,26 @@ async def test_who_is_taken_on_gets_what_waits_and_who_is_away_hands_it_on(
     await client.delete("/v1/agents/wang")
     await stage.tick(at(hours=1))
     assert (await assigned(stage))[4:] == ["li", "li"]
+
+
+@pytest.mark.parametrize(
+    ("given", "team"),
+    [
+        pytest.param({"agent": "li"}, "technical", id="the agent's own"),
+        pytest.param({"agent": "li", "team": "returns"}, "returns", id="the one that is said"),
+        pytest.param({"agent": "somebody"}, None, id="none of whoever does not work here"),
+    ],
+)
+async def test_a_ticket_that_is_given_by_hand_goes_to_the_team(
+    stage: Stage, client: httpx.AsyncClient, given: dict[str, str], team: str | None
+) -> None:
+    await client.put("/v1/agents/li", json=TECHNICIAN)
+    await stage.play([complaint(at())])
+    [state] = (await stage.states()).values()
+
+    view = (await client.post(f"/v1/tickets/{state.ticket}/assign", json=given)).json()
+
+    assert (view["agent"], view["team"]) == (given["agent"], team)
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,25 @@ async def test_tickets_by_status_customer_and_level(
     assert (await client.get("/v1/tickets", params={"level": "L9"})).status_code == 422
 
 
+async def test_what_a_merged_ticket_had_promised_still_goes_on_with_the_other(
+    stage: Stage, client: httpx.AsyncClient, present: Present
+) -> None:
+    await stage.play(
+        [
+            complaint(at(), customer="C1", reference="r1"),
+            complaint(at(minutes=1), customer="C2", reference="r2"),
+            answer(at(minutes=2), "r2", customer="C2"),
+            merge("C1", "C2", at=at(minutes=9)),
+        ]
+    )
+    present.now = at(hours=200)
+
+    found = (await client.get("/v1/tickets", params={"status": "merged"})).json()["tickets"]
+
+    verdicts = [{c["target"]: c["verdict"] for c in one["clocks"]} for one in found]
+    assert verdicts == [{"first_response": "met"}], "nobody owed it a resolution any more"
+
+
 async def test_customers_see_their_own_and_nobody_s_name(
     stage: Stage, client: httpx.AsyncClient, present: Present
 ) -> None:

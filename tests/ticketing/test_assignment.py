@@ -238,3 +238,14 @@ async def test_who_becomes_free_is_given_the_next(desk: Stage) -> None:
     await desk.play([resolution(at(hours=2), "r", customer="C0")])
     await desk.tick(at(hours=2, minutes=1))
     assert len(await assigned(desk)) == 7
+
+
+@pytest.mark.stack
+async def test_who_has_solved_everything_and_who_never_had_any_take_turns(desk: Stage) -> None:
+    await desk.play([fault(at(), customer="C0", reference="r")])
+    await desk.tick(at(minutes=1))
+    await desk.play([resolution(at(minutes=2), "r", customer="C0")])
+    await desk.play([fault(at(minutes=n), customer=f"C{n}") for n in (3, 4)])
+    await desk.tick(at(minutes=5))
+
+    assert await assigned(desk) == ["li", "wang", "li"]

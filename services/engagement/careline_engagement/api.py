@@ -121,7 +121,7 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
                 owner=owner,
                 limit=limit,
             )
-        return CaseList(cases=[_view(holder, case, book()) for holder, case in found])
+        return _listed(found, playbook, book())
 
     @routes.get("/cases/{id}", summary="One case", response_model_exclude_none=True)
     async def case(id: str) -> CaseView:
@@ -170,6 +170,13 @@ def router(connect: Connect, work: Work, now: Now, book: Callable[[], Book]) -> 
         )
 
     return routes
+
+
+def _listed(found: Sequence[tuple[str, Case]], playbook: str | None, book: Book) -> CaseList:
+    """No cases of a playbook are one thing, a misspelt playbook is another."""
+    if playbook is not None and not found and not book.knows(playbook):
+        raise HTTPException(404, f"there is no playbook {playbook}")
+    return CaseList(cases=[_view(holder, case, book) for holder, case in found])
 
 
 def _view(holder: str, case: Case, book: Book) -> CaseView:

@@ -29,7 +29,7 @@ from careline_contracts.events.touchpoints import ConsentChanged, OutreachAnswer
 from careline_contracts.payload import Payload, short_type
 from careline_engagement import rules
 from careline_engagement.model import TAG_SEPARATOR, Absence, Alias, Consent, Entry, Fact, Record
-from careline_engagement.policy.words import FOLLOW_UP, OUTREACH
+from careline_engagement.policy.words import CONTRACT, FOLLOW_UP, OUTREACH
 from careline_engagement.rules import Book, moments, tickets
 from careline_engagement.rules.offers import APPROVED, REFUSED
 from careline_engagement.standing import Change
@@ -169,9 +169,11 @@ def _activity(news: News, envelope: Envelope, activity: Activity, book: Book) ->
     policy = book.at(at).policy
     if envelope.type in CONSENTS:
         news.consents.append(_consent(envelope, activity, at))
-    if kind in book.evidence:
-        news.facts[Fact(at, number, kind, envelope.id, _detail(body))] = identity
-    if kind == moments.CONTRACT and body.get("ends_at") and body["change"] != moments.TERMINATED:
+    for evidence in _evidence(kind, body):
+        # a contract that is over has no end to come, whatever playbooks look at
+        if evidence in book.evidence or evidence == CONTRACT:
+            news.facts[Fact(at, number, evidence, envelope.id, _detail(body))] = identity
+    if kind == CONTRACT and body.get("ends_at") and body["change"] != moments.TERMINATED:
         ends_at = datetime.fromisoformat(body["ends_at"])
         begun += moments.contract_ends(
             number, body["contract"], ends_at, envelope.id, policy, known_at=at
@@ -187,6 +189,11 @@ def _activity(news: News, envelope: Envelope, activity: Activity, book: Book) ->
             traceparent=envelope.traceparent,
         )
     news.entries += [entry._replace(identity=identity) for entry in begun]
+
+
+def _evidence(kind: str, body: Mapping[str, Any]) -> Sequence[str]:
+    """What a touchpoint is evidence of: what became of a contract, in particular, too."""
+    return (kind, f"{kind}/{body['change']}") if kind == CONTRACT else (kind,)
 
 
 def _detail(body: Mapping[str, Any]) -> str:

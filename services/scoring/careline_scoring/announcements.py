@@ -6,6 +6,7 @@ names. `version` counts decisions that changed a verdict, without a gap; the sco
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, get_args
 
 from careline_contracts.events.scoring import (
@@ -31,7 +32,7 @@ from careline_runtime.unit_of_work import Cause, Unit
 from careline_scoring.book import Customer, Published
 from careline_scoring.model import Decision
 from careline_scoring.rules import Rulebook, as_points
-from careline_scoring.rules.reasons import reasons, tag_reasons
+from careline_scoring.rules.reasons import in_both, reasons, tag_reasons
 
 VERDICTS: tuple[Literal["tier", "value", "need", "risk"], ...] = ("tier", "value", "need", "risk")
 TAGS: tuple[TagName, ...] = get_args(TagName)
@@ -99,14 +100,16 @@ def _changes(customer: Customer, decision: Decision, published: Published) -> Ch
     for verdict in VERDICTS:
         was, now = getattr(before, verdict, None), getattr(decision, verdict)
         if was != now:
-            why = reasons(verdict, rulebook, history, decision)
+            why = in_both(partial(reasons, verdict, rulebook, history, decision))
             changes[verdict] = Became(from_=was, to=now, reasons=why)
     tags_before = before.tags if before else ()
     if tags_before != published.tags:
         were, are = dict(tags_before), dict(published.tags)
         for tag in TAGS:
             if were.get(tag) != are.get(tag):
-                why = tag_reasons(tag, rulebook, history, decision, customer.record)
+                why = in_both(
+                    partial(tag_reasons, tag, rulebook, history, decision, customer.record)
+                )
                 changes[tag] = Became(from_=were.get(tag, ()), to=are.get(tag, ()), reasons=why)
     return changes
 

@@ -97,10 +97,12 @@ def router(connect: Connect, timeline: Callable[[], Timeline[Rulebook]], now: No
 
     @routes.get("/tiers/flow", summary="Who moved from which tier to which in a month")
     async def flow(month: Month) -> TierFlow:
-        between = _begun(month, timeline().at(now()), now())
+        rulebook = timeline().at(now())
+        between = _begun(month, rulebook, now())
         async with connect() as connection:
             cells = standings(await queries.standings(connection, *between))
-            moved = await queries.moves_and_flaps(connection, *between)
+            zone = rulebook.policy.time_zone
+            moved = await queries.moves_and_flaps(connection, *between, zone=zone)
         return tier_flow(month, *between, cells, *moved)
 
     @routes.get("/kpis", summary="A month in figures, against targets and the year before")

@@ -40,7 +40,7 @@ class TierFlow(BaseModel):
     moves: int
     """How often anybody moved within it."""
     flaps: int
-    """Moves back to the tier that had been left less than 30 days before."""
+    """Moves back to the tier that had been left less than 30 business days before."""
     flap_rate: Decimal | None
 
 

@@ -100,16 +100,17 @@ _STANDINGS = text("""
     WHERE merged_into IS NULL OR as_of >= :begins
     GROUP BY 1, 2
 """)
-# a move back to where the move before had come from, soon after it
+# A move back to where the move before had come from, soon after it. In days of the policy, like
+# what is held: else a tier that fell when it had been held for all its days would be a flap.
 _MOVES = text("""
     WITH moves AS (
-        SELECT as_of, from_tier, to_tier,
-            lag(from_tier) OVER each AS came_from, lag(as_of) OVER each AS came_at
+        SELECT as_of, from_tier, to_tier, lag(from_tier) OVER each AS came_from,
+            CAST(as_of AT TIME ZONE :zone AS date) AS day,
+            CAST(lag(as_of) OVER each AT TIME ZONE :zone AS date) AS came_on
         FROM tier_moves WHERE as_of < :ends
         WINDOW each AS (PARTITION BY number ORDER BY version)
     )
-    SELECT count(*), count(*) FILTER (
-        WHERE to_tier = came_from AND as_of < came_at + interval '30 days')
+    SELECT count(*), count(*) FILTER (WHERE to_tier = came_from AND day < came_on + 30)
     FROM moves WHERE from_tier IS NOT NULL AND as_of >= :begins
 """)
 _DUE = text("""
@@ -243,10 +244,10 @@ async def standings(
 
 
 async def moves_and_flaps(
-    connection: AsyncConnection, begins_at: datetime, ends_at: datetime
+    connection: AsyncConnection, begins_at: datetime, ends_at: datetime, *, zone: str
 ) -> tuple[int, int]:
     """How often customers changed tier between two instants, and how often back again."""
-    between = {"begins": begins_at, "ends": ends_at}
+    between = {"begins": begins_at, "ends": ends_at, "zone": zone}
     moves, flaps = (await connection.execute(_MOVES, between)).one()
     return moves, flaps
 

@@ -21,9 +21,11 @@ from careline_runtime.clock import Now
 from careline_runtime.erasure import is_any_erased, share
 from careline_runtime.unit_of_work import Unit, Work
 from careline_ticketing import queries
+from careline_ticketing.assignments import staffed
 from careline_ticketing.handlers import Handlers
 from careline_ticketing.model import FOLLOW_UPS, MOVES, Act, Said
 from careline_ticketing.policy import InForceAt
+from careline_ticketing.store.agents import agents
 from careline_ticketing.views import TicketView
 
 Verb = Literal[
@@ -82,6 +84,7 @@ class Action(BaseModel):
     agent: ShortText | None = None
     """Who did it, if not the caller; for `assign`: who is to do it."""
     team: ShortText | None = None
+    """Of whoever is to do it; theirs, if it is not said."""
     waiting_for: Party | None = None
     level: Level | None = None
     reference: ShortText | None = None
@@ -163,7 +166,7 @@ class Actions:
                 act=TYPES[verb],
                 ticket=said.ticket.id,
                 agent=_who(verb, action, None if customer else caller),
-                team=action.team,
+                team=action.team or await self._team_of(unit, verb, action.agent, now),
                 detail=action.detail,
             )
             id_ = f"{said.ticket.id} {verb} {key or said.version}"
@@ -186,6 +189,16 @@ class Actions:
             recorded_at=envelope.recorded_at,
         )
         return True
+
+    async def _team_of(
+        self, unit: Unit, verb: Verb, agent: str | None, now: datetime
+    ) -> str | None:
+        """The team that a ticket goes to with the agent, if the agent works here."""
+        if verb != "assign" or agent is None:
+            return None
+        policy = staffed(self._policies(now).policy, await agents(unit.connection))
+        found = policy.agents.get(agent)
+        return found.team if found else None
 
     async def _ticket(self, unit: Unit, id: str, customer: str | None) -> Said:
         found = await queries.live_ticket(unit.connection, id)

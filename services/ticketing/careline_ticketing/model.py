@@ -219,6 +219,17 @@ class Said:
     policy_version: str = ""
 
     @property
+    def clocks(self) -> tuple[Clock, ...]:
+        """Its promises; of a merged one those that were kept or broken: the rest goes on there."""
+        if self.merged_into is None:
+            return self.ticket.clocks
+        return tuple(
+            clock
+            for clock in self.ticket.clocks
+            if clock.stopped_at is not None or (clock.target, clock.round) in self.breached
+        )
+
+    @property
     def status(self) -> TicketStatus:
         """The ticket's state, in a word for everybody."""
         if self.merged_into is not None:

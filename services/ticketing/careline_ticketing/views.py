@@ -167,7 +167,7 @@ class TicketView(BaseModel):
         ticket, state = said.ticket, messages.state(said)
         return cls(
             **state.model_dump(exclude={"clocks"}),
-            clocks=[ClockView.of(clock, ticket, policies, as_of) for clock in ticket.clocks],
+            clocks=[ClockView.of(clock, ticket, policies, as_of) for clock in said.clocks],
             doubtful_pauses=[DoubtfulPause.of(pause) for pause in doubtful(ticket, policies)],
             steps=[StepView.of(step) for step in ticket.steps],
         )

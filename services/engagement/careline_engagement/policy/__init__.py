@@ -17,6 +17,7 @@ from careline_engagement.policy.playbook import Playbook
 from careline_engagement.policy.room import misfits
 from careline_engagement.policy.scripts import Script
 from careline_engagement.policy.words import (
+    CONTRACT,
     MOMENT,
     MOMENTS,
     TOUCHPOINTS,
@@ -89,8 +90,10 @@ class EngagementPolicy(Part):
     def touchpoint_types(self) -> frozenset[str]:
         """CloudEvents types of the touchpoints that matter; all others are skipped."""
         kinds = self.evidence | self.triggers.keys()
-        if f"{MOMENT}/contract_end" in self.triggers:
-            kinds |= {"contract.changed"}
+        if f"{MOMENT}/contract_end" in self.triggers or any(
+            kind.startswith(CONTRACT) for kind in kinds
+        ):
+            kinds |= {CONTRACT}
         return frozenset(TOUCHPOINTS[kind] for kind in kinds if kind in TOUCHPOINTS)
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ playbook goes on at once: what must wait for it is written as a `wait` after it.
 """
 
 from collections.abc import Mapping
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -129,7 +129,7 @@ class OutreachStep(StepPolicy):
     patience_hours: Annotated[int, Field(ge=0)]
     """How long it may wait for room; when there is none in time, it is suppressed."""
     within_hours: PositiveInt
-    """By when the channel is to have delivered it; after that it expires."""
+    """By when the channel is to have delivered it; after that it expires. See `due_at`."""
     on_holidays: bool = False
     """Goes out on public holidays, too: what is said for the very day sells nothing."""
     suppressed: Name | None = None
@@ -144,6 +144,11 @@ class OutreachStep(StepPolicy):
     @property
     def within(self) -> timedelta:
         return timedelta(hours=self.within_hours)
+
+    def due_at(self, asked_at: datetime, sent_at: datetime) -> datetime:
+        """Counted from when it was asked for, if it goes out before that is over; else, since it
+        would have expired before its channel heard of it, from when it went out."""
+        return (asked_at if self.patience < self.within else sent_at) + self.within
 
     @property
     def successors(self) -> tuple[str, ...]:

@@ -6,7 +6,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from careline_contracts.events.engagement import FollowUpRecorded
 from careline_contracts.events.scoring import Need, Risk, TagName, Tier, Value
-from careline_contracts.events.touchpoints import CHANNEL_EVENTS, OutreachAnswered
+from careline_contracts.events.touchpoints import (
+    CHANNEL_EVENTS,
+    ContractChanged,
+    OutreachAnswered,
+)
 from careline_contracts.payload import short_type
 
 OUTREACH = "outreach.answered"
@@ -15,6 +19,10 @@ UNDELIVERED = f"{OUTREACH}/failed"
 ELSEWHERE = f"{OUTREACH}/elsewhere"
 """Evidence that the customer answered an outreach by what its step is `replied_by`."""
 _RESULTS: tuple[str, ...] = get_args(OutreachAnswered.model_fields["result"].annotation)
+
+CONTRACT = short_type(ContractChanged.type)
+"""Evidence that something became of a contract, and `/` with its change, of what."""
+_CHANGES: tuple[str, ...] = get_args(ContractChanged.model_fields["change"].annotation)
 
 TOUCHPOINTS = {short_type(event.type): event.type for event in CHANNEL_EVENTS}
 """CloudEvents type by the name that policies use."""
@@ -36,6 +44,7 @@ _EVIDENCE = {
     *TOUCHPOINTS,
     *(f"{OUTREACH}/{name}" for name in (*_RESULTS, "cause", "offer")),
     ELSEWHERE,
+    *(f"{CONTRACT}/{change}" for change in _CHANGES),
     *(f"{FOLLOW_UP}/{name}" for name in _FOLLOW_UPS),
 }
 TICKETS = ("ticket.opened", "ticket.resolved", "ticket.breached")

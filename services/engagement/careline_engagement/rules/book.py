@@ -38,6 +38,10 @@ class Book:
         """CloudEvents types of the touchpoints that some edition looks at."""
         return frozenset().union(*(edition.policy.touchpoint_types for edition in self.editions))
 
+    def knows(self, playbook: str) -> bool:
+        """Whether some edition has a playbook of this name."""
+        return any(playbook in edition.policy.by_name for edition in self.editions)
+
     @cached_property
     def facts_kept(self) -> timedelta:
         """How long before a customer's latest fact the others still matter."""

@@ -77,7 +77,9 @@ def fate(
             return Fate(instant, False, slot, first)
         if slot.at > (last := wish.since + patience):
             # of several things in a row the one that outlasts the patience is the reason
-            _, reason = _in_the_way(last, wish, used, zone, policy)
+            # (over before the wish came up: nothing stands against it but that)
+            lasting = max(last, wish.since)
+            _, reason = _in_the_way(lasting, wish, used, zone, policy)
             return Fate(instant, False, slot._replace(reason=reason or slot.reason), first)
         if following is None or slot.at < following:
             break

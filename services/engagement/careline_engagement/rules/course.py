@@ -198,7 +198,7 @@ def _outreach(
         reason = fate.slot.reason or TOO_LATE
         lost = Move(fate.at, "suppressed", name, reason, until=fate.slot.at)
         return [*moves, lost], _Way(fate.at, other_way)
-    sent = Move(fate.at, "sent", name, wish.channel, until=at + step.within)
+    sent = Move(fate.at, "sent", name, wish.channel, until=step.due_at(at, fate.at))
     return [*moves, sent], _Way(fate.at, below)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from careline_engagement.model import Case, Fact, Family
 from careline_engagement.policy.playbook import Playbook
 from careline_engagement.policy.steps import OutreachStep
-from careline_engagement.policy.words import ELSEWHERE
+from careline_engagement.policy.words import CONTRACT, ELSEWHERE
 
 
 def evidence_for(
@@ -25,10 +25,20 @@ def evidence_for(
     counting = [
         fact
         for fact in facts
-        if fact.happened_at > case.opened_at and asked_by.get(fact.request, case.id) == case.id
+        if fact.happened_at > case.opened_at
+        and asked_by.get(fact.request, case.id) == case.id
+        and not _is_of_another_contract(fact, case, playbook)
     ]
     replies = list(_replies(case, playbook, counting))
     return sorted([*counting, *replies]) if replies else counting
+
+
+def _is_of_another_contract(fact: Fact, case: Case, playbook: Playbook) -> bool:
+    """Whether a case is kept for one contract, and this became of another of the same customer."""
+    if playbook.again.keyed_by != "contract" or not fact.kind.startswith(CONTRACT):
+        return False
+    contract, _, _ = fact.detail.rpartition("/")
+    return contract != case.key
 
 
 def _replies(case: Case, playbook: Playbook, facts: Sequence[Fact]) -> Iterator[Fact]:

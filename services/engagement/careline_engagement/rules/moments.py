@@ -14,7 +14,7 @@ from typing import NamedTuple
 from careline_engagement.model import Entry, Family, Record
 from careline_engagement.policy import EngagementPolicy
 from careline_engagement.policy.cadence import Cadence
-from careline_engagement.policy.words import FOLLOW_UP, MOMENT, UNDELIVERED
+from careline_engagement.policy.words import CONTRACT, FOLLOW_UP, MOMENT, UNDELIVERED
 from careline_engagement.rules.book import Book
 from careline_engagement.rules.entry import fits, short
 from careline_engagement.rules.owners import owner_of
@@ -22,7 +22,6 @@ from careline_engagement.rules.zones import zone_of
 
 CONTACT_DUE = f"{MOMENT}/contact_due"
 CONTRACT_END = f"{MOMENT}/contract_end"
-CONTRACT = "contract.changed"
 TERMINATED = "terminated"
 _FOLLOW_UPS = f"{FOLLOW_UP}/"
 

@@ -146,8 +146,13 @@ def reasons(
     decision: Decision,
     language: Language = "en",
 ) -> Reasons:
-    """Why the verdict of this name is what it is; events carry the English words."""
+    """Why the verdict of this name is what it is."""
     return _REASONS[verdict](rulebook, history, decision, language)
+
+
+def in_both(worded: Callable[[Language], Reasons]) -> Reasons:
+    """Each reason in Chinese and in English: nobody knows who will read an event, or when."""
+    return tuple(f"{zh} / {en}" for zh, en in zip(worded("zh"), worded("en"), strict=True))
 
 
 def _count(history: History, evidence: str, day: int, window_days: int) -> int:

@@ -20,8 +20,11 @@ _ADD_TURNS = text("""
     INSERT INTO turns (agent, last_at) SELECT unnest(CAST(:agents AS text[])), :never
     ON CONFLICT DO NOTHING
 """)
-# whoever holds these rows is the only one who assigns
-_TURNS = text("SELECT agent, last_at FROM turns ORDER BY agent FOR UPDATE")
+# Whoever holds these rows is the only one who assigns. The driver keeps `BEFORE_ALL` as -infinity,
+# and reads that as an instant without a zone, which can't be compared with any other.
+_TURNS = text("""
+    SELECT agent, nullif(last_at, '-infinity') AS last_at FROM turns ORDER BY agent FOR UPDATE
+""")
 _LOADS = text("""
     SELECT agent, count(*) AS load FROM tickets
     WHERE agent IS NOT NULL AND status IN ('open', 'waiting') GROUP BY agent
@@ -71,7 +74,7 @@ class Place(NamedTuple):
 async def turns(connection: AsyncConnection, agents: Sequence[str]) -> dict[str, Turn]:
     """Each agent's turn; nobody else assigns until this unit ends."""
     await connection.execute(_ADD_TURNS, {"agents": agents, "never": BEFORE_ALL})
-    lasts = {row.agent: row.last_at for row in await connection.execute(_TURNS)}
+    lasts = {row.agent: row.last_at or BEFORE_ALL for row in await connection.execute(_TURNS)}
     busy = await loads(connection)
     return {agent: Turn(busy.get(agent, 0), lasts[agent]) for agent in agents}
 
