@@ -206,7 +206,7 @@ class Consumer:
         return starts
 
     async def poll(self, consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
-        """What has come, as soon as something has, and the rest after a small poll is over.
+        """What has come: at once where something has, but not before a small poll is rested from.
 
         FastStream's own sleeps after an empty poll for as long again, while what comes waits.
         """

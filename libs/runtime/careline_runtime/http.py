@@ -28,34 +28,43 @@ log = structlog.get_logger(__name__)
 
 PROBLEM = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+
+
+def problem_schema(**more: Any) -> dict[str, Any]:
+    """What a problem looks like, in words of OpenAPI, with `more` members of its own."""
+    members = {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    }
+    return {
+        "title": "Problem (RFC 9457)",
+        "type": "object",
+        "required": [*members],
+        "properties": members | more,
+    }
+
+
 ANY_PROBLEM = {
     "description": "Refused, or not possible now: `detail` says why",
     "content": {
         PROBLEM: {
-            "schema": {
-                "title": "Problem (RFC 9457)",
-                "type": "object",
-                "required": ["type", "title", "status", "detail"],
-                "properties": {
-                    "type": {"type": "string"},
-                    "title": {"type": "string"},
-                    "status": {"type": "integer"},
-                    "detail": {"type": "string"},
-                    "instance": {"type": "string"},
-                    "errors": {
-                        "type": "array",
-                        "description": "Of a request that is not as it is described: each flaw",
-                        "items": {
-                            "type": "object",
-                            "properties": {
-                                "in": {"type": "string"},
-                                "pointer": {"type": "string"},
-                                "detail": {"type": "string"},
-                            },
+            "schema": problem_schema(
+                instance={"type": "string"},
+                errors={
+                    "type": "array",
+                    "description": "Of a request that is not as it is described: each flaw",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "in": {"type": "string"},
+                            "pointer": {"type": "string"},
+                            "detail": {"type": "string"},
                         },
                     },
                 },
-            }
+            )
         }
     },
 }

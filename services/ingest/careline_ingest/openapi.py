@@ -4,6 +4,7 @@ from typing import Any
 
 from careline_ingest.rules import Code
 from careline_ingest.senders import TYPES
+from careline_runtime.http import PROBLEM, problem_schema
 
 _DATA = {
     "identities": [{"kind": "phone", "value": "+8613912345678"}],
@@ -88,21 +89,7 @@ def _problem(description: str, *, may_retry: bool = False) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "description": description,
         "content": {
-            "application/problem+json": {
-                "schema": {
-                    "type": "object",
-                    "title": "Problem (RFC 9457)",
-                    "required": ["type", "title", "status", "detail"],
-                    "properties": {
-                        "type": {"type": "string"},
-                        "title": {"type": "string"},
-                        "status": {"type": "integer"},
-                        "detail": {"type": "string"},
-                        "code": {"type": "string"},
-                        "pointer": {"type": "string"},
-                    },
-                }
-            }
+            PROBLEM: {"schema": problem_schema(code={"type": "string"}, pointer={"type": "string"})}
         },
     }
     if may_retry:
